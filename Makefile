@@ -1,0 +1,31 @@
+# Each target makes .venv with the pinned versions when it is missing or stale.
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+STAMP := $(VENV)/.made
+
+verify: $(STAMP)  ## judge every claim, on the real model too (about 10 minutes); the ledger is out/ledger.json
+	$(PYTHON) -m zotheory verify --jobs 2 $(ARGS)
+
+test: $(STAMP)  ## the quick tests
+	$(PYTHON) -m pytest
+
+test-all: $(STAMP)  ## all tests, those on the real language model included
+	$(PYTHON) -m pytest -m ""
+
+lint: $(STAMP)  ## style
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+
+calibrate: $(STAMP)  ## how often a true claim is refuted, and a false one
+	$(PYTHON) -m zotheory.calibrate
+
+clean:  ## forget the environment
+	rm -rf $(VENV)
+
+$(STAMP): requirements.lock pyproject.toml
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --requirement requirements.lock
+	$(PYTHON) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+.PHONY: verify test test-all lint calibrate clean
