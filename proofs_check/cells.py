@@ -1,0 +1,192 @@
+"""Cells: a domain as images of the nonnegative orthant.
+
+A condition that is linear in x bounds x by the other variables; eliminating one variable after
+the other, ``x = L + t``, ``x = U - t`` or ``x = L + (U - L)/(1 + t)`` with t >= 0, covers the
+domain by cells, rational maps from the orthant. Incomparable bounds are told apart by cases.
+Cells may be larger than the domain: what is proved on them is proved on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import sympy as sp
+
+from proofs_check import orthant
+from proofs_check.domain import Condition, Domain, condition
+from proofs_check.orthant import Parameter
+
+_MAX_CASES = 16  # case distinctions between incomparable bounds
+
+Bounds = list[tuple[sp.Expr, bool]]  # (bound, strict)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """``point`` gives each variable as a rational function of the parameters."""
+
+    point: dict[sp.Symbol, sp.Expr]
+    parameters: tuple[Parameter, ...] = ()
+
+    def pull(self, expression: sp.Expr) -> sp.Expr:
+        """The expression as a function of the parameters."""
+        return sp.cancel(sp.together(expression.subs(self.point, simultaneous=True)))
+
+    def numerator(self, expression: sp.Expr) -> sp.Expr | None:
+        """A polynomial with the sign of the expression on the cell; None if it is not clear."""
+        numerator, denominator = sp.fraction(self.pull(expression))
+        for sign in (1, -1):
+            if orthant.obvious(sp.expand(sign * denominator), self.parameters, strict=True):
+                return sp.expand(sign * numerator)
+        return None
+
+    def nonnegative(self, expression: sp.Expr, strict: bool = False) -> bool:
+        """Whether the signs of coefficients show ``expression >= 0`` (``> 0``) on the cell."""
+        numerator = self.numerator(expression)
+        return numerator is not None and orthant.obvious(numerator, self.parameters, strict)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{s} = {e}" for s, e in self.point.items())
+
+
+def cells(domain: Domain) -> list[Cell] | None:
+    """Cells that cover the domain, or None if its conditions are not linear one by one."""
+    for cases in (0, _MAX_CASES):
+        found = _Elimination(domain, cases).cover(frozenset(domain.symbols), domain.conditions)
+        if found is not None:
+            return found
+    return None
+
+
+def prove(polynomial: sp.Expr, cover: list[Cell], strict: bool) -> tuple[str, ...] | None:
+    """Steps that prove ``polynomial >= 0`` (``> 0``) on all cells, or None."""
+    steps: list[str] = []
+    for cell in cover:
+        numerator = cell.numerator(polynomial)
+        proof = numerator is not None and orthant.prove(numerator, cell.parameters, strict)
+        if not proof:
+            return None
+        steps += [f"Substitute {cell or 'nothing'}.", *proof]
+    return tuple(steps)
+
+
+class _Elimination:
+    """Eliminates the variables one by one; ``cases`` case distinctions are allowed in all."""
+
+    def __init__(self, domain: Domain, cases: int) -> None:
+        self.integers = domain.integers
+        self.cases = cases
+        self.numbers = count(1)
+
+    def cover(
+        self, variables: frozenset[sp.Symbol], conditions: tuple[Condition, ...]
+    ) -> list[Cell] | None:
+        if not variables:
+            constant_holds = all(c.holds({}) for c in conditions)
+            return [Cell({})] if constant_holds else []
+        involved = {v: [c for c in conditions if c.polynomial.has(v)] for v in variables}
+        for x in sorted(variables, key=lambda v: (len(involved[v]), v.name)):
+            if any(sp.degree(c.polynomial, x) > 1 for c in involved[x]):
+                continue
+            others = tuple(c for c in conditions if c not in involved[x])
+            found = self._eliminate(x, involved[x], variables - {x}, others)
+            if found is not None:
+                return found
+        return None
+
+    def _eliminate(
+        self,
+        x: sp.Symbol,
+        bounding: list[Condition],
+        variables: frozenset[sp.Symbol],
+        others: tuple[Condition, ...],
+    ) -> list[Cell] | None:
+        rest = self.cover(variables, others)
+        if rest is None:
+            return None
+        bounds: dict[bool, list[tuple[sp.Expr, bool]]] = {True: [], False: []}
+        for c in bounding:
+            slope, constant = sp.Poly(c.polynomial, x).all_coeffs()
+            rising = all(cell.nonnegative(slope, True) for cell in rest)
+            if not rising and not all(cell.nonnegative(-slope, True) for cell in rest):
+                return None
+            bounds[rising].append((sp.cancel(-constant / slope), c.strict))
+        for side, sign in ((True, 1), (False, -1)):
+            bounds[side] = tightest = _tightest(bounds[side], sign, rest)
+            if len(tightest) > 1:
+                return self._cases(x, bounding, variables, others, tightest)
+        lower, upper = (next(iter(bounds[side]), None) for side in (True, False))
+        if lower and upper:
+            gap = upper[0] - lower[0]
+            if not all(cell.nonnegative(gap) for cell in rest):
+                shrunk = (*others, condition(gap, False))
+                if shrunk[-1] in others:
+                    return None
+                return self._eliminate(x, bounding, variables, shrunk)
+        return [piece for cell in rest for piece in self._extend(cell, x, lower, upper)]
+
+    def _cases(self, x, bounding, variables, others, tightest) -> list[Cell] | None:
+        """Distinguish which of the first two bounds is the larger."""
+        if self.cases == 0:
+            return None
+        self.cases -= 1
+        (a, _), (b, _) = tightest[:2]
+        found = []
+        for difference in (a - b, b - a):
+            case = (*others, condition(difference, False))
+            piece = (
+                self._eliminate(x, bounding, variables, case) if case[-1] not in others else None
+            )
+            if piece is None:
+                return None
+            found += piece
+        return found
+
+    def _extend(self, cell: Cell, x: sp.Symbol, lower, upper) -> Iterator[Cell]:
+        """The cell with x added, between its bounds (functions of the cell's variables)."""
+        t = sp.Symbol(f"t{next(self.numbers)}", real=True)
+        low, high = (cell.pull(b[0]) if b else None for b in (lower, upper))
+        end = lower or upper
+        whole = x in self.integers and (end is None or self._integral(cell.pull(end[0]), cell))
+        parameter = Parameter(t, whole, bool(end and end[1]))
+
+        def at(value: sp.Expr, *parameters: Parameter) -> Cell:
+            return Cell({**cell.point, x: sp.cancel(value)}, (*cell.parameters, *parameters))
+
+        if low is not None and high is not None:
+            # t in [0, oo) covers (L, U]; the end L is a cell of its own.
+            yield at(low + (high - low) / (1 + t), Parameter(t, False, upper[1]))
+            if not lower[1]:
+                yield at(low)
+        elif low is not None:
+            yield at(low + t, parameter)
+        elif high is not None:
+            yield at(high - t, parameter)
+        else:
+            yield at(t, Parameter(t, whole, strict=False, free=True))
+
+    @staticmethod
+    def _integral(value: sp.Expr, cell: Cell) -> bool:
+        """Whether the value is an integer polynomial in integer parameters."""
+        symbols = [p.symbol for p in cell.parameters if p.integer]
+        if not value.free_symbols <= set(symbols) or not value.is_polynomial(*symbols):
+            return False
+        coefficients = sp.Poly(value, *symbols).coeffs() if symbols else [value]
+        return all(c.is_Integer for c in coefficients)
+
+
+def _tightest(
+    bounds: list[tuple[sp.Expr, bool]], sign: int, rest: list[Cell]
+) -> list[tuple[sp.Expr, bool]]:
+    """The bounds that no other bound implies on every cell; sign +1 for lower, -1 for upper."""
+    kept = list(dict.fromkeys(bounds))
+    for weaker in list(kept):
+        for other in kept:
+            strict = weaker[1] and not other[1]
+            gap = sign * (other[0] - weaker[0])
+            if other is not weaker and all(cell.nonnegative(gap, strict) for cell in rest):
+                kept.remove(weaker)
+                break
+    return kept

@@ -1,0 +1,165 @@
+"""Domains: the points at which a list of inequalities between rational functions holds.
+
+Every condition is brought to the form ``p >= 0`` or ``p > 0`` with an integer polynomial p. What
+the symbols themselves assume counts as well: ``positive=True``, ``nonnegative=True``, and
+``integer=True``, which makes the symbol run over integers. Other symbols run over the reals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.core.relational import Relational
+
+from proofs_check.results import Point
+
+
+@dataclass(frozen=True)
+class Condition:
+    """``polynomial >= 0``, or ``> 0`` if strict; the polynomial has integer coefficients."""
+
+    polynomial: sp.Expr
+    strict: bool
+
+    def holds(self, point: Point) -> bool:
+        value = evaluate(self.polynomial, point)
+        return value > 0 if self.strict else value >= 0
+
+    def __str__(self) -> str:
+        return f"{self.polynomial} {'>' if self.strict else '>='} 0"
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The points at which all ``conditions`` hold, over ``symbols`` (integers or reals)."""
+
+    symbols: tuple[sp.Symbol, ...]
+    conditions: tuple[Condition, ...]
+
+    @classmethod
+    def of(cls, conditions: Iterable[Relational], expressions: Iterable[sp.Expr] = ()) -> Domain:
+        """The domain of the given relations and of the assumptions of all symbols involved.
+
+        ``<=, <, >=, >`` and ``==`` between rational functions with rational coefficients, ``And``
+        of them, and ``a <= Min(b, c)``, ``a >= Max(b, c)``. Raises ValueError for anything else
+        and for a relation that SymPy finds false.
+        """
+        relations = list(_flatten(conditions))
+        free = {s for e in (*relations, *expressions) for s in sp.sympify(e).free_symbols}
+        symbols = tuple(sorted(free, key=lambda s: s.name))
+        if len({s.name for s in symbols}) < len(symbols):
+            raise ValueError(f"two different symbols share a name: {[s.name for s in symbols]}")
+        for s in symbols:
+            if s.is_real is False:
+                raise ValueError(f"symbol {s} is not real")
+        found = [Condition(s, True) for s in symbols if s.is_positive and not s.is_integer]
+        found += [Condition(s - 1, False) for s in symbols if s.is_positive and s.is_integer]
+        found += [Condition(s, False) for s in symbols if s.is_nonnegative and not s.is_positive]
+        for relation in relations:
+            found += _conditions(relation)
+        return cls(symbols, tuple(dict.fromkeys(found)))
+
+    @property
+    def integers(self) -> frozenset[sp.Symbol]:
+        return frozenset(s for s in self.symbols if s.is_integer)
+
+    def contains(self, point: Point) -> bool:
+        """Whether the point (a value for every symbol) lies in the domain; exact."""
+        if any(point[s].q != 1 for s in self.integers):
+            return False
+        return all(c.holds(point) for c in self.conditions)
+
+
+def sides(relation: Relational) -> tuple[sp.Expr, sp.Expr, bool]:
+    """(lesser side, greater side, strict) of an inequality."""
+    if isinstance(relation, sp.Le | sp.Lt | sp.Ge | sp.Gt):
+        return relation.lts, relation.gts, isinstance(relation, sp.Lt | sp.Gt)
+    raise ValueError(f"not an inequality: {relation}")
+
+
+def clear(difference: sp.Expr) -> tuple[sp.Expr, list[sp.Expr]]:
+    """(p, factors) such that ``difference`` has the sign of p wherever no factor vanishes.
+
+    p is an integer polynomial; the factors are those of the denominator that are not positive by
+    the assumptions of their symbols. Raises ValueError unless rational with rational coefficients.
+    """
+    numerator, denominator = sp.fraction(sp.cancel(sp.together(difference)))
+    symbols = sorted(difference.free_symbols, key=lambda s: s.name)
+    for part in (numerator, denominator):
+        if not part.is_polynomial(*symbols) or not _rational_coefficients(part, symbols):
+            raise ValueError(f"not a rational function with rational coefficients: {difference}")
+    content, factors = sp.factor_list(denominator)
+    numerator = numerator * sp.sign(content)
+    unsure = []
+    for factor, power in factors:
+        if factor.is_positive or (-factor).is_positive:
+            numerator = numerator * (1 if factor.is_positive else (-1) ** power)
+            continue
+        unsure.append(factor)
+        numerator = numerator * factor ** (power % 2)
+    return integer_polynomial(numerator), unsure
+
+
+def integer_polynomial(expression: sp.Expr) -> sp.Expr:
+    """A positive multiple of a rational polynomial, expanded, with coprime integer coefficients."""
+    expression = sp.expand(expression)
+    if expression.is_number:
+        return sp.sign(expression)
+    _, polynomial = sp.Poly(expression, domain="QQ").clear_denoms(convert=True)
+    return polynomial.primitive()[1].as_expr()
+
+
+def condition(difference: sp.Expr, strict: bool) -> Condition:
+    """``difference >= 0`` (``> 0``) as a condition; over integers ``p > 0`` becomes ``p >= 1``."""
+    polynomial, _ = clear(difference)
+    if strict and polynomial.free_symbols and all(s.is_integer for s in polynomial.free_symbols):
+        return Condition(integer_polynomial(polynomial - 1), False)
+    return Condition(polynomial, strict)
+
+
+def evaluate(expression: sp.Expr, point: Point) -> sp.Rational:
+    """The exact value at a point; raises ZeroDivisionError where it is undefined."""
+    value = sp.sympify(expression).subs(point)
+    if value.has(sp.zoo, sp.nan, sp.oo):
+        raise ZeroDivisionError(f"{expression} is undefined at {point}")
+    if not value.is_Rational:
+        raise ValueError(f"{expression} is not a rational number at {point}: {value}")
+    return value
+
+
+def _flatten(relations: Iterable[Relational]) -> Iterator[Relational]:
+    for relation in relations:
+        if relation == sp.true:
+            continue
+        if relation == sp.false:
+            raise ValueError("a condition is false: the domain is empty")
+        if isinstance(relation, sp.And):
+            yield from _flatten(relation.args)
+        elif isinstance(relation, Relational):
+            yield relation
+        else:
+            raise ValueError(f"not a relation: {relation!r}")
+
+
+def _conditions(relation: Relational) -> list[Condition]:
+    if isinstance(relation, sp.Eq):
+        difference = relation.lhs - relation.rhs
+        return [*_nonzero(difference), condition(difference, False), condition(-difference, False)]
+    lesser, greater, strict = sides(relation)
+    lessers = lesser.args if isinstance(lesser, sp.Max) else (lesser,)
+    greaters = greater.args if isinstance(greater, sp.Min) else (greater,)
+    differences = [g - a for a in lessers for g in greaters]
+    return [c for d in differences for c in (*_nonzero(d), condition(d, strict))]
+
+
+def _nonzero(difference: sp.Expr) -> list[Condition]:
+    """A condition does not hold where its denominator vanishes: the square of that is > 0."""
+    return [Condition(sp.expand(factor**2), True) for factor in clear(difference)[1]]
+
+
+def _rational_coefficients(expression: sp.Expr, symbols: list[sp.Symbol]) -> bool:
+    if not symbols:
+        return bool(expression.is_Rational)
+    return all(c.is_Rational for c in sp.Poly(expression, *symbols).coeffs())

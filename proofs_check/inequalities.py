@@ -1,0 +1,145 @@
+"""Decide ``lhs <= rhs`` at every point of a domain: a proof or a violation, never a grid.
+
+Routes to a proof, all of which are tried and reported:
+
+- *substitution*: the domain as images of the nonnegative orthant, where no coefficient is
+  negative (:mod:`proofs_check.cells`); a single variable by isolating real roots;
+- *combination*: the difference as a nonnegative combination of products of the conditions
+  (:mod:`proofs_check.certificates`);
+- *z3*: no real (or integer) point of the domain violates it (:mod:`proofs_check.smt`).
+
+A violation is confirmed by evaluating the original sides and conditions in exact arithmetic.
+A proof together with a violation raises :class:`RoutesDisagree`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sympy as sp
+from sympy.core.relational import Relational
+
+from proofs_check import cells, certificates, smt, univariate, violations
+from proofs_check.cells import Cell
+from proofs_check.domain import Domain, clear, condition, evaluate
+from proofs_check.results import Point, Proved, Result, RoutesDisagree, Undecided, Violated
+
+_SIMPLE = ("0", "1", "2", "3", "1/2", "10", "1/10", "100", "1/100", "1000", "1/1000")
+
+__all__ = ["Proved", "Result", "RoutesDisagree", "Undecided", "Violated", "decide"]
+
+
+def decide(
+    lhs: sp.Expr | int,
+    rhs: sp.Expr | int,
+    conditions: Iterable[Relational] = (),
+    *,
+    strict: bool = False,
+) -> Result:
+    """Does ``lhs <= rhs`` (``<`` if strict) hold wherever the conditions do?
+
+    Sides and conditions: rational functions with rational coefficients. The symbols' own
+    assumptions (positive, nonnegative, integer) are conditions too; other symbols are real.
+    ``Undecided`` also if no point of the domain is found (the statement could be vacuous) or if a
+    denominator may vanish. Raises ValueError for other expressions, RoutesDisagree for a defect.
+    """
+    lhs, rhs = sp.sympify(lhs), sp.sympify(rhs)
+    domain = Domain.of(conditions, (lhs, rhs))
+    difference, denominators = clear(rhs - lhs)
+    cover = cells.cells(domain) or []
+    if _a_point(domain, cover) is None:
+        return Undecided("no point of the domain was found: the statement may be vacuous")
+    proofs, suggestion = _proofs(difference, strict, domain, cover)
+    suggestions = (
+        lambda: violations.search(-difference, strict, domain, cover),
+        lambda: _by_roots(difference, strict, domain),
+        lambda: suggestion,
+    )
+    found = (_confirm(lhs, rhs, strict, domain, suggest()) for suggest in suggestions)
+    violation = next((v for v in found if v), None)
+    if violation and proofs and not denominators:
+        raise RoutesDisagree(f"{lhs} against {rhs}: {proofs} but {violation}")
+    if violation:
+        return _simplified(lhs, rhs, strict, domain, violation)
+    for factor in denominators:
+        if not any(_proofs(sign * factor, True, domain, cover)[0] for sign in (1, -1)):
+            return Undecided(f"the denominator {factor} may vanish")
+    if not proofs:
+        return Undecided("no route found a proof, and no violation was found")
+    opening = f"{rhs} - ({lhs}) has the sign of {difference}."
+    return Proved((opening, *(s for steps in proofs.values() for s in steps)), " + ".join(proofs))
+
+
+def _proofs(
+    difference: sp.Expr, strict: bool, domain: Domain, cover: list[Cell]
+) -> tuple[dict[str, tuple[str, ...]], Point | None]:
+    """({route: steps} that prove ``difference >= 0`` (``> 0``), z3's violating point if any)."""
+    found = {"substitution": cells.prove(difference, cover, strict) if cover else None}
+    if found["substitution"] is None:
+        found["combination"] = certificates.prove(difference, domain, strict)
+    answer = smt.refute(domain, [condition(-difference, not strict)]) if domain.symbols else False
+    if answer is True:
+        found["z3"] = ("z3: no point of the domain violates it (unsat).",)
+    proofs = {route: steps for route, steps in found.items() if steps is not None}
+    return proofs, answer if isinstance(answer, dict) else None
+
+
+def _by_roots(difference: sp.Expr, strict: bool, domain: Domain) -> Point | None:
+    """One variable with constant bounds: the complete decision."""
+    if len(domain.symbols) != 1:
+        return None
+    (x,) = domain.symbols
+    ends: dict[int, univariate.Bound] = {1: None, -1: None}
+    for c in domain.conditions:
+        if sp.degree(c.polynomial, x) != 1:
+            return None
+        slope, constant = sp.Poly(c.polynomial, x).all_coeffs()
+        side, end = sp.sign(slope), (-constant / slope, c.strict)
+        known = ends[side]
+        ends[side] = end if known is None else max(known, end, key=lambda e: (side * e[0], e[1]))
+    try:
+        point = univariate.violation(
+            difference, x, ends[1], ends[-1], integer=x in domain.integers, strict=strict
+        )
+    except ValueError:
+        return None
+    return None if point is None else {x: point}
+
+
+def _confirm(
+    lhs: sp.Expr, rhs: sp.Expr, strict: bool, domain: Domain, point: Point | None
+) -> Violated | None:
+    """The violation with both sides evaluated exactly, or None if the point does not violate."""
+    if point is None or not domain.contains(point):
+        return None
+    try:
+        left, right = evaluate(lhs, point), evaluate(rhs, point)
+    except ZeroDivisionError:
+        return None
+    violated = left >= right if strict else left > right
+    return Violated(point, left, right) if violated else None
+
+
+def _simplified(
+    lhs: sp.Expr, rhs: sp.Expr, strict: bool, domain: Domain, violation: Violated
+) -> Violated:
+    """The violation with as many coordinates as possible replaced by simple numbers."""
+    for symbol in sorted(violation.point, key=lambda s: s.name):
+        for value in map(sp.Rational, _SIMPLE):
+            if _size(value) < _size(violation.point[symbol]):
+                point = {**violation.point, symbol: value}
+                violation = _confirm(lhs, rhs, strict, domain, point) or violation
+    return violation
+
+
+def _size(value: sp.Rational) -> int:
+    return abs(value.p) + value.q
+
+
+def _a_point(domain: Domain, cover: list[Cell]) -> Point | None:
+    if not domain.symbols:
+        return {} if domain.contains({}) else None
+    point = violations.search(sp.S.One, False, domain, cover)
+    if point is None:
+        point = smt.witness(domain)
+    return point if isinstance(point, dict) and domain.contains(point) else None

@@ -1,0 +1,40 @@
+"""What a decision about "for every point of a domain" can come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+Point = dict[sp.Symbol, sp.Rational]
+
+
+@dataclass(frozen=True)
+class Proved:
+    """It holds at every point. ``route`` names the independent proofs that were found."""
+
+    steps: tuple[str, ...]
+    route: str
+
+
+@dataclass(frozen=True)
+class Violated:
+    """It fails at ``point``, an exact point of the domain, where the sides are these numbers."""
+
+    point: Point
+    lhs: sp.Rational
+    rhs: sp.Rational
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """Neither a proof nor a violation was found."""
+
+    reason: str
+
+
+Result = Proved | Violated | Undecided
+
+
+class RoutesDisagree(AssertionError):
+    """One route proves what another refutes: a defect of this package, never of the statement."""
