@@ -82,8 +82,8 @@ def span_dimension() -> sp.Expr:
 
     Checked where it could fail: for every m, n <= 3 and r <= mn the r matrices e_i e_j^T for
     different (i, j), which are values of u_s v_s^T, have rank r, so some r x r minor is a
-    polynomial that does not vanish identically. The same holds at any size, since r different e_i e_j^T are
-    part of a basis. Raises ArithmeticError otherwise.
+    polynomial that does not vanish identically. The same holds at any size, since r different
+    e_i e_j^T are part of a basis. Raises ArithmeticError otherwise.
     """
     for m in range(1, 4):
         for n in range(1, 4):
@@ -104,7 +104,7 @@ def averaged_defect() -> tuple[sp.Expr, sp.Expr]:
     Averaged over the factors as well, the two agree at t = 0. After one step they are
     ||G_0||^2 + eta a + O(eta^2) and ||G_0||^2 + eta b + O(eta^2); returns (a, b).
     With h_s = <G_0, u_s v_s^T>, E<G_1, estimate_1> = E||h_1||^2 / r with
-    h_1 = h - (eta/r)(tau.h) C tau, so a = -(2/r^2) E h^T C h; b = -(2/r) E(tau.h)^2 = -(2/r) E||h||^2.
+    h_1 = h - (eta/r)(tau.h) C tau, so a = -(2/r^2) E h^T C h; b = -(2/r) E||h||^2.
     """
     s, t, (c, d) = Index("s", R), Index("t", R), (Index("c", M), Index("d", N))
     overlap = cp.U[s, c] * cp.U[t, c] * cp.V[s, d] * cp.V[t, d]

@@ -1,0 +1,38 @@
+"""A theory-verification toolkit for zeroth-order optimisation: claims in, verdicts out.
+
+    >>> import zotheory
+    >>> zotheory.verify("tezo.thm1", model=None).frame()
+
+Names are imported when they are first used, so that Monte Carlo workers start fast.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "Check": "vocabulary",
+    "Claim": "vocabulary",
+    "Evidence": "vocabulary",
+    "Kind": "vocabulary",
+    "Statement": "vocabulary",
+    "Verdict": "vocabulary",
+    "Context": "context",
+    "Ledger": "ledger",
+    "Measurement": "checks.measured",
+    "exact": "checks.exact",
+    "measured": "checks.measured",
+    "searched": "checks.searched",
+    "verify": "run",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'zotheory' has no attribute {name!r}")
+    return getattr(import_module(f"zotheory.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,5 @@
+"""`python -m zotheory`."""
+
+from zotheory.cli import main
+
+main()

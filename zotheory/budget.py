@@ -1,0 +1,30 @@
+"""How much work a run may spend; the error probabilities do not depend on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ALPHA = 1e-4  # probability that one measured check wrongly refutes a true statement
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of one run: `samples` scales Monte Carlo, `evaluations` bounds one search.
+
+    `batches` is the number of different text batches that a model claim is measured over.
+    """
+
+    name: str
+    samples: float
+    evaluations: int
+    batches: int
+
+
+BUDGETS = {
+    budget.name: budget
+    for budget in (
+        Budget("quick", samples=1.0, evaluations=4_000, batches=24),
+        Budget("standard", samples=4.0, evaluations=20_000, batches=24),
+        Budget("deep", samples=64.0, evaluations=200_000, batches=64),
+    )
+}

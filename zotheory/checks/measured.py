@@ -1,0 +1,101 @@
+"""Measured evidence: means of statistics by Monte Carlo, decided at a stated error probability."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from zotheory.context import Context
+from zotheory.montecarlo import Sampler
+from zotheory.statistics import Decision, sequential
+from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One mean to measure.
+
+    Attributes:
+        at: where in the claim's domain, in words; with the claim's id it keys the random stream.
+        sampler: draws the statistic (see `MonteCarlo.run`).
+        decide: one of `zotheory.statistics.decide_*` with everything but shards and alpha filled
+            in.
+        shard_size: samples per shard.
+        max_shards: shards at budget 1; the run's budget multiplies it.
+        first_look: shards before the first decision.
+    """
+
+    at: str
+    sampler: Sampler
+    decide: Callable[..., Decision]
+    shard_size: int
+    max_shards: int
+    first_look: int = 32
+
+
+def measured(plan: Callable[[Statement, Context], Sequence[Measurement]]) -> Check:
+    """A check that measures what `plan` lists; the error probability is shared equally.
+
+    One refuted measurement refutes the statement, all confirmed ones confirm it. The same
+    measurement of a claim's mutant or correction sees the same samples.
+    """
+
+    def judge(statement: Statement, context: Context) -> Evidence:
+        measurements = plan(statement, context)
+        alpha = context.alpha / len(measurements)
+        decisions = {m.at: _decide(m, context, alpha) for m in measurements}
+        verdicts = {Verdict(d.verdict) for d in decisions.values()}
+        verdict = next(
+            v for v in (Verdict.REFUTED, Verdict.INCONCLUSIVE, Verdict.CONFIRMED) if v in verdicts
+        )
+        numbers = {at: _numbers(decision) for at, decision in decisions.items()}
+        telling = next(at for at, d in decisions.items() if d.verdict == verdict)
+        certificate = {
+            "measurements": [f"{at}: {_line(d)}" for at, d in decisions.items()],
+            "error probability": context.alpha,
+            "seed": context.seed,
+        }
+        summary = f"{telling}: {_line(decisions[telling])}"
+        if verdict is Verdict.CONFIRMED and len(decisions) > 1:
+            summary += f", and at {len(decisions) - 1} more"
+        return Evidence(Kind.MEASURED, verdict, summary, numbers, certificate)
+
+    return Check(Kind.MEASURED, judge)
+
+
+def _decide(measurement: Measurement, context: Context, alpha: float) -> Decision:
+    context.tell(f"{context.claim}  measuring at {measurement.at}")
+    return sequential(
+        context.monte_carlo,
+        f"{context.claim}/{measurement.at}",
+        measurement.sampler,
+        measurement.decide,
+        max_shards=max(
+            measurement.first_look, int(measurement.max_shards * context.budget.samples)
+        ),
+        shard_size=measurement.shard_size,
+        first_look=measurement.first_look,
+        alpha=alpha,
+        fingerprint=repr(measurement.sampler),
+    )
+
+
+def _numbers(decision: Decision) -> dict[str, Any]:
+    numbers = asdict(decision)
+    numbers["claimed"] = numbers.pop("target")
+    return numbers
+
+
+def _line(decision: Decision) -> str:
+    """Estimate, interval and claim of the first coordinate that tells, in a few words."""
+    estimate, (low, high), target = decision.estimate, decision.interval, decision.target
+    if isinstance(estimate, tuple):
+        k = len(estimate)
+        targets = target if isinstance(target, tuple) else (target,) * k
+        worst = max(range(k), key=lambda i: max(low[i] - targets[i], targets[i] - high[i]))
+        estimate, low, high, target = estimate[worst], low[worst], high[worst], targets[worst]
+    return (
+        f"{estimate:.5g} in [{low:.5g}, {high:.5g}], claimed {target:.5g}"
+        f" ({decision.samples:,} samples, {decision.method})"
+    )

@@ -1,0 +1,93 @@
+"""The claims as data, one module per paper, and how to find them."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import cloudpickle
+
+from zotheory.vocabulary import Claim
+
+PAPERS = ("tezo",)
+
+
+class UnknownClaim(Exception):
+    """An id or a paper that no claim answers to."""
+
+
+class BrokenClaims(Exception):
+    """A claims file that cannot be loaded or declares no claims."""
+
+
+@cache
+def declared() -> tuple[Claim, ...]:
+    """All claims of the toolkit, paper by paper, in the papers' order."""
+    found: list[Claim] = []
+    for paper in PAPERS:
+        found += importlib.import_module(f"zotheory.claims.{paper}").CLAIMS
+    return tuple(found)
+
+
+def select(names: Sequence[str]) -> tuple[Claim, ...]:
+    """The claims that ids, papers and files of one's own name; all declared ones for no name.
+
+    Raises:
+        UnknownClaim: a name is neither an id, nor a paper (or another prefix of ids), nor a file.
+        BrokenClaims: a file cannot be loaded.
+    """
+    if not names:
+        return declared()
+    chosen: dict[str, Claim] = {}
+    for name in names:
+        found = load(Path(name)) if name.endswith(".py") else _named(name)
+        chosen |= {claim.id: claim for claim in found}
+    return tuple(chosen.values())
+
+
+def _named(name: str) -> tuple[Claim, ...]:
+    found = tuple(c for c in declared() if c.id == name or c.id.startswith(f"{name}."))
+    if not found:
+        raise UnknownClaim(f"no claim, paper or file is called {name!r}; `zotheory list` names all")
+    return found
+
+
+def load(path: Path) -> tuple[Claim, ...]:
+    """Load `CLAIMS`, a sequence of `Claim`, from a Python file.
+
+    Raises:
+        BrokenClaims: the file is missing, raises, or declares no claims.
+    """
+    if not path.is_file():
+        raise BrokenClaims(f"no claims file {path}")
+    spec = importlib.util.spec_from_file_location(f"claims_of_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    cloudpickle.register_pickle_by_value(module)  # workers cannot import it by name
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise BrokenClaims(f"{path}: {_where(error, path)}") from error
+    claims = getattr(module, "CLAIMS", None)
+    if not isinstance(claims, Sequence) or not claims:
+        raise BrokenClaims(f"{path} declares no CLAIMS (a list of zotheory.Claim)")
+    if not all(isinstance(claim, Claim) for claim in claims):
+        raise BrokenClaims(f"{path}: every entry of CLAIMS must be a zotheory.Claim")
+    repeated = {c.id for c in claims if sum(d.id == c.id for d in claims) > 1}
+    if repeated:
+        raise BrokenClaims(f"{path} declares {', '.join(sorted(repeated))} more than once")
+    return tuple(claims)
+
+
+def _where(error: Exception, path: Path) -> str:
+    """Type, message and line of what a claims file raised, in one line."""
+    if isinstance(error, SyntaxError):
+        return f"line {error.lineno}: {error.msg}"
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    place = f"line {lines[-1]}: " if lines else ""
+    return f"{place}{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

@@ -1,0 +1,272 @@
+"""TeZO-Adam's second moment: the cross term of Eq. 8 and the accumulated error of Fig. 8.
+
+Root-mean-square statements are judged as statements on mean squares, which are rational.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import sympy as sp
+
+from proofs_check import cp
+from proofs_check.cp import M, N, R
+from proofs_check.gaussian import Derivation, Index, contraction
+from zotheory.checks.exact import Counterexample, exact
+from zotheory.checks.measured import Measurement, measured
+from zotheory.context import Context
+from zotheory.sampling.second_moment import (
+    AccumulatedAverage,
+    AccumulatedCoordinate,
+    CrossAverage,
+    CrossCoordinate,
+    decay,
+)
+from zotheory.statistics import Catoni, decide_at_most, decide_equal, decide_less
+from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.witness import inputs
+
+CROSS = sp.Symbol("E sum_ij H_ij cross_ij")
+AVERAGE2 = sp.Symbol("E(mean of the cross term over coordinates)^2 / (E separable)^2")
+COORDINATE2 = sp.Symbol("E(cross term at a coordinate)^2 / (E separable)^2")
+SIZE = (4096, 4096, 64)
+PAPER_SIZE = tuple(sp.Eq(d, size, evaluate=False) for d, size in zip((M, N, R), SIZE, strict=True))
+
+RANK, STEPS, BETA2 = 64, 1000, 0.99
+M1, M2 = sp.symbols("m1 m2", integer=True, positive=True)
+MEAN_M1, MEAN_M2 = (sp.Symbol(f"E_T({m})^2/||w||^2") for m in (M1, M2))
+EACH_M1, EACH_M2 = (sp.Symbol(f"e_T({m})^2/||w||^2") for m in (M1, M2))
+W_NORM2 = contraction(*(cp.W[t] * cp.W[t] for t in [Index("t", cp.STEPS)]))
+DOUBLED = (sp.Eq(M2, 2 * M1), sp.Ge(R, 2, evaluate=False))
+FALLS_BY = 0.9  # "falls" is measured as: the mean square loses at least a tenth
+
+
+def _average(_: Statement) -> Mapping[sp.Expr, Derivation]:
+    """Mean square of the averaged cross term over the squared mean r of the separable one."""
+    return {AVERAGE2: _ratio(cp.mean(cp.cross_sum_square_given_factors), 1)}
+
+
+def _coordinate(_: Statement) -> Mapping[sp.Expr, Derivation]:
+    return {COORDINATE2: _ratio(cp.mean(cp.cross_square_given_sizes), M * N)}
+
+
+def _ratio(cross: Derivation, coordinates: sp.Expr | int) -> Derivation:
+    separable = cp.mean(cp.separable_sum)
+    value = sp.cancel(cross.value * coordinates**2 / separable.value**2)
+    return Derivation(value, (*cross.steps, *separable.steps, f"the ratio: {value}"))
+
+
+def _accumulated(_: Statement) -> Mapping[sp.Expr, Derivation]:
+    """The accumulated error's mean square: averaged over coordinates first, and at each of them."""
+    total, each = cp.mean(cp.accumulated_sum_square), cp.mean(cp.accumulated_square_sum)
+    found = {}
+    for size, mean_name, each_name in ((M1, MEAN_M1, EACH_M1), (M2, MEAN_M2, EACH_M2)):
+        square = {M: size, N: size}
+        of_mean = sp.cancel(total.value.subs(square) / (size**4 * W_NORM2))
+        of_each = sp.cancel(each.value.subs(square) / (size**2 * R**2 * W_NORM2))
+        found[mean_name] = Derivation(
+            of_mean, (*total.steps, f"/(mn)^2, m = n = {size}: {of_mean}")
+        )
+        found[each_name] = Derivation(
+            of_each, (*each.steps, f"/(mn r^2), m = n = {size}: {of_each}")
+        )
+    return found
+
+
+def _coordinate_witness(statement: Statement, failed: Counterexample) -> str:
+    values = {k: v for k, v in failed.inputs.items() if k == "r"}
+    return f"""import numpy as np
+
+{inputs(values)}
+claimed = {sp.pycode(statement.formula.rhs)}  # bound on E(cross)^2 / (E separable)^2
+x, w = np.polynomial.hermite_e.hermegauss(8)
+second = w @ x**2 / w.sum()  # E tau^2 = E u^2 = E v^2
+# cross = sum_(p != q) w_p w_q with independent w_p = tau_p u_p v_p: each pair meets itself and
+# its mirror image, every other product of two pairs has mean 0
+actual = 2 * r * (r - 1) * second**6 / (r * second**3) ** 2
+print("claimed", float(claimed))
+print("actual", float(actual))
+z = np.prod(np.random.default_rng(0).standard_normal((3, 100_000, r)), axis=0)
+print("simulated", float(np.mean((z.sum(1) ** 2 - (z**2).sum(1)) ** 2) / r**2))
+"""
+
+
+def _each_witness(_: Statement, failed: Counterexample) -> str:
+    values = {k: v for k, v in failed.inputs.items() if k in ("m1", "m2", "r")}
+    return f"""import numpy as np
+
+{inputs(values)}
+x, weight = np.polynomial.hermite_e.hermegauss(8)
+second = weight @ x**2 / weight.sum()  # E tau^2 = E u^2 = E v^2
+
+
+def exact(m):
+    # E (V - Vhat)_ij^2 / (r^2 ||w||^2), averaged over the m x m coordinates
+    return np.full((m, m), 2 * r * (r - 1) * second**6 / r**2).mean()
+
+
+def simulated(m, r=64, steps=1000, beta2=0.99):
+    rng = np.random.default_rng(m)
+    w = beta2 ** np.arange(steps)
+    tau, (u, v) = rng.standard_normal((steps, r)), rng.standard_normal((2, m, r))
+    s = (tau * (w / np.linalg.norm(w))[:, None]).T @ tau
+    s -= np.diag(np.diag(s))
+    values, vectors = np.linalg.eigh(s)
+    error = sum(a * ((u * b) @ v.T) ** 2 for a, b in zip(values, vectors.T))
+    return np.mean(error**2) / r**2
+
+
+claimed, actual = exact(m1), exact(m2)  # claimed: the larger m2 lies strictly below
+print("claimed", float(claimed))
+print("actual", float(actual))
+print("simulated at r = 64, m = 64 and 512:", simulated(64), simulated(512))
+"""
+
+
+def _measure_average(statement: Statement, _: Context) -> Sequence[Measurement]:
+    m, n, r = SIZE
+    scale = sp.Integer(m * n * r) ** -2
+    variance = float(cp.at(cp.variance(cp.cross_sum_square_given_factors), m, n, r) * scale**2)
+    bound = float(statement.formula.rhs)
+    decide = partial(decide_at_most, method=Catoni(variance), bound=bound)
+    return [Measurement(f"m={m} n={n} r={r}", CrossAverage(m, n, r), decide, 5, 64)]
+
+
+def _measure_coordinate(statement: Statement, _: Context) -> Sequence[Measurement]:
+    r = SIZE[2]
+    variance = float(cp.at(cp.variance(cp.cross_square_given_sizes), 1, 1, r)) / r**4
+    rhs = float(statement.formula.rhs.subs(R, r))
+    method = Catoni(variance)
+    if isinstance(statement.formula, sp.Eq):
+        decide = partial(decide_equal, method=method, target=rhs, tolerance=0.05)
+    else:
+        decide = partial(decide_at_most, method=method, bound=rhs)
+    return [Measurement(f"r={r}", CrossCoordinate(r), decide, 2_000, 256)]
+
+
+def _variances(quantity: cp.Quantity, sizes: Sequence[int], power: int) -> np.ndarray:
+    """Variances of `quantity` / size^`power` at m = n = size, for weights of norm 1."""
+    weights = decay(STEPS, BETA2).tolist()
+    exactly = cp.variance(quantity)
+    return np.array(
+        [
+            float(cp.at(exactly, d, d, RANK, weights=weights)) / float(d) ** (2 * power)
+            for d in sizes
+        ]
+    )
+
+
+def _measure_means(statement: Statement, _: Context) -> Sequence[Measurement]:
+    """Each doubling of m = n from 64 to 512; columns: the larger size, the smaller one."""
+    margin = FALLS_BY * float(statement.formula.rhs / MEAN_M1)
+    measurements = []
+    for small in (64, 128, 256):
+        sizes = (2 * small, small)
+        method = Catoni(_variances(cp.accumulated_sum_square, sizes, 4))
+        decide = partial(decide_less, method=method, margin=margin)
+        sampler = AccumulatedAverage(sizes, RANK, STEPS, BETA2)
+        measurements.append(Measurement(f"m=n={small} to {2 * small}", sampler, decide, 8, 128))
+    return measurements
+
+
+def _measure_each(statement: Statement, _: Context) -> Sequence[Measurement]:
+    sizes = (256, 64)
+    method = Catoni(_variances(cp.accumulated_square_sum, sizes, 2) / RANK**4)
+    if isinstance(statement.formula, sp.And):
+        targets = [float(e.rhs.subs(R, RANK)) for e in statement.formula.args]
+        decide = partial(decide_equal, method=method, target=np.array(targets), tolerance=0.05)
+    else:
+        decide = partial(decide_less, method=method, margin=FALLS_BY)
+    sampler = AccumulatedCoordinate(sizes, RANK, STEPS, BETA2)
+    return [Measurement("m=n=64 to 256", sampler, decide, 2, 128, first_look=64)]
+
+
+CLAIMS = (
+    Claim(
+        id="tezo.eq8.cross_mean",
+        where="Eq. 8",
+        statement=Statement(
+            "E over tau, u, v of the cross term kappa-free part sum_{p != q} tau_p tau_q u_p u_q "
+            "v_p v_q is 0 at every coordinate.",
+            sp.Eq(CROSS, 0),
+            setting={"quantity": cp.cross_entry},
+        ),
+        needs=(Kind.EXACT,),
+        checks=(exact(lambda statement: {CROSS: cp.mean(statement.setting["quantity"])}),),
+        mutant=Statement(
+            "The same with the factor kappa^2, kappa = <G, Z>, that stands before it in Eq. 8.",
+            sp.Eq(CROSS, 0),
+            setting={"quantity": cp.weighted_cross_entry},
+        ),
+    ),
+    Claim(
+        id="tezo.eq8.negligible_on_average",
+        where="Eq. 8, App. A.2.1",
+        statement=Statement(
+            "At m = n = 4096, r = 64, one step: the root-mean-square of (cross term averaged over "
+            "all coordinates) is below 1% of the separable term's mean.",
+            sp.Lt(AVERAGE2, sp.Rational(1, 100) ** 2),
+            PAPER_SIZE,
+        ),
+        needs=(Kind.EXACT, Kind.MEASURED),
+        checks=(exact(_average), measured(_measure_average)),
+        mutant=Statement(
+            "The same with 0.01% in place of 1%.",
+            sp.Lt(AVERAGE2, sp.Rational(1, 10_000) ** 2),
+            PAPER_SIZE,
+        ),
+    ),
+    Claim(
+        id="tezo.eq8.negligible_per_coordinate",
+        where="Eq. 8, App. A.2.1",
+        statement=Statement(
+            "At m = n = 4096, r = 64, one step: the root-mean-square of the cross term at one "
+            "coordinate is below 10% of the separable term's mean.",
+            sp.Lt(COORDINATE2, sp.Rational(1, 10) ** 2),
+            PAPER_SIZE,
+        ),
+        needs=(Kind.EXACT, Kind.MEASURED),
+        checks=(exact(_coordinate, _coordinate_witness), measured(_measure_coordinate)),
+        correction=Statement(
+            "At every m, n and r the root-mean-square of the cross term at one coordinate is "
+            "sqrt(2 (r-1)/r) times the separable term's mean: 140% at r = 64.",
+            sp.Eq(COORDINATE2, 2 * (R - 1) / R),
+        ),
+    ),
+    Claim(
+        id="tezo.fig8.decreasing",
+        where="Fig. 8",
+        statement=Statement(
+            "The accumulated error |sum over coordinates of (V_t - Vhat_t)| / (mn) over 1000 steps "
+            "at beta2 = 0.99 falls as m = n grows through 64, 128, 256, 512, r = 64.",
+            sp.Lt(MEAN_M2, MEAN_M1),
+            DOUBLED,
+        ),
+        needs=(Kind.MEASURED,),
+        checks=(exact(_accumulated), measured(_measure_means)),
+        mutant=Statement(
+            "Its mean square falls to less than a tenth with each doubling.",
+            sp.Lt(MEAN_M2, MEAN_M1 / 10),
+            DOUBLED,
+        ),
+    ),
+    Claim(
+        id="tezo.fig8.per_coordinate",
+        where="Fig. 8",
+        statement=Statement(
+            "The root-mean-square of the same error at one coordinate, relative to the mean of "
+            "V_t, also falls as m = n grows.",
+            sp.Lt(EACH_M2, EACH_M1),
+            DOUBLED,
+        ),
+        needs=(Kind.EXACT, Kind.MEASURED),
+        checks=(exact(_accumulated, _each_witness), measured(_measure_each)),
+        correction=Statement(
+            "It is the same at every size: sqrt(2 (r-1)/r) ||w|| with w_t = (1-beta2) beta2^(T-t), "
+            "about sqrt(2 (r-1)/r) sqrt((1-beta2)/(1+beta2)).",
+            sp.And(sp.Eq(EACH_M2, 2 * (R - 1) / R), sp.Eq(EACH_M1, 2 * (R - 1) / R)),
+        ),
+    ),
+)

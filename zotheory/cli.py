@@ -1,0 +1,118 @@
+"""The command line: `zotheory verify | list | show`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from zotheory.budget import BUDGETS
+from zotheory.claims import BrokenClaims, UnknownClaim, select
+from zotheory.ledger import Ledger, LedgerError, changes, recorded
+from zotheory.run import OutputError, Run
+from zotheory.table import Progress, details, summary
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Which published claims on zeroth-order optimisation are true, and how do you know?",
+)
+console = Console(width=None if sys.stdout.isatty() else 140)  # files are read in wide editors
+errors = Console(stderr=True)
+
+BudgetName = StrEnum("BudgetName", {name: name for name in BUDGETS})
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID|PAPER|FILE.py]...", help="What to judge; everything by default."),
+]
+
+
+def _stop(message: object, code: int = 2) -> None:
+    errors.print(f"zotheory: {message}", style="bold red", highlight=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+@app.command()
+def verify(
+    names: Names = None,
+    budget: Annotated[BudgetName, typer.Option(help="How much work to spend.")] = "standard",
+    model: Annotated[
+        str, typer.Option(help="Causal LM for model claims: a name, a path, or 'none'.")
+    ] = "smollm2-135m",
+    jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Root seed of every random stream.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for ledger.json.")] = Path("out"),
+    resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
+) -> None:
+    """Judge claims and write OUT/ledger.json.
+
+    Exit status: 0 all judged as recorded; 1 a verdict differs from the recorded ledger, exact and
+    measured evidence contradict each other, or a check failed; 2 bad input or a missing download.
+    """
+    try:
+        claims = select(names or [])
+        known = recorded()
+        run = Run(
+            seed, BUDGETS[budget], None if model == "none" else model, out, jobs, dask, resume
+        )
+        with Progress(console, claims) as progress:
+            entries = []
+            for entry in run.entries(claims, progress.tell):
+                progress.add(entry)
+                entries.append(entry)
+    except (UnknownClaim, BrokenClaims, OutputError, LedgerError, ConnectionError) as error:
+        _stop(error)
+    except KeyboardInterrupt:
+        _stop(f"stopped; finished work is in {out}, `--resume` goes on from it", 130)
+    changed = changes(entries, known.claims)
+    summary(console, entries, changed, out / "ledger.json")
+    raise typer.Exit(_status(entries, changed))
+
+
+def _status(entries: list[dict], changed: list[tuple[str, str, str]]) -> int:
+    if changed or any(e["failed"] or "contradict" in e["reason"] for e in entries):
+        return 1
+    return 2 if any(e["missing"] for e in entries) else 0
+
+
+@app.command("list")
+def list_claims(names: Names = None) -> None:
+    """Name the claims: id, place in the paper, what is said, the recorded verdict."""
+    try:
+        claims = select(names or [])
+        verdicts = {entry["id"]: entry["verdict"] for entry in recorded().claims}
+    except (UnknownClaim, BrokenClaims, LedgerError) as error:
+        _stop(error)
+    from zotheory.table import listing
+
+    console.print(listing(claims, verdicts))
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="ID", help="A claim's id.")],
+    ledger: Annotated[
+        Path | None, typer.Option(help="A ledger.json; the recorded one by default.")
+    ] = None,
+) -> None:
+    """Show one claim: statement, verdict, evidence, derivation, certificate and snippet."""
+    try:
+        found = Ledger.read(ledger) if ledger else recorded()
+    except LedgerError as error:
+        _stop(error)
+    for entry in found.claims:
+        if entry["id"] == name:
+            details(console, entry)
+            return
+    _stop(f"no claim {name!r} in {ledger or 'the recorded ledger'}; `zotheory list` names all")
+
+
+def main() -> None:
+    """Entry point of the `zotheory` command."""
+    app()

@@ -1,0 +1,182 @@
+"""The ledger: every verdict of a run, as JSON, as a pandas frame, and compared with another."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from zotheory.vocabulary import Evidence, Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+_VERSIONED = ("zotheory", "numpy", "scipy", "sympy", "mpmath", "z3-solver", "torch", "transformers")
+
+
+class LedgerError(Exception):
+    """A ledger file that is missing, unreadable or not a ledger."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the claim's own checks say of its mutant or its correction."""
+
+    says: str
+    verdict: Verdict
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One claim's line in the ledger.
+
+    `reason` says why a verdict is no judgement, `failed` which check raised, `missing` which asset
+    could not be had.
+    """
+
+    id: str
+    paper: str
+    where: str
+    says: str
+    formula: str
+    verdict: Verdict
+    evidence: tuple[Evidence, ...] = ()
+    correction: Control | None = None
+    mutant: Control | None = None
+    certificate: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    failed: str = ""
+    missing: str = ""
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as plain JSON values; an evidence's own certificate stays with the claim."""
+        row = asdict(self)
+        row["evidence"] = [
+            {"kind": e.kind, "verdict": e.verdict, "summary": e.summary, "numbers": e.numbers}
+            for e in self.evidence
+        ]
+        return plain(row)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All entries of one run (as JSON values) with what the run depended on."""
+
+    seed: int
+    budget: str
+    versions: Mapping[str, str]
+    claims: tuple[Mapping[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The ledger in the schema of `ledger.json`."""
+        return {"schema": SCHEMA, **asdict(self)}
+
+    def write(self, path: Path) -> None:
+        """Write `ledger.json` so that a reader never sees half a file."""
+        write_atomically(path, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Ledger:
+        """Read a ledger file.
+
+        Raises:
+            LedgerError: the file is missing, not JSON, or of another schema.
+        """
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if found.pop("schema") != SCHEMA:
+                raise LedgerError(f"{path} is not a ledger of schema {SCHEMA}")
+            return cls(**{**found, "claims": tuple(found["claims"])})
+        except OSError as error:
+            raise LedgerError(f"cannot read {path}: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise LedgerError(f"{path} is not a ledger: {error}") from error
+
+    def frame(self) -> pd.DataFrame:
+        """One row a claim: paper, where, says, verdict, evidence kinds, correction, seconds."""
+        import pandas as pd
+
+        rows = {
+            claim["id"]: {
+                "paper": claim["paper"],
+                "where": claim["where"],
+                "says": claim["says"],
+                "verdict": claim["verdict"],
+                "evidence": "+".join(e["kind"] for e in claim["evidence"]),
+                "correction": (claim["correction"] or {}).get("says", ""),
+                "seconds": claim["seconds"],
+            }
+            for claim in self.claims
+        }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
+
+
+def recorded() -> Ledger:
+    """The ledger that the package carries: what its authors found, to compare a run with."""
+    return Ledger.read(Path(__file__).with_name("recorded") / "ledger.json")
+
+
+def changes(
+    now: Iterable[Mapping[str, Any]], before: Iterable[Mapping[str, Any]]
+) -> list[tuple[str, str, str]]:
+    """Claims judged in both ledgers whose verdict (or correction's verdict) differs.
+
+    A claim that one of the two did not run is no change. Returns (id, before, now).
+    """
+    old = {claim["id"]: claim for claim in before}
+    differing = []
+    for claim in now:
+        if claim["id"] not in old:
+            continue
+        pairs = [(old[claim["id"]]["verdict"], claim["verdict"])]
+        corrections = [c["correction"] for c in (old[claim["id"]], claim)]
+        if all(corrections):
+            pairs.append(tuple(f"correction {c['verdict']}" for c in corrections))
+        differing += [
+            (claim["id"], a, b) for a, b in pairs if a != b and Verdict.NOT_RUN not in (a, b)
+        ]
+    return differing
+
+
+def versions() -> dict[str, str]:
+    """The installed versions of what the verdicts depend on."""
+    found = {}
+    for name in _VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write text beside `path` and move it there in one step."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def plain(value: Any) -> Any:
+    """Plain JSON values: SymPy expressions become text or numbers, arrays become lists."""
+    if isinstance(value, str | bool | int) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else str(value)
+    if isinstance(value, sp.Basic):
+        return int(value) if value.is_Integer else sp.sstr(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return str(value)

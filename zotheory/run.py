@@ -1,0 +1,136 @@
+"""A run: claims in, a ledger out, one entry at a time, stoppable and resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zotheory.budget import BUDGETS, Budget
+from zotheory.claims import select
+from zotheory.context import Context
+from zotheory.judge import judge
+from zotheory.ledger import Ledger, versions, write_atomically
+from zotheory.montecarlo import MonteCarlo
+from zotheory.vocabulary import Claim, Kind
+
+
+class OutputError(Exception):
+    """The output folder cannot be written."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run depends on; the same values give the same ledger apart from seconds.
+
+    Attributes:
+        seed: the root seed of every random stream.
+        budget: limits on samples, evaluations and batches.
+        model: the causal LM for model claims, or None to leave them out.
+        out: the folder for `ledger.json` and, under `scratch`, finished work.
+        jobs: worker processes for Monte Carlo.
+        dask: the address of a Dask cluster that runs them instead.
+        resume: keep the finished work of an interrupted run with the same seed and budget.
+    """
+
+    seed: int
+    budget: Budget
+    model: str | None
+    out: Path
+    jobs: int = 1
+    dask: str | None = None
+    resume: bool = False
+
+    def entries(
+        self, claims: Sequence[Claim], tell: Callable[[str], None] = lambda _: None
+    ) -> Iterator[dict[str, Any]]:
+        """Judge the claims one by one; yield each entry as JSON and keep the ledger on disk.
+
+        Claims on the real model come last, so that everything else is read while they run.
+
+        Raises:
+            OutputError: the output folder cannot be made or written.
+        """
+        scratch = self._prepare()
+        engine = MonteCarlo(self.seed, jobs=self.jobs, dask=self.dask, store=scratch / "shards")
+        done: dict[str, dict[str, Any]] = {}
+        for claim in sorted(claims, key=lambda c: Kind.MODEL in c.needs):
+            kept = scratch / "entries" / f"{claim.id}.json"
+            if kept.is_file():
+                done[claim.id] = json.loads(kept.read_text(encoding="utf-8"))
+            else:
+                context = Context(
+                    claim.id, self.seed, self.budget, engine, self.model, scratch, tell
+                )
+                done[claim.id] = judge(claim, context).to_json()
+                if not done[claim.id]["failed"]:
+                    write_atomically(kept, json.dumps(done[claim.id]))
+            self._write([done[c.id] for c in claims if c.id in done])
+            yield done[claim.id]
+
+    def _write(self, entries: Sequence[dict[str, Any]]) -> None:
+        ledger = Ledger(self.seed, self.budget.name, versions(), tuple(entries))
+        try:
+            ledger.write(self.out / "ledger.json")
+        except OSError as error:
+            raise OutputError(f"cannot write {self.out}: {error.strerror}") from error
+
+    def _prepare(self) -> Path:
+        """Make the folders; drop finished work that belongs to another run."""
+        scratch = self.out / "scratch"
+        key = json.dumps([self.seed, self.budget.name, self.model, versions(), _source()])
+        try:
+            marker = scratch / "run.json"
+            if not (self.resume and marker.is_file() and marker.read_text() == key):
+                shutil.rmtree(scratch, ignore_errors=True)
+            for folder in (scratch / "shards", scratch / "entries"):
+                folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(marker, key)
+        except OSError as error:
+            raise OutputError(f"cannot write {self.out}: {error.strerror}") from error
+        return scratch
+
+
+def verify(
+    *names: str,
+    budget: str = "standard",
+    model: str | None = "smollm2-135m",
+    seed: int = 0,
+    out: Path | None = None,
+    jobs: int = 1,
+    resume: bool = False,
+) -> Ledger:
+    """Judge claims by id, paper or file, as `zotheory verify` does, and return the ledger.
+
+    `out` keeps the ledger and finished work; a temporary folder is used without it.
+
+    Raises:
+        UnknownClaim, BrokenClaims: a name that names nothing, a file that cannot be loaded.
+        KeyError: an unknown budget.
+        OutputError: `out` cannot be written.
+
+    Example:
+        >>> verify("tezo.lemma1", model=None).frame()[["verdict"]]
+    """
+    claims = select(names)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) if out is None else out
+        run = Run(seed, BUDGETS[budget], model, folder, jobs, resume=resume)
+        for _ in run.entries(claims):
+            pass
+        return Ledger.read(folder / "ledger.json")
+
+
+def _source() -> str:
+    """A fingerprint of the toolkit's own code: changed code never reuses old work."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for package in ("proofs_check", "estimators", "zotheory"):
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,169 @@
+"""What a person sees in a terminal: verdicts as they arrive, the summary, one claim in full."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import Progress as Bar
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from zotheory.vocabulary import Claim
+
+STYLES = {
+    "proved": "bold green",
+    "confirmed": "green",
+    "refuted": "bold red",
+    "inconclusive": "yellow",
+    "not_run": "dim",
+}
+
+
+class Progress:
+    """A table that grows by a row as each verdict arrives, over a bar that shows the rest."""
+
+    def __init__(self, console: Console, claims: Sequence[Claim]) -> None:
+        self._console = console
+        self._widest = max(len(claim.id) for claim in claims)
+        self._bar = Bar(
+            SpinnerColumn(),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=len(claims))
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def tell(self, what: str) -> None:
+        """Show what is being worked on."""
+        self._bar.update(self._task, description=escape(what))
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Print one claim's row."""
+        row = Table.grid(padding=(0, 2), expand=True)
+        row.add_column(width=12)
+        row.add_column(width=self._widest)
+        row.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        row.add_column(width=6, justify="right", style="dim")
+        verdict = Text(entry["verdict"].replace("_", " "), style=STYLES[entry["verdict"]])
+        row.add_row(verdict, escape(entry["id"]), escape(_gist(entry)), f"{entry['seconds']:.1f}s")
+        self._console.print(row)
+        self._bar.update(self._task, advance=1, description="")
+
+
+def _gist(entry: Mapping[str, Any]) -> str:
+    """The line behind a verdict: what decided it, or why nothing did."""
+    if entry["reason"]:
+        return entry["reason"]
+    deciding = [e for e in entry["evidence"] if e["verdict"] == entry["verdict"]]
+    return (deciding or entry["evidence"])[0]["summary"] if entry["evidence"] else ""
+
+
+def summary(
+    console: Console,
+    entries: Sequence[Mapping[str, Any]],
+    changed: Iterable[tuple[str, str, str]],
+    path: Path,
+) -> None:
+    """Counts by paper and verdict, corrections of what is refuted, and what has changed."""
+    table = Table(title="Verdicts", title_justify="left", box=None, pad_edge=False)
+    table.add_column("paper")
+    for verdict, style in STYLES.items():
+        table.add_column(verdict.replace("_", " "), style=style, justify="right")
+    for paper in dict.fromkeys(e["paper"] for e in entries):
+        counts = Counter(e["verdict"] for e in entries if e["paper"] == paper)
+        table.add_row(paper, *(str(counts[v]) if counts[v] else "·" for v in STYLES))
+    console.print()
+    console.print(table)
+    corrected = [e for e in entries if e["correction"]]
+    if corrected:
+        console.print("\nRefuted, and what holds instead", style="bold")
+    for entry in corrected:
+        style = STYLES[entry["correction"]["verdict"]]
+        console.print(Text.assemble((f"  {entry['id']}  ", "bold"), entry["correction"]["says"]))
+        console.print(Text(f"    {entry['correction']['verdict']}", style=style))
+    for entry in entries:
+        for trouble in filter(None, (entry["failed"], entry["missing"])):
+            console.print(f"{entry['id']}: {trouble}", style="bold red", markup=False)
+        if "contradict" in entry["reason"]:
+            console.print(f"{entry['id']}: {entry['reason']}", style="bold white on red")
+    for name, before, now in changed:
+        console.print(f"{name}: recorded as {before}, now {now}", style="bold red", markup=False)
+    console.print(
+        f"\n{path} holds every certificate; `zotheory show ID` shows one.", highlight=False
+    )
+
+
+def listing(claims: Sequence[Claim], verdicts: Mapping[str, str]) -> Table:
+    """All claims with what they say and the recorded verdict."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("recorded", "id", "place"):
+        table.add_column(name, overflow="fold")
+    table.add_column("says", ratio=1)
+    for claim in claims:
+        verdict = verdicts.get(claim.id, "")
+        shown = Text(verdict.replace("_", " "), style=STYLES.get(verdict, ""))
+        table.add_row(shown, claim.id, escape(claim.where), escape(claim.statement.says))
+    return table
+
+
+def details(console: Console, entry: Mapping[str, Any]) -> None:
+    """One claim in full: what is said, what was found, the certificate with its snippet."""
+    verdict = Text(entry["verdict"].replace("_", " "), style=STYLES[entry["verdict"]])
+    said = Text(f"{entry['where']}\n\n{entry['says']}")
+    if entry["formula"]:
+        said.append(f"\n\n{entry['formula']}", style="cyan")
+    console.print(Panel(said, title=entry["id"], subtitle=verdict))
+    if entry["reason"]:
+        console.print(entry["reason"], markup=False)
+    for evidence in entry["evidence"]:
+        style = STYLES[evidence["verdict"]]
+        line = Text.assemble((f"{evidence['kind']:9}", "bold"), (evidence["verdict"], style))
+        console.print(line, Text(f"  {evidence['summary']}"))
+        for name, value in evidence["numbers"].items():
+            console.print(f"    {name}: {value}", style="dim", markup=False, highlight=False)
+    for role in ("correction", "mutant"):
+        if entry[role]:
+            told = entry[role]
+            line = Text.assemble((f"{role:11}", "bold"), told["says"], "  ")
+            console.print(line + Text(told["verdict"], style=STYLES[told["verdict"]]))
+    console.print(_certificate(entry["certificate"]))
+
+
+def _certificate(certificate: Mapping[str, Any]) -> Group:
+    shown: list[Any] = []
+    for name, value in certificate.items():
+        if name == "snippet":
+            continue
+        if isinstance(value, list):
+            shown.append(Text(f"\n{name}", style="bold"))
+            shown += [Text(f"  {item}") for item in value]
+        else:
+            shown.append(Text.assemble((f"{name}: ", "bold"), str(value)))
+    if "snippet" in certificate:
+        shown.append(Text("\nRun this alone (numpy only):", style="bold"))
+        shown.append(Syntax(certificate["snippet"], "python", background_color="default"))
+    return Group(*shown)

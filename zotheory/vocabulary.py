@@ -1,0 +1,150 @@
+"""The words of a ledger: statement, check, evidence, verdict, claim.
+
+A `Claim` is data. Its `statement` holds what the paper says once in words and once as a SymPy
+relation; every check, report and figure reads that one relation. The same checks judge the claim's
+`mutant` (a nearby false statement) and its `correction` (the nearest true one), so a check that
+could not have failed is found out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+from sympy.core.relational import Relational
+
+if TYPE_CHECKING:
+    from zotheory.context import Context
+
+
+class Verdict(StrEnum):
+    """What a check, or all checks of a claim together, found."""
+
+    PROVED = "proved"
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+    NOT_RUN = "not_run"
+
+    @property
+    def holds(self) -> bool:
+        """Whether the verdict says that the statement is true."""
+        return self in (Verdict.PROVED, Verdict.CONFIRMED)
+
+    @property
+    def judged(self) -> bool:
+        """Whether the verdict says anything about the statement's truth."""
+        return self.holds or self is Verdict.REFUTED
+
+
+class Kind(StrEnum):
+    """How evidence was obtained."""
+
+    EXACT = "exact"
+    MEASURED = "measured"
+    SEARCH = "search"
+    MODEL = "model"
+    COUNTED = "counted"
+    TIMED = "timed"
+
+
+def written(formula: sp.Basic | None) -> str:
+    """A relation, or a conjunction of relations, as one reads it: ``a = b, c <= d``."""
+    if formula is None:
+        return ""
+    if isinstance(formula, sp.And):
+        return ", ".join(sorted(map(written, formula.args)))
+    if isinstance(formula, Relational):
+        sign = {"==": "="}.get(formula.rel_op, formula.rel_op)
+        return f"{formula.lhs} {sign} {formula.rhs}"
+    return str(formula)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement that is either true or false.
+
+    `says` is the sentence; `formula` the same as a SymPy relation (or a conjunction of relations)
+    whose left side names the quantity and whose right side is what is claimed of it; `domain`
+    bounds the formula's symbols; `where` defines names that stand in the formula for longer
+    expressions; `setting` names what else the checks have to know (which factors are redrawn, which
+    threshold is meant), so that a mutant can change it.
+    """
+
+    says: str
+    formula: sp.Basic | None = None
+    domain: tuple[sp.Basic, ...] = ()
+    where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    setting: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bound(self) -> sp.Expr:
+        """The right side of the formula (a single relation) with its names written out."""
+        return self.formula.rhs.subs(self.where)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one check found out about one statement.
+
+    `numbers` are the figures behind the verdict; `certificate` is what convinces a stranger: the
+    steps of a derivation, or inputs, the claimed and the actual number and a snippet that prints
+    both, or estimate, interval, tolerance, sample count and seed.
+    """
+
+    kind: Kind
+    verdict: Verdict
+    summary: str
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    certificate: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A way of getting evidence of one kind: `judge(statement, context)` returns `Evidence`."""
+
+    kind: Kind
+    judge: Callable[[Statement, Context], Evidence]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A published statement, the checks that judge it, and the controls that judge the checks.
+
+    Attributes:
+        id: the paper, then the place: ``tezo.thm1.variance``.
+        where: the place in the paper.
+        statement: what is claimed.
+        needs: the least kinds of evidence without which the claim is not judged.
+        checks: how evidence is obtained; a kind in `needs` with no check leaves the claim
+            ``not_run``, with `pending` as the reason.
+        mutant: a nearby false statement that the same checks must refute if the claim holds.
+        correction: the nearest true statement, which the same checks must confirm if it does not.
+        pending: why a needed kind of evidence cannot be had yet.
+    """
+
+    id: str
+    where: str
+    statement: Statement
+    needs: tuple[Kind, ...]
+    checks: tuple[Check, ...] = ()
+    mutant: Statement | None = None
+    correction: Statement | None = None
+    pending: str = ""
+
+    @property
+    def paper(self) -> str:
+        """The paper's short name, the first part of the id."""
+        return self.id.split(".", 1)[0]
+
+    def __post_init__(self) -> None:
+        if "." not in self.id or not all(part for part in self.id.split(".")):
+            raise ValueError(f"claim id {self.id!r} must read 'paper.place'")
+        if not self.needs:
+            raise ValueError(f"{self.id}: a claim needs at least one kind of evidence")
+        if not self.pending and {c.kind for c in self.checks} < set(self.needs):
+            missing = ", ".join(sorted(set(self.needs) - {c.kind for c in self.checks}))
+            raise ValueError(f"{self.id}: no check gives the evidence it needs ({missing})")
