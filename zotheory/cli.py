@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from zotheory.budget import BUDGETS
-from zotheory.claims import BrokenClaims, UnknownClaim, select
+from zotheory.claims import BrokenClaims, UnknownClaim, files_digest, select
 from zotheory.ledger import Ledger, LedgerError, changes, recorded
 from zotheory.run import OutputError, Run
 from zotheory.table import Progress, details, summary
@@ -33,7 +33,9 @@ Names = Annotated[
 
 
 def _stop(message: object, code: int = 2) -> None:
-    errors.print(f"zotheory: {message}", style="bold red", highlight=False, soft_wrap=True)
+    errors.print(
+        f"zotheory: {message}", style="bold red", highlight=False, soft_wrap=True, markup=False
+    )
     raise typer.Exit(code)
 
 
@@ -59,7 +61,14 @@ def verify(
         claims = select(names or [])
         known = recorded()
         run = Run(
-            seed, BUDGETS[budget], None if model == "none" else model, out, jobs, dask, resume
+            seed,
+            BUDGETS[budget],
+            None if model == "none" else model,
+            out,
+            jobs,
+            dask,
+            resume,
+            files_digest(names or []),
         )
         with Progress(console, claims) as progress:
             entries = []
@@ -114,5 +123,14 @@ def show(
 
 
 def main() -> None:
-    """Entry point of the `zotheory` command."""
-    app()
+    """Entry point of the `zotheory` command; wrong usage gets one line and exit status 2."""
+    usage_error = typer.BadParameter.__base__  # of click, or of the copy of it that typer carries
+    try:
+        status = app(standalone_mode=False)
+    except usage_error as error:
+        message = " ".join(error.format_message().split())
+        if not message:  # the help was asked for by giving no argument, and has been shown
+            raise SystemExit(2) from None
+        errors.print(f"zotheory: {message}", style="bold red", soft_wrap=True, markup=False)
+        raise SystemExit(2) from None
+    raise SystemExit(status)

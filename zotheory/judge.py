@@ -96,7 +96,7 @@ def _weigh(
         return found.verdict, found.reason if control.verdict.holds else unrepaired
     if control.verdict is not Verdict.REFUTED:
         why = f"the same checks do not refute the false statement: {controlled.says}"
-        return Verdict.INCONCLUSIVE, why
+        return Verdict.INCONCLUSIVE, f"{why} ({control.reason})" if control.reason else why
     return found.verdict, found.reason
 
 
@@ -115,7 +115,10 @@ def _run(
     check: Check, statement: Statement, context: Context, failures: list[str], absent: list[str]
 ) -> Evidence:
     try:
-        return check.judge(statement, context)
+        found = check.judge(statement, context)
+        if not isinstance(found, Evidence):
+            raise TypeError(f"a check must return Evidence, not {type(found).__name__}")
+        return found
     except AssetMissing as error:
         absent.append(str(error))
         return Evidence(check.kind, Verdict.NOT_RUN, str(error))

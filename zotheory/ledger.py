@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +95,9 @@ class Ledger:
             found = json.loads(path.read_text(encoding="utf-8"))
             if found.pop("schema") != SCHEMA:
                 raise LedgerError(f"{path} is not a ledger of schema {SCHEMA}")
+            names = {field.name for field in fields(Entry)}
+            if not all(names <= claim.keys() for claim in found["claims"]):
+                raise LedgerError(f"{path} is not a ledger: an entry lacks some of its fields")
             return cls(**{**found, "claims": tuple(found["claims"])})
         except OSError as error:
             raise LedgerError(f"cannot read {path}: {error.strerror}") from error
@@ -175,7 +178,7 @@ def plain(value: Any) -> Any:
         return int(value) if value.is_Integer else sp.sstr(value)
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if hasattr(value, "tolist"):
         return plain(value.tolist())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zotheory.budget import BUDGETS, Budget
-from zotheory.claims import select
+from zotheory.claims import files_digest, select
 from zotheory.context import Context
 from zotheory.judge import judge
 from zotheory.ledger import Ledger, versions, write_atomically
@@ -36,6 +36,7 @@ class Run:
         jobs: worker processes for Monte Carlo.
         dask: the address of a Dask cluster that runs them instead.
         resume: keep the finished work of an interrupted run with the same seed and budget.
+        files: a fingerprint of the claims files that the claims come from, if any.
     """
 
     seed: int
@@ -45,6 +46,7 @@ class Run:
     jobs: int = 1
     dask: str | None = None
     resume: bool = False
+    files: str = ""
 
     def entries(
         self, claims: Sequence[Claim], tell: Callable[[str], None] = lambda _: None
@@ -57,7 +59,17 @@ class Run:
             OutputError: the output folder cannot be made or written.
         """
         scratch = self._prepare()
-        engine = MonteCarlo(self.seed, jobs=self.jobs, dask=self.dask, store=scratch / "shards")
+        store = scratch / "shards"
+        with MonteCarlo(self.seed, jobs=self.jobs, dask=self.dask, store=store) as engine:
+            yield from self._judge(claims, engine, scratch, tell)
+
+    def _judge(
+        self,
+        claims: Sequence[Claim],
+        engine: MonteCarlo,
+        scratch: Path,
+        tell: Callable[[str], None],
+    ) -> Iterator[dict[str, Any]]:
         done: dict[str, dict[str, Any]] = {}
         for claim in sorted(claims, key=lambda c: Kind.MODEL in c.needs):
             kept = scratch / "entries" / f"{claim.id}.json"
@@ -68,7 +80,7 @@ class Run:
                     claim.id, self.seed, self.budget, engine, self.model, scratch, tell
                 )
                 done[claim.id] = judge(claim, context).to_json()
-                if not done[claim.id]["failed"]:
+                if not (done[claim.id]["failed"] or done[claim.id]["missing"]):
                     write_atomically(kept, json.dumps(done[claim.id]))
             self._write([done[c.id] for c in claims if c.id in done])
             yield done[claim.id]
@@ -83,9 +95,13 @@ class Run:
     def _prepare(self) -> Path:
         """Make the folders; drop finished work that belongs to another run."""
         scratch = self.out / "scratch"
-        key = json.dumps([self.seed, self.budget.name, self.model, versions(), _source()])
+        key = json.dumps(
+            [self.seed, self.budget.name, self.model, self.files, versions(), _source()]
+        )
         try:
             marker = scratch / "run.json"
+            if scratch.exists() and not marker.is_file():
+                raise OutputError(f"{scratch} is in the way: no run of zotheory made it")
             if not (self.resume and marker.is_file() and marker.read_text() == key):
                 shutil.rmtree(scratch, ignore_errors=True)
             for folder in (scratch / "shards", scratch / "entries"):
@@ -120,7 +136,8 @@ def verify(
     claims = select(names)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) if out is None else out
-        run = Run(seed, BUDGETS[budget], model, folder, jobs, resume=resume)
+        files = files_digest(names)
+        run = Run(seed, BUDGETS[budget], model, folder, jobs, resume=resume, files=files)
         for _ in run.entries(claims):
             pass
         return Ledger.read(folder / "ledger.json")

@@ -63,15 +63,20 @@ class Progress:
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Print one claim's row."""
-        row = Table.grid(padding=(0, 2), expand=True)
-        row.add_column(width=12)
-        row.add_column(width=self._widest)
-        row.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-        row.add_column(width=6, justify="right", style="dim")
-        verdict = Text(entry["verdict"].replace("_", " "), style=STYLES[entry["verdict"]])
-        row.add_row(verdict, escape(entry["id"]), escape(_gist(entry)), f"{entry['seconds']:.1f}s")
-        self._console.print(row)
+        self._console.print(row(entry, self._widest))
         self._bar.update(self._task, advance=1, description="")
+
+
+def row(entry: Mapping[str, Any], widest: int) -> Table:
+    """One claim in one line: verdict, id, what decided it, seconds."""
+    line = Table.grid(padding=(0, 2), expand=True)
+    line.add_column(width=12)
+    line.add_column(width=widest)
+    line.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    line.add_column(width=6, justify="right", style="dim")
+    verdict = Text(entry["verdict"].replace("_", " "), style=STYLES[entry["verdict"]])
+    line.add_row(verdict, escape(entry["id"]), escape(_gist(entry)), f"{entry['seconds']:.1f}s")
+    return line
 
 
 def _gist(entry: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ could not have failed is found out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -141,10 +142,11 @@ class Claim:
         return self.id.split(".", 1)[0]
 
     def __post_init__(self) -> None:
-        if "." not in self.id or not all(part for part in self.id.split(".")):
+        if not re.fullmatch(r"[\w-]+(\.[\w-]+)+", self.id):  # it names files, too
             raise ValueError(f"claim id {self.id!r} must read 'paper.place'")
         if not self.needs:
             raise ValueError(f"{self.id}: a claim needs at least one kind of evidence")
-        if not self.pending and {c.kind for c in self.checks} < set(self.needs):
-            missing = ", ".join(sorted(set(self.needs) - {c.kind for c in self.checks}))
-            raise ValueError(f"{self.id}: no check gives the evidence it needs ({missing})")
+        missing = set(self.needs) - {check.kind for check in self.checks}
+        if missing and not self.pending:
+            kinds = ", ".join(sorted(missing))
+            raise ValueError(f"{self.id}: no check gives the evidence it needs ({kinds})")

@@ -67,7 +67,8 @@ def conjuncts(formula: sp.Basic | None) -> tuple[Relational, ...]:
     Raises ValueError for a formula that is no relation or that SymPy evaluated already.
     """
     relations = formula.args if isinstance(formula, sp.And) else (formula,)
-    if not relations or not all(isinstance(r, Relational) for r in relations):
+    known = (sp.Eq, sp.Le, sp.Lt, sp.Ge, sp.Gt)
+    if not relations or not all(isinstance(r, known) for r in relations):
         raise ValueError(f"the formula must be a relation or a conjunction of them: {formula}")
     return tuple(relations)
 
@@ -139,11 +140,11 @@ def refuted(
     if witness:
         certificate["snippet"] = witness(statement, failed)
     at = ", ".join(f"{name} = {value}" for name, value in failed.inputs.items())
-    claimed, actual = (_short(x) for x in (failed.claimed, failed.actual))
+    told = f"claimed {_short(failed.claimed)}, actual {_short(failed.actual)}"
     return Evidence(
         kind,
         Verdict.REFUTED,
-        f"at {at}: claimed {claimed}, actual {actual}" if at else f"claimed {claimed}, {actual}",
+        f"{f'at {at}: ' if at else ''}claimed {claimed}, actual {actual}",
         {"claimed": failed.claimed, "actual": failed.actual},
         certificate,
     )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import Any
+
+import cloudpickle
+import joblib
 
 from zotheory.context import Context
 from zotheory.montecarlo import Sampler
@@ -43,6 +48,8 @@ def measured(plan: Callable[[Statement, Context], Sequence[Measurement]]) -> Che
 
     def judge(statement: Statement, context: Context) -> Evidence:
         measurements = plan(statement, context)
+        if not measurements or len({m.at for m in measurements}) < len(measurements):
+            raise ValueError("a plan lists at least one measurement, each `at` its own place")
         alpha = context.alpha / len(measurements)
         decisions = {m.at: _decide(m, context, alpha) for m in measurements}
         verdicts = {Verdict(d.verdict) for d in decisions.values()}
@@ -77,8 +84,16 @@ def _decide(measurement: Measurement, context: Context, alpha: float) -> Decisio
         shard_size=measurement.shard_size,
         first_look=measurement.first_look,
         alpha=alpha,
-        fingerprint=repr(measurement.sampler),
+        fingerprint=_fingerprint(measurement.sampler),
     )
+
+
+def _fingerprint(sampler: Sampler) -> str:
+    """What tells one sampler from another: its name and values, or its code if it has no name."""
+    try:
+        return joblib.hash(sampler)
+    except (pickle.PicklingError, AttributeError):
+        return sha256(cloudpickle.dumps(sampler)).hexdigest()
 
 
 def _numbers(decision: Decision) -> dict[str, Any]:
@@ -88,13 +103,12 @@ def _numbers(decision: Decision) -> dict[str, Any]:
 
 
 def _line(decision: Decision) -> str:
-    """Estimate, interval and claim of the first coordinate that tells, in a few words."""
+    """Estimate, interval and claim of the coordinate that tells, in a few words."""
     estimate, (low, high), target = decision.estimate, decision.interval, decision.target
     if isinstance(estimate, tuple):
-        k = len(estimate)
-        targets = target if isinstance(target, tuple) else (target,) * k
-        worst = max(range(k), key=lambda i: max(low[i] - targets[i], targets[i] - high[i]))
-        estimate, low, high, target = estimate[worst], low[worst], high[worst], targets[worst]
+        k = decision.telling
+        estimate, low, high = estimate[k], low[k], high[k]
+        target = target[k] if isinstance(target, tuple) else target
     return (
         f"{estimate:.5g} in [{low:.5g}, {high:.5g}], claimed {target:.5g}"
         f" ({decision.samples:,} samples, {decision.method})"

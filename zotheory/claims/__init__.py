@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import cloudpickle
@@ -44,9 +45,11 @@ def select(names: Sequence[str]) -> tuple[Claim, ...]:
     if not names:
         return declared()
     chosen: dict[str, Claim] = {}
-    for name in names:
+    for name in dict.fromkeys(names):
         found = load(Path(name)) if name.endswith(".py") else _named(name)
-        chosen |= {claim.id: claim for claim in found}
+        for claim in found:
+            if chosen.setdefault(claim.id, claim) is not claim:
+                raise BrokenClaims(f"{name} declares {claim.id}, which is already chosen")
     return tuple(chosen.values())
 
 
@@ -55,6 +58,12 @@ def _named(name: str) -> tuple[Claim, ...]:
     if not found:
         raise UnknownClaim(f"no claim, paper or file is called {name!r}; `zotheory list` names all")
     return found
+
+
+def files_digest(names: Sequence[str]) -> str:
+    """A fingerprint of the claims files among the names: changed claims never reuse old work."""
+    files = sorted({name for name in names if name.endswith(".py")})
+    return sha256(b"".join(Path(name).read_bytes() for name in files)).hexdigest() if files else ""
 
 
 def load(path: Path) -> tuple[Claim, ...]:
@@ -71,7 +80,7 @@ def load(path: Path) -> tuple[Claim, ...]:
     cloudpickle.register_pickle_by_value(module)  # workers cannot import it by name
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BrokenClaims(f"{path}: {_where(error, path)}") from error
     claims = getattr(module, "CLAIMS", None)
     if not isinstance(claims, Sequence) or not claims:
@@ -84,7 +93,7 @@ def load(path: Path) -> tuple[Claim, ...]:
     return tuple(claims)
 
 
-def _where(error: Exception, path: Path) -> str:
+def _where(error: BaseException, path: Path) -> str:
     """Type, message and line of what a claims file raised, in one line."""
     if isinstance(error, SyntaxError):
         return f"line {error.lineno}: {error.msg}"

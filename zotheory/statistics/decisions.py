@@ -28,7 +28,8 @@ class Decision:
 
     `estimate`, the two ends of `interval`, and `target` are numbers for a scalar statistic and
     tuples for one with k coordinates. `alpha` bounds the probability of a wrong verdict;
-    `samples` counts the samples seen, `looks` the times a verdict was attempted.
+    `samples` counts the samples seen, `looks` the times a verdict was attempted, `telling` is the
+    coordinate that refutes, or the first that is not confirmed, or 0.
     """
 
     verdict: Verdict
@@ -41,6 +42,7 @@ class Decision:
     looks: int
     method: str
     assumption: str
+    telling: int = 0
 
 
 def decide_equal(
@@ -218,6 +220,7 @@ def _decision(
         looks=1,
         method=method.name,
         assumption=method.assumption,
+        telling=int(np.argmax(fails) if np.any(fails) else np.argmin(holds)),
     )
 
 

@@ -242,7 +242,7 @@ CLAIMS = (
         needs=(Kind.EXACT, Kind.SEARCH),
         checks=(
             exact(_pathwise),
-            searched(lambda statement: pathwise(_bound(statement)), share=0.3),
+            searched(lambda statement: pathwise(_bound(statement))),
         ),
         mutant=Statement(
             "The same with 5 r^2 in place of 4 r^2.",

@@ -1,0 +1,118 @@
+"""Model evidence: gradients of a real language model along short fine-tuning runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from zotheory.context import Context
+from zotheory.judge import AssetMissing
+from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict
+
+if TYPE_CHECKING:
+    from zotheory.model.language_model import LanguageModel
+    from zotheory.model.study import GradientStudy
+
+OWN_MODEL = "smollm2-135m"
+BATCH_SIZE = 16  # sentences, as in the TeZO paper's figures
+COMPARED_LAYERS = 4  # decoder layers whose gradients are kept whole and compared
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A fine-tuning run to measure along: the loss that is trained, and SGD's learning rate.
+
+    `all_layers`: whether spectra are taken in every decoder layer or in a few spread ones.
+    """
+
+    loss: str
+    learning_rate: float
+    all_layers: bool = False
+
+    def __str__(self) -> str:
+        over = {"vocabulary": "whole vocabulary", "label_words": "label words"}[self.loss]
+        return f"loss over the {over}, learning rate {self.learning_rate:g}"
+
+
+Studies = dict[Trajectory, "GradientStudy"]
+
+
+def modelled(
+    trajectories: Sequence[Trajectory], decide: Callable[[Statement, Studies, Context], Evidence]
+) -> Check:
+    """A check that measures gradients along each trajectory and lets `decide` judge the studies.
+
+    The studies are shared by all claims of a run, and finished batches outlive an interruption.
+    """
+
+    def judge(statement: Statement, context: Context) -> Evidence:
+        if context.model is None:
+            return Evidence(Kind.MODEL, Verdict.NOT_RUN, "left out: no model was given")
+        return decide(statement, {t: study(t, context) for t in trajectories}, context)
+
+    return Check(Kind.MODEL, judge)
+
+
+def language_model(context: Context) -> LanguageModel:
+    """The run's model, loaded once. Raises AssetMissing if it cannot be had."""
+    context.tell(f"{context.claim}  loading the language model")
+    return _load(context.model)
+
+
+@cache
+def _load(name: str) -> LanguageModel:
+    from zotheory.model.assets import AssetError
+    from zotheory.model.language_model import ModelError, load_model
+
+    try:
+        return load_model(None if name == OWN_MODEL else name)
+    except (AssetError, ModelError) as error:
+        raise AssetMissing(str(error)) from error
+
+
+_STUDIES: dict[tuple, GradientStudy] = {}
+
+
+def study(trajectory: Trajectory, context: Context) -> GradientStudy:
+    """The gradients along one trajectory, measured once a run.
+
+    Raises AssetMissing if the model or the text cannot be had, or the model does not fit.
+    """
+    key = (trajectory, context.model, context.seed, context.budget.batches)
+    if key not in _STUDIES:
+        _STUDIES[key] = _measure(trajectory, context)
+    return _STUDIES[key]
+
+
+def _measure(trajectory: Trajectory, context: Context) -> GradientStudy:
+    from zotheory.model.assets import AssetError
+    from zotheory.model.gradients import layer_weights
+    from zotheory.model.language_model import ModelError
+    from zotheory.model.reviews import examples, load_reviews, split
+    from zotheory.model.study import measure_gradients, spread
+
+    model = language_model(context)
+    depth = len({weight.layer for weight in layer_weights(model.model)})
+    some = spread(model.model, min(COMPARED_LAYERS, depth))
+
+    def tell(done: int, batches: int) -> None:
+        context.tell(f"{context.claim}  {trajectory}: batch {done} of {batches}")
+
+    try:
+        return measure_gradients(
+            model,
+            split(examples(load_reviews()), seed=context.seed).train,
+            seed=context.seed,
+            batches=context.budget.batches,
+            batch_size=BATCH_SIZE,
+            loss=trajectory.loss,
+            learning_rate=trajectory.learning_rate,
+            layers=None if trajectory.all_layers else some,
+            similarity_layers=some,
+            scratch=context.scratch / "gradients",
+            progress=tell,
+        )
+    except (AssetError, ModelError) as error:
+        raise AssetMissing(str(error)) from error
