@@ -13,6 +13,7 @@ from rich.console import Console
 from zotheory.budget import BUDGETS
 from zotheory.claims import BrokenClaims, UnknownClaim, files_digest, select
 from zotheory.ledger import Ledger, LedgerError, changes, recorded
+from zotheory.montecarlo import MonteCarloError
 from zotheory.run import OutputError, Run
 from zotheory.table import Progress, details, summary
 
@@ -75,7 +76,7 @@ def verify(
             for entry in run.entries(claims, progress.tell):
                 progress.add(entry)
                 entries.append(entry)
-    except (UnknownClaim, BrokenClaims, OutputError, LedgerError, ConnectionError) as error:
+    except (UnknownClaim, BrokenClaims, OutputError, LedgerError, MonteCarloError) as error:
         _stop(error)
     except KeyboardInterrupt:
         _stop(f"stopped; finished work is in {out}, `--resume` goes on from it", 130)

@@ -57,33 +57,27 @@ class Run:
 
         Raises:
             OutputError: the output folder cannot be made or written.
+            MonteCarloError: no Dask scheduler answers.
         """
         scratch = self._prepare()
-        store = scratch / "shards"
-        with MonteCarlo(self.seed, jobs=self.jobs, dask=self.dask, store=store) as engine:
-            yield from self._judge(claims, engine, scratch, tell)
-
-    def _judge(
-        self,
-        claims: Sequence[Claim],
-        engine: MonteCarlo,
-        scratch: Path,
-        tell: Callable[[str], None],
-    ) -> Iterator[dict[str, Any]]:
         done: dict[str, dict[str, Any]] = {}
-        for claim in sorted(claims, key=lambda c: Kind.MODEL in c.needs):
-            kept = scratch / "entries" / f"{claim.id}.json"
-            if kept.is_file():
-                done[claim.id] = json.loads(kept.read_text(encoding="utf-8"))
-            else:
-                context = Context(
-                    claim.id, self.seed, self.budget, engine, self.model, scratch, tell
-                )
-                done[claim.id] = judge(claim, context).to_json()
-                if not (done[claim.id]["failed"] or done[claim.id]["missing"]):
-                    write_atomically(kept, json.dumps(done[claim.id]))
-            self._write([done[c.id] for c in claims if c.id in done])
-            yield done[claim.id]
+        engine = MonteCarlo(self.seed, self.jobs, self.dask, scratch / "shards")
+        with engine:
+            engine.connect()
+            for claim in sorted(claims, key=lambda c: Kind.MODEL in c.needs):
+                kept = scratch / "entries" / f"{claim.id}.json"
+                if not kept.is_file():
+                    context = Context(
+                        claim.id, self.seed, self.budget, engine, self.model, scratch, tell
+                    )
+                    entry = judge(claim, context).to_json()
+                    done[claim.id] = entry
+                    if not entry["failed"] and not entry["missing"]:
+                        write_atomically(kept, json.dumps(entry))
+                else:
+                    done[claim.id] = json.loads(kept.read_text(encoding="utf-8"))
+                self._write([done[c.id] for c in claims if c.id in done])
+                yield done[claim.id]
 
     def _write(self, entries: Sequence[dict[str, Any]]) -> None:
         ledger = Ledger(self.seed, self.budget.name, versions(), tuple(entries))

@@ -144,7 +144,7 @@ def refuted(
     return Evidence(
         kind,
         Verdict.REFUTED,
-        f"{f'at {at}: ' if at else ''}claimed {claimed}, actual {actual}",
+        f"at {at}: {told}" if at else told,
         {"claimed": failed.claimed, "actual": failed.actual},
         certificate,
     )

@@ -62,6 +62,14 @@ class MonteCarlo:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def connect(self) -> None:
+        """Join the Dask cluster now, if there is one, rather than at the first run.
+
+        Raises MonteCarloError if no scheduler answers.
+        """
+        if self.dask is not None:
+            _ = self._client
+
     def close(self) -> None:
         """Leave the Dask cluster, if one was used. Local processes end by themselves when idle."""
         if "_client" in self.__dict__:

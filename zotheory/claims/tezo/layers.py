@@ -7,6 +7,7 @@ not a property of the gradients but of the phase of training that the rate reach
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,27 @@ from zotheory.budget import ALPHA
 from zotheory.checks.modelled import BATCH_SIZE, Studies, Trajectory, language_model, modelled
 from zotheory.context import Context
 from zotheory.vocabulary import Claim, Evidence, Kind, Statement, Verdict
+
+SPECTRUM = """import numpy as np
+
+# singular values of the gradient of {name}, relative to the largest
+sigma = np.array({values})
+claimed = {claimed}  # at most this share of the spectrum until the first below 2%
+actual = (np.count_nonzero(sigma >= 0.02) + 1) / len(sigma)
+print("claimed", claimed)
+print("actual", actual)
+"""
+GRAM = """import numpy as np
+
+# inner products of the normalised gradients of {name}, one row per batch
+gram = np.array({values})
+claimed = {claimed}  # above
+actual = {statistic}
+print("claimed", claimed)
+print("actual", float(actual))
+"""
+MEAN_COSINE = "gram[np.tril_indices(len(gram), -1)].mean()"
+TOP_FIFTH = "np.linalg.eigvalsh(gram)[-int(np.ceil(len(gram) / 5)) :].sum() / np.trace(gram)"
 
 FAST, SLOW = Trajectory("vocabulary", 1e-3, all_layers=True), Trajectory("vocabulary", 2e-4)
 WORDS_FAST, WORDS_SLOW = Trajectory("label_words", 1e-3), Trajectory("label_words", 2e-4)
@@ -28,7 +50,7 @@ def _low_rank(statement: Statement, studies: Studies, context: Context) -> Evide
     from zotheory.model.study import ATTENTION
 
     within = statement.setting["within"]
-    numbers, failures, intervals, worst = {}, [], {}, (0.0, "")
+    numbers, failures, intervals, worst = {}, [], {}, (0.0, "", None)
     for trajectory, study in studies.items():
         weights = [w for w in study.weights if w.module in ATTENTION]
         found = np.array([[crossing(row) for row in study.spectra[w.name]] for w in weights])
@@ -37,7 +59,8 @@ def _low_rank(statement: Statement, studies: Studies, context: Context) -> Evide
         failures.append(int(np.count_nonzero(found > within)))
         at = np.unravel_index(found.argmax(), found.shape)
         where = f"{weights[at[0]].name}, batch {at[1]} ({trajectory})"
-        worst = max(worst, (float(found.max()), where))
+        spectrum = study.spectra[weights[at[0]].name][at[1]]
+        worst = max(worst, (float(found.max()), where, spectrum / spectrum[0]), key=itemgetter(0))
         numbers[str(trajectory)] = {
             "gradients": found.size,
             "share within": float((found <= within).mean()),
@@ -52,7 +75,9 @@ def _low_rank(statement: Statement, studies: Studies, context: Context) -> Evide
         verdict = Verdict.REFUTED if any(failures) else Verdict.CONFIRMED
     else:
         verdict = _above(intervals.values(), 0.5)
-    inputs = {"worst": worst[1], "claimed": f"at most {within}", "actual": worst[0]}
+    inputs = {"worst": worst[1], "claimed": within, "actual": worst[0]}
+    if verdict is Verdict.REFUTED:
+        inputs["snippet"] = SPECTRUM.format(name=worst[1], values=_listed(worst[2]), claimed=within)
     summary = (
         f"{sum(failures)} of {sum(n['gradients'] for n in numbers.values())} batch gradients fall "
         f"below 2% only after {within:.0%} of the spectrum; "
@@ -64,7 +89,7 @@ def _low_rank(statement: Statement, studies: Studies, context: Context) -> Evide
 def _similarity(statement: Statement, studies: Studies, context: Context) -> Evidence:
     """Mean pairwise cosine over all compared matrices, with a jackknife interval over batches."""
     low, high = statement.setting["between"]
-    numbers, verdicts, lines = {}, [], []
+    numbers, verdicts, lines, found = {}, [], [], []
     for trajectory, study in studies.items():
         matrices = np.array(list(study.cosines.values()))
         mean, interval = _jackknife(matrices, _mean_cosine)
@@ -79,18 +104,26 @@ def _similarity(statement: Statement, studies: Studies, context: Context) -> Evi
             "training loss, first and last": study.losses[[0, -1]],
         }
         lines.append(f"{mean:.3f} in [{interval[0]:.3f}, {interval[1]:.3f}] ({trajectory})")
+        found.append((mean, str(trajectory), matrices.mean(axis=0)))
     verdict = _agreed(verdicts)
     summary = "mean pairwise cosine " + "; ".join(lines)
     if len(set(verdicts)) > 1:
         summary += "; it depends on the learning rate"
-    return _evidence(verdict, summary, numbers, context)
+    mean, where, gram = min(found, key=itemgetter(0))
+    inputs: dict[str, Any] = {"lowest": where, "claimed": low, "actual": mean}
+    if verdict is Verdict.REFUTED:
+        values, name = _listed(gram), f"{matrices.shape[0]} matrices, averaged ({where})"
+        inputs["snippet"] = GRAM.format(
+            name=name, values=values, claimed=low, statistic=MEAN_COSINE
+        )
+    return _evidence(verdict, summary, numbers, context, inputs)
 
 
 def _subspace(statement: Statement, studies: Studies, context: Context) -> Evidence:
     """Share of squared norm in the top fifth of the singular directions, matrix by matrix."""
     from zotheory.model.measurements import random_directions, top_share
 
-    numbers, lowest, failed, count = {}, (1.0, ""), 0, 0
+    numbers, lowest, failed, count = {}, (np.inf, "", None), 0, 0
     for trajectory, study in studies.items():
         shares = {name: top_share(matrix) for name, matrix in study.cosines.items()}
         sizes = {w.name: int(np.prod(w.shape)) for w in study.weights}
@@ -100,7 +133,9 @@ def _subspace(statement: Statement, studies: Studies, context: Context) -> Evide
         bound = statement.setting["above"] or null
         failed += sum(share <= bound for share in shares.values())
         count += len(shares)
-        lowest = min(lowest, *((s, f"{name} ({trajectory})") for name, s in shares.items()))
+        least = min(shares, key=shares.get)
+        where = (shares[least], f"{least} ({trajectory})", study.cosines[least])
+        lowest = min(lowest, where, key=itemgetter(0))
         numbers[str(trajectory)] = {
             "matrices": len(shares),
             "above": sum(share > bound for share in shares.values()),
@@ -108,7 +143,11 @@ def _subspace(statement: Statement, studies: Studies, context: Context) -> Evide
             "unrelated gradients would hold at most": null,
         }
     verdict = Verdict.REFUTED if failed else Verdict.CONFIRMED
-    inputs = {"lowest": lowest[1], "claimed": f"above {bound:.4g}", "actual": lowest[0]}
+    inputs = {"lowest": lowest[1], "claimed": bound, "actual": lowest[0]}
+    if verdict is Verdict.REFUTED:
+        inputs["snippet"] = GRAM.format(
+            name=lowest[1], values=_listed(lowest[2]), claimed=bound, statistic=TOP_FIFTH
+        )
     summary = (
         f"{count - failed} of {count} matrices above {bound:.3g}; the lowest share is "
         f"{lowest[0]:.2f}, {lowest[1]}"
@@ -145,6 +184,11 @@ def _rank_correlation(statement: Statement, studies: Studies, context: Context) 
         )
     summary = f"rank correlation over {len(found.layers)} matrices: " + "; ".join(lines)
     return _evidence(_agreed(verdicts), summary, numbers, context)
+
+
+def _listed(values: Array) -> str:
+    """Measured numbers as code, to four decimals, wrapped."""
+    return np.array2string(values, precision=4, separator=", ", threshold=values.size + 1)
 
 
 def _mean_cosine(matrices: Array) -> float:
