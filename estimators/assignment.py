@@ -1,0 +1,111 @@
+"""Writing weights: out <- scale * base + sum_j w_j Z_j, in one pass over memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from estimators.noise import LowRankNoise, Noise
+from estimators.rounding import stochastic_round
+from estimators.slots import Slot
+from estimators.streams import Stream, parallel
+
+Terms = Sequence[tuple[float, Noise]]
+
+_PIECE = 1 << 20  # entries of a 16-bit matrix that are widened to 32 bits at once
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """out <- scale * base + sum of weighted noise, for one tensor (all m x n).
+
+    `out` may be `base`. With `rounding`, a 16-bit result is rounded stochastically from that
+    stream; without, to nearest.
+    """
+
+    slot: Slot
+    out: Tensor
+    base: Tensor
+    scale: float
+    terms: Terms
+    rounding: Stream | None = None
+
+    @property
+    def low_rank(self) -> bool:
+        return bool(self.terms) and all(isinstance(z, LowRankNoise) for _, z in self.terms)
+
+    def rows(self, block: int) -> slice:
+        height = self.slot.rows_per_block
+        return slice(block * height, min(self.slot.m, (block + 1) * height))
+
+    def run_block(self, block: int) -> None:
+        """Write the rows of one block."""
+        self._run_rows(self.rows(block), block)
+
+    def _run_rows(self, rows: slice, block: int) -> None:
+        out, base = self.out[rows], self.base[rows]
+        if self.out is self.base and any(z.reads_weights for _, z in self.terms):
+            base = base.clone()
+        wide = out if out.dtype == self.slot.compute_dtype else base.to(self.slot.compute_dtype)
+        if wide is out and self.out is not self.base:
+            out.copy_(base)
+        if self.scale != 1.0:
+            wide.mul_(self.scale)
+        for weight, noise in self.terms:
+            noise.add_rows(wide, rows.start, rows.stop, weight, base)
+        if wide is not out:
+            store(out, wide, self.rounding, block)
+
+    def run_low_rank(self) -> None:
+        """Write the whole tensor with one matrix product per basis."""
+        slot = self.slot
+        terms = merge(self.terms)
+        if self.out.dtype != slot.compute_dtype:
+            merged = Assignment(slot, self.out, self.base, self.scale, terms, self.rounding)
+            height = slot.rows_per_block * max(1, _PIECE // (slot.rows_per_block * slot.n))
+            for low in range(0, slot.m, height):
+                merged._run_rows(slice(low, min(slot.m, low + height)), low)
+            return
+        if self.out is not self.base:
+            self.out.copy_(self.base)
+        scale = self.scale
+        for weight, noise in terms:
+            left, right = noise.basis.factors(noise.coordinates)
+            self.out.addmm_(left, right.T, beta=scale, alpha=weight)
+            scale = 1.0
+
+
+def merge(terms: Terms) -> list[tuple[float, LowRankNoise]]:
+    """Add the coordinates of low-rank terms that share a basis; a term alone is left as it is."""
+    by_basis: dict[int, list[tuple[float, LowRankNoise]]] = {}
+    for weight, noise in terms:
+        by_basis.setdefault(id(noise.basis), []).append((weight, noise))
+    return [group[0] if len(group) == 1 else (1.0, _sum(group)) for group in by_basis.values()]
+
+
+def _sum(group: Terms) -> LowRankNoise:
+    first = group[0][1]
+    wide = first.slot.compute_dtype
+    total = sum(noise.coordinates.to(wide) * weight for weight, noise in group)
+    return LowRankNoise(first.slot, first.basis, total)
+
+
+def store(out: Tensor, wide: Tensor, rounding: Stream | None, block: int) -> None:
+    """Narrow `wide` into `out`, stochastically if `rounding` is given and `out` has 16 bits."""
+    if rounding is not None and out.element_size() == 2:
+        wide = stochastic_round(wide, out.dtype, rounding.generator(block))
+    out.copy_(wide)
+
+
+def assign(assignments: Sequence[Assignment]) -> None:
+    """Run assignments: dense ones block by block in parallel, low-rank ones as products."""
+    blocks = [(a, b) for a in assignments if not a.low_rank for b in range(a.slot.blocks)]
+    if blocks:
+        device = blocks[0][0].slot.device
+        entries = sum(a.out.numel() for a in assignments)
+        parallel(
+            lambda index: blocks[index][0].run_block(blocks[index][1]), len(blocks), device, entries
+        )
+    for assignment in assignments:
+        if assignment.low_rank:
+            assignment.run_low_rank()

@@ -1,0 +1,29 @@
+"""The average of q two-sided differences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from estimators.directions.base import Direction, Estimate, check_count
+
+if TYPE_CHECKING:
+    from estimators.probe import Probe
+
+
+class Averaged(Direction):
+    """(1/q) sum_i kappa_i Z_i with independent Z_i (q-SPSA). 2q evaluations.
+
+    Malladi et al. (2023), Definition 1 (n-SPSA).
+    """
+
+    def __init__(self, queries: int) -> None:
+        self.queries = check_count("queries", queries, 1)
+
+    def run(self, probe: Probe) -> Estimate:
+        draws = [probe.draw(query) for query in range(self.queries)]
+        points = [{draw: sign * probe.eps} for draw in draws for sign in (1.0, -1.0)]
+        losses = probe.evaluate(points)
+        scale = 2.0 * probe.eps * self.queries
+        pairs = zip(draws, losses[::2], losses[1::2], strict=True)
+        terms = {draw: (plus - minus) / scale for draw, plus, minus in pairs}
+        return Estimate(terms, sum(losses) / len(losses))

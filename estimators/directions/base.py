@@ -1,0 +1,49 @@
+"""Direction: what is done with draws of Z before the update."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from estimators.probe import Draw, Probe
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A gradient estimate sum_j w_j Z_j.
+
+    terms: {Z_j: w_j}. loss: an estimate of the loss at theta. curvature: for three-point
+    methods, (f(+) - 2 f(0) + f(-)) / (2 eps^2), an estimate of Z^T H Z / 2.
+    """
+
+    terms: dict[Draw, float]
+    loss: float
+    curvature: float = 0.0
+
+
+class Direction(ABC):
+    """A way to choose the points of evaluation and to combine their losses."""
+
+    @abstractmethod
+    def run(self, probe: Probe) -> Estimate:
+        """Evaluate, and return the estimate."""
+
+
+def check_count(name: str, value: int, least: int) -> int:
+    """Return `value`, or raise ValueError if it is below `least`."""
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return value
+
+
+def two_sided(probe: Probe, terms: dict[Draw, float]) -> tuple[float, float]:
+    """Return the slope (f(theta + eps v) - f(theta - eps v)) / (2 eps) and the mean of both losses.
+
+    v = sum_j w_j Z_j is given by `terms`.
+    """
+    plus, minus = probe.evaluate(
+        [{draw: sign * probe.eps * w for draw, w in terms.items()} for sign in (1.0, -1.0)]
+    )
+    return (plus - minus) / (2.0 * probe.eps), (plus + minus) / 2.0

@@ -1,0 +1,28 @@
+"""Conservative two-sided difference (ZO-SGD-Cons)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from estimators.directions.base import Direction, Estimate, two_sided
+
+if TYPE_CHECKING:
+    from estimators.probe import Probe
+
+
+class Conservative(Direction):
+    """kappa Z, -kappa Z or 0: whichever SGD step has the lowest loss on the same batch.
+
+    ZO-SGD-Cons (Kim et al. 2021; Zhang et al. 2024, Sec. 3). Five evaluations: f(theta), the
+    two-sided difference, and f(theta -/+ lr kappa Z). Ties prefer staying, then the forward step.
+    The candidates are the steps of `SGD` without weight decay.
+    """
+
+    def run(self, probe: Probe) -> Estimate:
+        draw = probe.draw(0)
+        (centre,) = probe.evaluate([{}])
+        slope, _ = two_sided(probe, {draw: 1.0})
+        forward, backward = probe.evaluate([{draw: -slope}, {draw: slope}], by_rate=True)
+        losses = {0.0: centre, 1.0: forward, -1.0: backward}
+        sign = min(losses, key=losses.__getitem__)
+        return Estimate({draw: sign * slope}, centre)

@@ -1,0 +1,28 @@
+"""Greedy choice among M draws (MeZO-Greedy)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from estimators.directions.base import Direction, Estimate, check_count, two_sided
+
+if TYPE_CHECKING:
+    from estimators.probe import Probe
+
+
+class Greedy(Direction):
+    """A two-sided difference along the draw of lowest loss f(theta + eps Z_i).
+
+    "Prior-informed ZO", Eqs. 7 and 8, Algorithms 3 and 4. M + 2 evaluations, as printed: the
+    loss at theta + eps Z* is evaluated a second time.
+    """
+
+    def __init__(self, candidates: int) -> None:
+        self.candidates = check_count("candidates", candidates, 1)
+
+    def run(self, probe: Probe) -> Estimate:
+        draws = [probe.draw(query) for query in range(self.candidates)]
+        losses = probe.evaluate([{draw: probe.eps} for draw in draws])
+        best = draws[min(range(self.candidates), key=losses.__getitem__)]
+        slope, loss = two_sided(probe, {best: 1.0})
+        return Estimate({best: slope}, loss)

@@ -1,0 +1,56 @@
+"""One-sided differences round a shared point."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from estimators.directions.base import Direction, Estimate, check_count
+
+if TYPE_CHECKING:
+    from estimators.probe import Probe, Weights
+
+
+class OneSided(Direction):
+    """(1/q) sum_i (f(theta + eps V_i) - f(theta)) / eps V_i. q + 1 evaluations.
+
+    V_i = Z_i, or with `orthonormal` the Gram-Schmidt orthonormalisation of Z_1, ..., Z_q (over
+    all tensors together) times sqrt(d), so that ||V_i||^2 = d as for Gaussian draws: the mean of
+    the estimate on a linear loss is then g, and (q/d) times it is the projection of g.
+    """
+
+    def __init__(self, queries: int, *, orthonormal: bool = False) -> None:
+        self.queries = check_count("queries", queries, 1)
+        self.orthonormal = orthonormal
+
+    def run(self, probe: Probe) -> Estimate:
+        directions = self._directions(probe)
+        points = [{}, *({d: probe.eps * w for d, w in v.items()} for v in directions)]
+        centre, *losses = probe.evaluate(points)
+        terms: Weights = {}
+        for loss, direction in zip(losses, directions, strict=True):
+            slope = (loss - centre) / probe.eps / self.queries
+            for draw, weight in direction.items():
+                terms[draw] = terms.get(draw, 0.0) + slope * weight
+        return Estimate(terms, centre)
+
+    def _directions(self, probe: Probe) -> list[Weights]:
+        draws = [probe.draw(query) for query in range(self.queries)]
+        if not self.orthonormal:
+            return [{draw: 1.0} for draw in draws]
+        dimension = probe.dimension()
+        if self.queries > dimension:
+            raise ValueError(
+                f"{self.queries} directions cannot be orthogonal in {dimension} weights"
+            )
+        # With G = L L^T the Gram matrix of the draws, the rows of L^-1 Z are orthonormal.
+        factor, failed = torch.linalg.cholesky_ex(probe.gram(draws))
+        if failed:
+            raise ValueError(f"{self.queries} draws are linearly dependent; use fewer queries")
+        identity = torch.eye(self.queries, dtype=torch.float64)
+        rows = torch.linalg.solve_triangular(factor, identity, upper=False) * dimension**0.5
+        return [
+            {draw: float(w) for draw, w in zip(draws[: i + 1], row, strict=False)}
+            for i, row in enumerate(rows)
+        ]

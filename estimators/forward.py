@@ -1,0 +1,206 @@
+"""Evaluation with the noise added inside the forward passes of modules.
+
+The weights are never written. Low-rank noise acts on the activations of Linear and Embedding
+modules; any other noise makes one perturbed tensor at a time, for as long as its module runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+
+from estimators.assignment import Assignment, Terms, assign, merge
+from estimators.inplace import Applier, Offsets
+from estimators.noise import LowRankNoise
+from estimators.slots import Slot
+
+
+class Forward(Applier):
+    """Perturbs modules of `model` while they run.
+
+    Every perturbed parameter must be used by the forward of a module that owns it, in every
+    evaluation, and by nothing else: a module that does not run raises RuntimeError, and so does
+    any other use of a perturbed parameter, which the first evaluation looks for.
+    """
+
+    moves_weights = False
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.audited = False
+        self._buffers: list[Tensor] = []
+
+    def evaluate(self, call: Callable[[], Any], offsets: Offsets) -> Any:
+        terms = {id(s.param): (s, [(w, z) for z, w in o.items()]) for s, o in offsets.items()}
+        watch = _Watch({key: slot.name for key, (slot, _) in terms.items()})
+        with ExitStack() as stack:
+            for module in self.model.modules():
+                for name, parameter in module._parameters.items():
+                    if id(parameter) in terms:
+                        watch.owned.add(id(parameter))
+                        hook = self._hook(module, name, *terms[id(parameter)])
+                        hook.attach(module, stack, watch)
+            watch.require(watch.owned, "belongs to no module of the model")
+            if offsets and not self.audited:
+                stack.enter_context(watch)
+            value = call()
+        watch.require(watch.ran, "was not used by the forward of its module")
+        self.audited = self.audited or bool(offsets)
+        return value
+
+    def finish(self) -> dict[Slot, Terms]:
+        self._buffers.clear()
+        return {}
+
+    def restore(self) -> None:
+        self._buffers.clear()
+
+    def _hook(self, module: nn.Module, name: str, slot: Slot, terms: Terms) -> _Hook:
+        kind = type(module).forward
+        low_rank = all(isinstance(noise, LowRankNoise) for _, noise in terms)
+        if name == "weight" and kind is nn.Linear.forward and low_rank:
+            return _LinearHook(slot, merge(terms))
+        if name == "weight" and kind is nn.Embedding.forward and module.max_norm is None:
+            return _EmbeddingHook(slot, merge(terms) if low_rank else terms)
+        return _SwapHook(slot, terms, name, self._buffers)
+
+
+class _Watch(TorchFunctionMode):
+    """Sees to it that perturbed parameters are used by their modules, and only by them."""
+
+    def __init__(self, names: dict[int, str]) -> None:
+        super().__init__()
+        self.names = names
+        self.owned: set[int] = set()
+        self.ran: set[int] = set()
+        self.open: list[int] = []
+        self.paused = False
+
+    def require(self, seen: set[int], complaint: str) -> None:
+        missing = [name for key, name in self.names.items() if key not in seen]
+        if missing:
+            raise RuntimeError(f'{missing[0]} {complaint}; use apply="inplace"')
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if not self.paused and any(isinstance(leaf, Tensor) for leaf in tree_leaves(result)):
+            for leaf in tree_leaves((args, kwargs)):
+                if id(leaf) in self.names and id(leaf) not in self.open:
+                    raise RuntimeError(
+                        f"{self.names[id(leaf)]} is used outside the forward of its module, "
+                        'where its noise cannot be added; use apply="inplace"'
+                    )
+        return result
+
+
+class _Hook:
+    """Adds the noise of one parameter while a module that owns it runs."""
+
+    def __init__(self, slot: Slot, terms: Terms) -> None:
+        self.slot = slot
+        self.terms = terms
+
+    def attach(self, module: nn.Module, stack: ExitStack, watch: _Watch) -> None:
+        key = id(self.slot.param)
+
+        def before(module: nn.Module, args: Any) -> None:
+            watch.open.append(key)
+            watch.paused = True
+            self.before(module)
+            watch.paused = False
+
+        def after(module: nn.Module, args: Any, kwargs: dict, output: Any) -> Any:
+            watch.paused = True
+            output = self.after(
+                module, args[0] if args else next(iter(kwargs.values()), None), output
+            )
+            watch.paused = False
+            watch.open.remove(key)
+            watch.ran.add(key)
+            return output
+
+        stack.callback(self.detach, module)
+        handle = module.register_forward_pre_hook(before)
+        stack.callback(handle.remove)
+        handle = module.register_forward_hook(after, with_kwargs=True)
+        stack.callback(handle.remove)
+
+    def before(self, module: nn.Module) -> None:
+        """Act before the module runs."""
+
+    def after(self, module: nn.Module, x: Tensor, output: Any) -> Any:
+        """Act on the output of the module."""
+        return output
+
+    def detach(self, module: nn.Module) -> None:
+        """Undo what an interrupted forward left."""
+
+
+class _LinearHook(_Hook):
+    """y + x Z^T = y + H A^T for Z = A B^T, without forming Z."""
+
+    def after(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
+        flat, total = x.reshape(-1, self.slot.n), output.view(-1, self.slot.m)
+        for weight, noise in self.terms:
+            hidden, left = noise.basis.act(flat, noise.coordinates)
+            total.addmm_(hidden.to(total.dtype), left.T.to(total.dtype), alpha=weight)
+        return output
+
+
+class _EmbeddingHook(_Hook):
+    """Adds the rows of Z that the indices ask for."""
+
+    def after(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
+        index = x.flatten()
+        total = output.view(-1, self.slot.n).to(self.slot.compute_dtype)
+        for weight, noise in self.terms:
+            rows = noise.lookup(index, self.slot.matrix)
+            total.add_(rows.to(total.dtype), alpha=weight)
+        return total.to(output.dtype).view_as(output)
+
+
+class _SwapHook(_Hook):
+    """Puts a perturbed tensor in the place of the parameter, from a reused buffer."""
+
+    def __init__(self, slot: Slot, terms: Terms, name: str, buffers: list[Tensor]) -> None:
+        super().__init__(slot, terms)
+        self.name = name
+        self.buffers = buffers
+        self.depth = 0
+
+    def before(self, module: nn.Module) -> None:
+        self.depth += 1
+        if self.depth > 1:  # a module that calls itself keeps the tensor it has
+            return
+        param = self.slot.param
+        buffer = self._take(param)
+        out = buffer[: param.numel()].view(self.slot.m, self.slot.n)
+        assign([Assignment(self.slot, out, self.slot.matrix, 1.0, self.terms)])
+        self.buffer = buffer
+        module._parameters[self.name] = out.view(param.shape)
+
+    def after(self, module: nn.Module, x: Tensor, output: Any) -> Any:
+        self.depth -= 1
+        if not self.depth:
+            module._parameters[self.name] = self.slot.param
+            self.buffers.append(self.buffer)
+        return output
+
+    def detach(self, module: nn.Module) -> None:
+        module._parameters[self.name] = self.slot.param
+
+    def _take(self, like: Tensor) -> Tensor:
+        for index, buffer in enumerate(self.buffers):
+            if buffer.dtype == like.dtype and buffer.device == like.device:
+                found = self.buffers.pop(index)
+                if found.numel() >= like.numel():
+                    return found
+                break  # replace the small buffer by a larger one, do not hold both
+        with torch.inference_mode(False):
+            return torch.empty(like.numel(), dtype=like.dtype, device=like.device)

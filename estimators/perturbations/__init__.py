@@ -1,0 +1,1 @@
+"""Perturbations: which Z for one tensor."""

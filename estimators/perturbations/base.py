@@ -1,0 +1,91 @@
+"""Perturbation: which Z for one tensor, from (seed, step, query)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from estimators.bases import Basis
+from estimators.noise import DenseNoise, LowRankNoise, Noise
+from estimators.slots import Slot
+
+if TYPE_CHECKING:
+    from estimators.probe import Probe
+
+Rebase = Callable[[Slot, Basis, Basis], None]
+
+
+class Perturbation(ABC):
+    """A distribution of Z for every tensor; what it keeps lives in `slot.state`."""
+
+    def validate(self, slot: Slot) -> None:  # noqa: B027  no demands by default
+        """Raise ValueError if the tensor cannot be perturbed this way."""
+
+    def prepare(  # noqa: B027  nothing to keep by default
+        self, slots: Sequence[Slot], probe: Probe, rebase: Rebase
+    ) -> None:
+        """Refresh what is kept, before the draws of a step, at unperturbed weights.
+
+        `rebase` moves the update's moments when the basis of a tensor changes.
+        """
+
+    @abstractmethod
+    def draw(self, slot: Slot, seed: int, step: int, query: int) -> Noise | None:
+        """Return the noise of one draw, or None if this tensor stays as it is."""
+
+
+class LowRankPerturbation(Perturbation):
+    """Z = basis.expand(coordinates) for matrices, Gaussian Z for vectors.
+
+    The basis is drawn at the start and every `interval` steps (never again if None); the
+    coordinates are drawn anew for every query.
+    """
+
+    interval: int | None
+
+    @abstractmethod
+    def new_basis(self, slot: Slot, seed: int, epoch: int) -> dict:
+        """Draw the factors of epoch number `epoch`, as entries of `slot.state`."""
+
+    @abstractmethod
+    def basis(self, slot: Slot) -> Basis:
+        """Return the basis made of the factors in `slot.state`."""
+
+    @abstractmethod
+    def coordinate_shape(self, slot: Slot) -> tuple[int, ...]:
+        """Return the shape of the coordinates of one draw."""
+
+    def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
+        epoch = probe.step // self.interval if self.interval else 0
+        for slot in slots:
+            if slot.is_matrix and slot.state.get("epoch") != epoch:
+                self.renew(slot, self.new_basis(slot, probe.seed, epoch), epoch, rebase)
+
+    def renew(self, slot: Slot, factors: dict, epoch: int, rebase: Rebase) -> None:
+        """Replace the basis of a tensor, and tell the update."""
+        old = self.basis(slot) if "epoch" in slot.state else None
+        slot.state.update(factors, epoch=epoch)
+        if old is not None:
+            rebase(slot, old, self.basis(slot))
+
+    def draw(self, slot: Slot, seed: int, step: int, query: int) -> Noise:
+        stream = slot.stream(seed, "z", step, query)
+        if not slot.is_matrix:
+            return DenseNoise(slot, stream)
+        coordinates = stream.normal(self.coordinate_shape(slot), slot.dtype)
+        return LowRankNoise(slot, self.basis(slot), coordinates)
+
+
+def check_interval(interval: int | None) -> int | None:
+    """Return `interval`, or raise ValueError unless it is None or at least 1."""
+    if interval is not None and interval < 1:
+        raise ValueError(f"interval must be at least 1 step, got {interval}")
+    return interval
+
+
+def check_sparsity(sparsity: float) -> float:
+    """Return `sparsity`, or raise ValueError unless it lies in [0, 1)."""
+    if not 0.0 <= sparsity < 1.0:
+        raise ValueError(f"sparsity must lie in [0, 1), got {sparsity}")
+    return sparsity

@@ -1,0 +1,44 @@
+"""Directions on a subset of layers (LeZO)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from estimators.noise import Noise
+from estimators.perturbations.base import Perturbation, Rebase, check_sparsity
+from estimators.slots import Slot
+from estimators.streams import Stream
+
+if TYPE_CHECKING:
+    from estimators.probe import Probe
+
+
+class LayerSubset(Perturbation):
+    """Z of another perturbation on some layers, zero on the others (LeZO, Algorithm 1).
+
+    Of the N repeated layers of the model, floor(sparsity N) are left out, drawn anew each step.
+    Tensors outside the repeated layers (embeddings, final norm, head) are always perturbed, as
+    in the paper. The layer of a tensor is read off its name ("model.layers.3").
+    """
+
+    def __init__(self, inner: Perturbation, sparsity: float) -> None:
+        self.inner = inner
+        self.sparsity = check_sparsity(sparsity)
+        self._off: frozenset[str] = frozenset()
+
+    def validate(self, slot: Slot) -> None:
+        self.inner.validate(slot)
+
+    def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
+        layers = sorted({slot.layer for slot in slots if slot.layer is not None})
+        count = int(self.sparsity * len(layers))
+        generator = Stream(torch.device("cpu"), probe.seed, "layers", probe.step).generator()
+        chosen = torch.randperm(len(layers), generator=generator)[:count].tolist()
+        self._off = frozenset(layers[index] for index in chosen)
+        self.inner.prepare(slots, probe, rebase)
+
+    def draw(self, slot: Slot, seed: int, step: int, query: int) -> Noise | None:
+        return None if slot.layer in self._off else self.inner.draw(slot, seed, step, query)

@@ -1,0 +1,82 @@
+"""Directions centred at their own momentum (ZO-AdaMU)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from estimators.noise import DenseNoise
+from estimators.perturbations.base import Perturbation, Rebase
+from estimators.slots import Slot
+from estimators.streams import Stream
+
+if TYPE_CHECKING:
+    from estimators.probe import Probe
+
+
+class MomentumCentredNoise(DenseNoise):
+    """m' = beta1 z0 + (1 - beta1) z1, z0 ~ N(0, alpha), z1 ~ N(m, 1 - alpha)."""
+
+    def __init__(
+        self, slot: Slot, stream: Stream, second: Stream, alpha: float, beta1: float, beta2: float
+    ) -> None:
+        super().__init__(slot, stream)
+        self.second = second
+        self.alpha = alpha
+        self.beta1 = beta1
+        self.beta2 = beta2
+
+    def parts(self, index: int, base: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rows of z0 and z1."""
+        fresh = super().block(index, base).mul_(math.sqrt(self.alpha))
+        low = index * self.slot.rows_per_block
+        past = torch.empty_like(fresh).normal_(generator=self.second.generator(index))
+        past.mul_(math.sqrt(1.0 - self.alpha)).add_(self.slot.state["m"][low : low + len(base)])
+        return fresh, past
+
+    def block(self, index: int, base: Tensor) -> Tensor:
+        fresh, past = self.parts(index, base)
+        return past.lerp_(fresh, self.beta1)
+
+
+class MomentumCentred(Perturbation):
+    """Z is a mix of fresh noise and noise centred at the last direction (ZO-AdaMU).
+
+    Jiang et al. (2024), Algorithm 1: z0 ~ N(0, alpha_t), z1 ~ N(m_t, 1 - alpha_t),
+    Z = m_{t+1} = beta1 z0 + (1 - beta1) z1. alpha, beta1 and (for the second moment) beta2 are
+    1 for the first `warmup` steps, then follow half a cosine,
+    (1 + cos(pi phi (t - warmup) / (horizon - warmup))) / 2 with phi = 1, 0.1 and 1.5, and keep
+    their value of `plateau` from there on. The released code changes the period at every call,
+    hence with the number of tensors; the schedule here is a function of t alone.
+    """
+
+    def __init__(self, warmup: int, plateau: int, horizon: int) -> None:
+        if not 0 <= warmup < plateau <= horizon:
+            raise ValueError(
+                f"need 0 <= warmup < plateau <= horizon, got {warmup}, {plateau}, {horizon}"
+            )
+        self.warmup = warmup
+        self.plateau = plateau
+        self.horizon = horizon
+
+    def anneal(self, step: int, phi: float) -> float:
+        """Return the value of the schedule with speed `phi` at `step`."""
+        passed = max(0, min(step, self.plateau) - self.warmup)
+        phase = min(1.0, phi * passed / (self.horizon - self.warmup))
+        return (1.0 + math.cos(math.pi * phase)) / 2.0
+
+    def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
+        for slot in slots:
+            if "m" not in slot.state:
+                shape = slot.m, slot.n
+                slot.state["m"] = torch.zeros(shape, dtype=slot.compute_dtype, device=slot.device)
+
+    def draw(self, slot: Slot, seed: int, step: int, query: int) -> MomentumCentredNoise:
+        alpha, beta1, beta2 = (self.anneal(step, phi) for phi in (1.0, 0.1, 1.5))
+        first = slot.stream(seed, "z", step, query)
+        second = slot.stream(seed, "z1", step, query)
+        return MomentumCentredNoise(slot, first, second, alpha, beta1, beta2)

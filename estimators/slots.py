@@ -1,0 +1,85 @@
+"""A slot: one trainable tensor as the parts of a method see it."""
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from estimators.streams import Stream, block_size, compute_dtype
+
+_LAYER = re.compile(r"^((?:[^.]+\.)*?\d+)(?:\.|$)")
+
+
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """A parameter with its name, its group's options and its persistent state.
+
+    Perturbations see a tensor as an m x n matrix: m is its first dimension, n the product of
+    the others (a vector is a column, a scalar is 1 x 1).
+    """
+
+    name: str
+    param: Tensor
+    group: dict[str, Any]
+    state: dict[str, Any]
+
+    @cached_property
+    def m(self) -> int:
+        return self.param.shape[0] if self.param.ndim else 1
+
+    @cached_property
+    def n(self) -> int:
+        return math.prod(self.param.shape[1:])
+
+    @property
+    def matrix(self) -> Tensor:
+        """The weights as an m x n view, detached."""
+        return self.param.detach().view(self.m, self.n)
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether low-rank methods apply; vectors get dense noise, as in the released codes."""
+        return self.param.ndim >= 2
+
+    @property
+    def device(self) -> torch.device:
+        return self.param.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.param.dtype
+
+    @property
+    def compute_dtype(self) -> torch.dtype:
+        return compute_dtype(self.param.dtype)
+
+    @property
+    def layer(self) -> str | None:
+        """The repeated block that the tensor belongs to ("model.layers.3"), None outside all."""
+        found = _LAYER.match(self.name)
+        return found.group(1) if found else None
+
+    @cached_property
+    def rows_per_block(self) -> int:
+        """Rows drawn from one generator; blocks are whole rows, so rows can be drawn alone."""
+        return max(1, block_size(self.device) // self.n) if self.n else 1
+
+    @cached_property
+    def blocks(self) -> int:
+        return -(-self.m // self.rows_per_block)
+
+    def stream(self, *parts: int | str) -> Stream:
+        """Return the stream of this tensor keyed by `parts`."""
+        return Stream(self.device, *parts, self.name)
+
+    def check_rank(self, rank: int) -> None:
+        """Raise ValueError unless 1 <= rank <= min(m, n)."""
+        if not 1 <= rank <= min(self.m, self.n):
+            raise ValueError(
+                f"rank must lie in [1, {min(self.m, self.n)}] for {self.name} "
+                f"of shape {tuple(self.param.shape)}, got {rank}"
+            )

@@ -1,0 +1,104 @@
+"""Random streams: every number is a function of (seed, step, query, parameter, block).
+
+Noise is regenerated, never stored. A stream is keyed by the 64-bit hash of its parts, so the
+order in which parameters are visited, the number of threads and the number of ranks cannot
+change what is drawn. Entries are drawn in blocks of at most `BLOCK` numbers, each from its own
+generator: blocks can be drawn in parallel, or one at a time, or only where they are needed.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
+from hashlib import blake2b
+
+import torch
+from torch import Tensor
+
+BLOCK = 1 << 15  # at this size PyTorch's elementwise kernels stay on the calling thread
+ACCELERATOR_BLOCK = 1 << 24  # kernel launches, not caches, set the size there
+
+_MASK32 = 0xFFFFFFFF
+# Bytes of a CPU generator's state that hold the 624 words of its Mersenne Twister.
+_WORDS = slice(24, 24 + 8 * 624)
+
+
+def stream_key(*parts: int | str) -> int:
+    """Return the 64-bit key of a stream, a hash of `parts`."""
+    text = "\x1f".join(map(str, parts)).encode()
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
+
+
+def block_size(device: torch.device) -> int:
+    """Return the number of entries drawn from one generator on `device`."""
+    return BLOCK if device.type == "cpu" else ACCELERATOR_BLOCK
+
+
+class Stream:
+    """A family of generators, one per block, keyed by 64 bits.
+
+    PyTorch's CPU generator keeps 32 bits of its seed. Two runs of a long experiment would then
+    meet the same noise by the birthday bound, so the state is the XOR of two seeded states.
+    """
+
+    def __init__(self, device: torch.device, *parts: int | str) -> None:
+        self.device = device
+        self.key = stream_key(*parts)
+
+    def generator(self, block: int = 0) -> torch.Generator | None:
+        """Return the generator of `block`, or None on the meta device, which draws nothing."""
+        if self.device.type == "meta":
+            return None
+        key = stream_key(self.key, block)
+        generator = torch.Generator(self.device)
+        if self.device.type != "cpu":
+            return generator.manual_seed(key)
+        generator.manual_seed(key >> 32)
+        high = generator.get_state()[_WORDS].view(torch.int64)
+        generator.manual_seed(key & _MASK32)
+        state = generator.get_state()
+        state[_WORDS].view(torch.int64).bitwise_xor_(high)
+        generator.set_state(state)
+        return generator
+
+    def normal(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """Return standard normal numbers, drawn in at least 32 bits and rounded to `dtype`."""
+        out = torch.empty(shape, dtype=compute_dtype(dtype), device=self.device)
+        return out.normal_(generator=self.generator()).to(dtype)
+
+
+def compute_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Return the type in which noise and updates of a `dtype` weight are computed."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="noise")
+
+
+def parallel(task: Callable[[int], None], count: int, device: torch.device, entries: int) -> None:
+    """Run `task(0)`, ..., `task(count - 1)`; on the CPU, on up to PyTorch's number of threads.
+
+    Sampling is single-threaded in PyTorch but releases the interpreter lock. `entries`, the
+    numbers that all tasks together handle, decides whether threads are worth waking.
+    """
+    workers = min(torch.get_num_threads(), count, 1 + entries // BLOCK)
+    if device.type != "cpu":
+        workers = min(count, 1)
+
+    @torch.no_grad()
+    def share(worker: int) -> None:
+        for index in range(worker, count, workers):
+            task(index)
+
+    if workers <= 1:
+        if workers:
+            share(0)
+        return
+    others = [_pool(workers).submit(share, worker) for worker in range(1, workers)]
+    try:
+        share(0)
+    finally:  # nobody may still be writing when an error is dealt with
+        wait(others)
+    for other in others:
+        other.result()

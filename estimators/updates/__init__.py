@@ -1,0 +1,1 @@
+"""Updates: what is done with an estimate."""

@@ -1,0 +1,39 @@
+"""Adam, in the coordinates of the noise."""
+
+from torch import Tensor
+
+from estimators.bases import Basis
+from estimators.slots import Slot
+from estimators.updates.base import Elementwise, Job, check_beta
+
+
+class Adam(Elementwise):
+    """Adam with bias correction and decoupled decay (Kingma & Ba 2015; Loshchilov & Hutter 2019).
+
+    For dense noise this is MeZO-Adam. For SVD-0 (whose paper names Adam without defining it) the
+    moments are those of the r x r core: the coordinates U^T G V of the gradient. They start again
+    at every refresh, since second moments do not carry over to another basis.
+    """
+
+    moments = ("m", "v")
+
+    def __init__(self, beta1: float = 0.9, beta2: float = 0.999, delta: float = 1e-8) -> None:
+        self.beta1 = check_beta("beta1", beta1)
+        self.beta2 = check_beta("beta2", beta2)
+        if delta <= 0.0:
+            raise ValueError(f"delta must be positive, got {delta}")
+        self.delta = delta
+
+    def begin(self, job: Job) -> None:
+        job.slot.state["count"] = job.slot.state.get("count", 0) + 1
+
+    def direction(self, state: dict[str, Tensor], gradient: Tensor, job: Job) -> Tensor:
+        count = job.slot.state["count"]
+        first = state["m"].lerp_(gradient, 1.0 - self.beta1)
+        second = state["v"].mul_(self.beta2).addcmul_(gradient, gradient, value=1.0 - self.beta2)
+        root = (second / (1.0 - self.beta2**count)).sqrt_().add_(self.delta)
+        return first / root.mul_(1.0 - self.beta1**count)
+
+    def rebase(self, slot: Slot, old: Basis, new: Basis) -> None:
+        for name in ("m", "v", "count"):
+            slot.state.pop(name, None)

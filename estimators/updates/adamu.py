@@ -1,0 +1,47 @@
+"""Descent along momentum-centred noise (ZO-AdaMU)."""
+
+from collections.abc import Sequence
+
+import torch
+
+from estimators.assignment import Assignment, assign, store
+from estimators.streams import parallel
+from estimators.updates.base import Job, Update
+
+
+class AdaMU(Update):
+    """w <- w - lr kappa m' / sqrt(v + delta), then m <- m'.
+
+    ZO-AdaMU (Jiang et al. 2024, Algorithm 1): m' = beta1 z0 + (1 - beta1) z1 is the direction
+    evaluated, v = beta2 z0^2 + (1 - beta2) z1^2. Its released code evaluates along fixed weights
+    0.1 and 0.9 and updates along others; here both are m'. One number a weight is kept.
+    """
+
+    def __init__(self, delta: float = 1e-8) -> None:
+        if delta <= 0.0:
+            raise ValueError(f"delta must be positive, got {delta}")
+        self.delta = delta
+
+    def write(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            slot, weights = job.slot, job.slot.matrix
+            if job.restore:
+                assign([Assignment(slot, weights, weights, 1.0, job.restore)])
+            self._step(job, weights)
+
+    def _step(self, job: Job, weights: torch.Tensor) -> None:
+        slot, height = job.slot, job.slot.rows_per_block
+        ((slope, noise),) = job.terms
+        momentum = slot.state["m"]
+
+        def block(index: int) -> None:
+            rows = slice(index * height, min(slot.m, (index + 1) * height))
+            fresh, past = noise.parts(index, weights[rows])
+            second = past.square().lerp_(fresh.square(), noise.beta2).add_(self.delta)
+            first = past.lerp_(fresh, noise.beta1)
+            wide = weights[rows].to(slot.compute_dtype).mul_(job.scale)
+            wide.addcdiv_(first, second.sqrt_(), value=-job.lr * slope)
+            store(weights[rows], wide, job.rounding, index)
+            momentum[rows] = first
+
+        parallel(block, slot.blocks, slot.device, slot.m * slot.n)

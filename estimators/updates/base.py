@@ -1,0 +1,144 @@
+"""Update: what is done with an estimate."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from estimators.assignment import Assignment, Terms, assign, merge, store
+from estimators.bases import Basis
+from estimators.directions.base import Estimate
+from estimators.noise import LowRankNoise
+from estimators.slots import Slot
+from estimators.streams import Stream, parallel
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """The update of one tensor: w <- (1 - lr * decay) (w + restore) - lr * step(estimate).
+
+    restore: noise that takes the weights back to where they were before the step. terms: the
+    gradient estimate of this tensor, as weighted noise. estimate: that of all tensors.
+    """
+
+    slot: Slot
+    restore: Terms
+    terms: Terms
+    estimate: Estimate
+    lr: float
+    decay: float
+    rounding: Stream
+
+    @property
+    def scale(self) -> float:
+        return 1.0 - self.lr * self.decay
+
+
+class Update(ABC):
+    """An optimiser on top of a gradient estimate; weight decay is decoupled."""
+
+    @abstractmethod
+    def write(self, jobs: Sequence[Job]) -> None:
+        """Restore and update the weights."""
+
+    def rebase(  # noqa: B027  no moments by default
+        self, slot: Slot, old: Basis, new: Basis
+    ) -> None:
+        """Move the moments of a tensor to a new basis of its noise."""
+
+
+class Elementwise(Update):
+    """An update that treats the entries of the estimate one by one.
+
+    For low-rank noise the entries are its coordinates in the current basis (unless
+    `dense_entries`), so that moments are as small as these; for dense noise, those of the tensor.
+    """
+
+    moments: tuple[str, ...] = ()
+    dense_entries = False
+
+    @abstractmethod
+    def direction(self, state: dict[str, Tensor], gradient: Tensor, job: Job) -> Tensor:
+        """Update the moments `state` in place and return the step, all of one shape."""
+
+    def begin(self, job: Job) -> None:
+        """Do what is done once a step for each tensor."""
+
+    def write(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            self.begin(job)
+            if self.in_coordinates(job):
+                self.write_coordinates(job)
+            else:
+                self.write_entries(job)
+
+    def in_coordinates(self, job: Job) -> bool:
+        """Whether the moments of this tensor live in the coordinates of its noise."""
+        low_rank = all(isinstance(noise, LowRankNoise) for _, noise in job.terms)
+        return low_rank and not self.dense_entries
+
+    def state(self, job: Job, shape: tuple[int, ...]) -> dict[str, Tensor]:
+        """Return the moments of a tensor, zero at first."""
+        slot = job.slot
+        for name in self.moments:
+            if name not in slot.state:
+                slot.state[name] = torch.zeros(shape, dtype=slot.compute_dtype, device=slot.device)
+        return {name: slot.state[name] for name in self.moments}
+
+    def write_coordinates(self, job: Job) -> None:
+        """Take the step in coordinates and expand it."""
+        gradient, basis = coordinates(job)
+        step = self.direction(self.state(job, tuple(gradient.shape)), gradient, job)
+        moved = LowRankNoise(job.slot, basis, step)
+        weights = job.slot.matrix
+        terms = [*((job.scale * w, z) for w, z in job.restore), (-job.lr, moved)]
+        assign([Assignment(job.slot, weights, weights, job.scale, terms, job.rounding)])
+
+    def write_entries(self, job: Job) -> None:
+        """Take the step entry by entry, block by block."""
+        slot = job.slot
+        weights, height = slot.matrix, slot.rows_per_block
+        state = self.state(job, (slot.m, slot.n))
+
+        def block(index: int) -> None:
+            rows = slice(index * height, min(slot.m, (index + 1) * height))
+            gradient = self.restored_block(job, weights[rows], rows)
+            wide = weights[rows].to(slot.compute_dtype)
+            step = self.direction({k: v[rows] for k, v in state.items()}, gradient, job)
+            wide = wide.mul_(job.scale).sub_(step, alpha=job.lr)
+            store(weights[rows], wide, job.rounding, index)
+
+        parallel(block, slot.blocks, slot.device, slot.m * slot.n)
+
+    def restored_block(self, job: Job, weights: Tensor, rows: slice) -> Tensor:
+        """Restore some rows of the weights and return those rows of the estimate."""
+        shape, dtype = weights.shape, job.slot.compute_dtype
+        gradient = torch.zeros(shape, dtype=dtype, device=weights.device)
+        back = {id(noise): weight for weight, noise in job.restore}
+        base = weights.clone() if back else weights
+        for weight, noise in job.terms:
+            entries = torch.zeros(shape, dtype=dtype, device=weights.device)
+            noise.add_rows(entries, rows.start, rows.stop, 1.0, base)
+            gradient.add_(entries, alpha=weight)
+            weights.add_(entries, alpha=back.pop(id(noise), 0.0))
+        for weight, noise in job.restore:
+            if id(noise) in back:
+                noise.add_rows(weights, rows.start, rows.stop, weight, base)
+        return gradient
+
+
+def coordinates(job: Job) -> tuple[Tensor, Basis]:
+    """Return the estimate of a tensor in the coordinates of its low-rank noise, and their basis."""
+    ((weight, noise),) = merge(job.terms)
+    return noise.coordinates.to(job.slot.compute_dtype) * weight, noise.basis
+
+
+def check_beta(name: str, beta: float) -> float:
+    """Return `beta`, or raise ValueError unless it lies in [0, 1)."""
+    if not 0.0 <= beta < 1.0:
+        raise ValueError(f"{name} must lie in [0, 1), got {beta}")
+    return beta

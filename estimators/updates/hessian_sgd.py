@@ -1,0 +1,40 @@
+"""Descent along Hessian-scaled noise (HiZOO)."""
+
+from collections.abc import Sequence
+
+from estimators.streams import parallel
+from estimators.updates.base import Job
+from estimators.updates.sgd import SGD
+
+
+class HessianSGD(SGD):
+    """w <- w - lr kappa Z with Z = H^(-1/2) u, then H <- (1 - alpha) H + alpha |c| H u^2.
+
+    HiZOO (Zhao et al. 2024, Algorithm 1) with c = (f(+) - 2 f(0) + f(-)) / (2 eps^2) and
+    u ~ N(0, I), so that H u^2 = H^2 Z^2. Printed and released, the update divides by the root of
+    the *new* H although the losses were taken along the old one; here the direction written is
+    the direction evaluated, and H changes afterwards.
+    """
+
+    def __init__(self, smoothing: float = 1e-8) -> None:
+        if not 0.0 <= smoothing <= 1.0:
+            raise ValueError(f"smoothing must lie in [0, 1], got {smoothing}")
+        self.smoothing = smoothing
+
+    def write(self, jobs: Sequence[Job]) -> None:
+        super().write(jobs)
+        for job in jobs:
+            self._average(job)
+
+    def _average(self, job: Job) -> None:
+        slot, alpha = job.slot, self.smoothing
+        weights, hessian, height = slot.matrix, slot.state["H"], slot.rows_per_block
+        ((_, noise),) = job.terms
+        weight = alpha * abs(job.estimate.curvature)
+
+        def block(index: int) -> None:
+            rows = slice(index * height, min(slot.m, (index + 1) * height))
+            scaled = noise.block(index, weights[rows]).mul_(hessian[rows])
+            hessian[rows] = hessian[rows].mul_(1.0 - alpha).addcmul_(scaled, scaled, value=weight)
+
+        parallel(block, slot.blocks, slot.device, slot.m * slot.n)

@@ -1,0 +1,18 @@
+"""Sign descent."""
+
+from torch import Tensor
+
+from estimators.updates.base import Elementwise, Job
+
+
+class Sign(Elementwise):
+    """w <- w - lr sign(g), entry by entry (ZO-SGD-Sign; Liu et al. 2019, Algorithm 1).
+
+    Some released code multiplies Z by the sign of the projected gradient instead; the paper's
+    rule is the one here.
+    """
+
+    dense_entries = True
+
+    def direction(self, state: dict[str, Tensor], gradient: Tensor, job: Job) -> Tensor:
+        return gradient.sign_()

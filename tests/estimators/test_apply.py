@@ -1,0 +1,235 @@
+"""In place and in the forward pass: same losses, weights safe, errors clear."""
+
+import pytest
+import torch
+from torch import nn
+
+import estimators
+from tests.estimators.problems import RECIPES, Recorder, Table, build, net_problem, same, weights
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_forward_and_inplace_agree(name):
+    losses, ends = [], []
+    for apply in ("inplace", "forward"):
+        model, closure = net_problem()
+        if name == "s_mezo" and apply == "inplace":
+            optimizer = build(name, model, lr=1e-3, seed=2, implementation="copy")
+        else:
+            optimizer = build(name, model, lr=1e-3, seed=2, apply=apply)
+        for _ in range(3):
+            optimizer.step(closure)
+        losses.append([loss for step in optimizer.log.losses for loss in step])
+        ends.append(torch.cat([w.flatten() for w in weights(model)]))
+    torch.testing.assert_close(losses[0], losses[1], rtol=2e-3, atol=2e-3)
+    torch.testing.assert_close(losses[0][:2], losses[1][:2], rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["mezo", "tezo", "subzo", "lezo"])
+def test_forward_never_writes_a_weight(name):
+    model, closure = net_problem()
+    before = weights(model)
+    versions = [p._version for p in model.parameters()]
+
+    def watched():
+        assert same(before, weights(model))
+        return closure()
+
+    optimizer = build(name, model, apply="forward")
+    optimizer.estimate(closure)  # looks for uses of the weights outside their modules
+    optimizer.estimate(watched)
+    assert same(before, weights(model))
+    assert versions == [p._version for p in model.parameters()]
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+@pytest.mark.parametrize("name", ["tezo", "lozo", "subzo", "svd0"])
+def test_low_rank_noise_is_never_dense_in_linear_and_embedding(name):
+    """Between refreshes no tensor as large as a weight matrix is made, apart from the logits."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    model = nn.Sequential(nn.Embedding(300, 200), nn.Linear(200, 250, bias=False))
+    tokens = torch.arange(3)
+    optimizer = build(name, model, apply="forward", interval=None if name == "tezo" else 10)
+    closure = lambda: model(tokens).sum()  # noqa: E731
+    optimizer.step(closure)
+
+    class Largest(TorchDispatchMode):
+        largest = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            inplace = any(out is a for a in args)
+            view = isinstance(out, torch.Tensor) and any(
+                isinstance(a, torch.Tensor)
+                and a.untyped_storage().data_ptr() == out.untyped_storage().data_ptr()
+                for a in args
+            )
+            if isinstance(out, torch.Tensor) and not inplace and not view:
+                Largest.largest = max(Largest.largest, out.numel())
+            return out
+
+    with Largest():
+        optimizer.step(closure)
+    assert 0 < Largest.largest <= 3 * 250  # activations and factors, not 200 x 250
+
+
+def test_forward_refuses_what_it_cannot_perturb():
+    class Outside(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(3, 3)
+
+        def forward(self, x):
+            return self.inner(x) + x @ self.inner.weight
+
+    model = Outside()
+    optimizer = estimators.mezo(model, apply="forward")
+    with pytest.raises(RuntimeError, match=r"inner\.weight is used outside"):
+        optimizer.step(lambda: model(torch.ones(2, 3)).sum())
+
+    unused = nn.ModuleList([nn.Linear(3, 1), nn.Linear(3, 1)])
+    optimizer = estimators.mezo(unused, apply="forward")
+    with pytest.raises(RuntimeError, match=r"1\.weight was not used"):
+        optimizer.step(lambda: unused[0](torch.ones(3)))
+
+    attention = nn.MultiheadAttention(4, 2)  # uses the weights of its out_proj directly
+    optimizer = estimators.mezo(attention, apply="forward")
+    x = torch.ones(2, 1, 4)
+    with pytest.raises(RuntimeError, match="out_proj"):
+        optimizer.step(lambda: attention(x, x, x)[0].sum())
+    estimators.mezo(attention).step(lambda: attention(x, x, x)[0].sum())
+
+
+BAD = {
+    "raises": None,
+    "nan": float("nan"),
+    "inf": torch.tensor(float("inf")),
+    "vector": torch.ones(3),
+    "none": None,
+}
+
+
+@pytest.mark.parametrize("kind", list(BAD))
+@pytest.mark.parametrize("name", ["mezo", "tezo_m", "svd0", "mezo_adam", "mezo_gv"])
+@pytest.mark.parametrize("apply", ["inplace", "forward"])
+def test_a_bad_closure_leaves_everything_as_it_was(kind, name, apply):
+    model, closure = net_problem()
+    options = {"restore": "copy"} if apply == "inplace" else {}
+    optimizer = build(name, model, lr=1e-3, apply=apply, **options)
+    optimizer.step(closure)
+    before, state, calls = weights(model), optimizer.state_dict(), []
+
+    def bad():
+        calls.append(1)
+        loss = closure()
+        if len(calls) < 2:
+            return loss
+        if kind == "raises":
+            raise KeyError("mine")
+        return BAD[kind]
+
+    with pytest.raises(KeyError if kind == "raises" else ValueError):
+        optimizer.step(bad)
+    assert same(before, weights(model))
+    assert optimizer.steps == 1
+    assert len(optimizer.log) == 1
+    after = optimizer.state_dict()["state"]
+    for key, entries in state["state"].items():
+        for entry, value in entries.items():
+            assert torch.equal(torch.as_tensor(after[key][entry]), torch.as_tensor(value))
+    optimizer.step(closure)
+
+
+def test_regenerating_restores_up_to_rounding():
+    model = Table(torch.float32)
+    before = weights(model)
+    optimizer = estimators.mezo(model)
+
+    def bad():
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        optimizer.step(bad)
+    for old, new in zip(before, weights(model), strict=True):
+        torch.testing.assert_close(old, new, rtol=1e-6, atol=1e-9)
+
+
+def test_estimate_changes_nothing():
+    model = Table(torch.float32)
+    closure = Recorder(model)
+    for name in RECIPES:
+        optimizer = build(name, model)
+        before = weights(model)
+        first = optimizer.estimate(closure)
+        again = optimizer.estimate(closure)
+        assert same(before, weights(model)), name
+        assert same(list(first.values()), list(again.values())), name
+        assert not any(optimizer.state.values())
+        assert len(optimizer.log) == optimizer.steps == 0
+
+
+def test_frozen_and_tied_parameters():
+    model, closure = net_problem()
+    model.conv.weight.requires_grad_(False)
+    frozen = model.conv.weight.clone()
+    visited = []
+
+    def watched():
+        visited.append(model.head.weight.detach().clone())
+        return closure()
+
+    optimizer = estimators.mezo(model, lr=1e-2, eps=0.1)
+    assert "head.weight" not in {slot.name for slot in optimizer.slots()}
+    before = model.embed.weight.detach().clone()
+    optimizer.step(watched)
+    assert torch.equal(model.conv.weight, frozen)
+    z = (visited[0] - before) / 0.1
+    assert 0.9 < z.square().mean() < 1.1  # perturbed once, not twice
+    assert model.head.weight is model.embed.weight
+
+
+def test_groups_and_schedulers():
+    model = Table()
+    groups = [
+        {"params": [("embed", model.embed)], "lr": 0.0},
+        {"params": [(n, p) for n, p in model.named_parameters() if n != "embed"]},
+    ]
+    optimizer = estimators.mezo(groups, lr=1e-2, restore="copy")
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
+    before = weights(model)
+    optimizer.step(Recorder(model))
+    schedule.step()
+    assert [group["lr"] for group in optimizer.param_groups] == [0.0, 5e-3]
+    after = weights(model)
+    assert torch.equal(before[0], after[0])
+    assert not torch.equal(before[1], after[1])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: estimators.mezo(m, eps=0.0), "eps must be"),
+        (lambda m: estimators.mezo(m, eps=float("nan")), "eps must be"),
+        (lambda m: estimators.mezo(m, lr=-1.0), "lr must be"),
+        (lambda m: estimators.lozo(m, rank=0), "rank must lie"),
+        (lambda m: estimators.subzo(m, rank=6), "rank must lie"),
+        (lambda m: estimators.tezo(m, rank=100), "rank must lie"),
+        (lambda m: estimators.lozo(m, rank=1, interval=0), "interval"),
+        (lambda m: estimators.lezo(m, sparsity=1.0), "sparsity"),
+        (lambda m: estimators.mezo([]), "empty parameter list"),
+        (lambda m: estimators.mezo(m.requires_grad_(False)), "no trainable"),
+        (lambda m: estimators.mezo(m.parameters(), apply="forward"), "needs a module"),
+        (lambda m: estimators.mezo(m, apply="sideways"), "apply must be"),
+        (lambda m: estimators.mezo_gv(m, candidates=1), "candidates"),
+        (lambda m: estimators.mezo_gv(m, elite=0.1), "elite"),
+        (lambda m: estimators.nes(m, queries=1), "queries"),
+        (lambda m: estimators.s_mezo(m, implementation="magic"), "implementation"),
+        (lambda m: estimators.mezo(m).step(), "closure"),
+        (lambda m: estimators.one_sided([m.embed[:1, :1].detach().requires_grad_()],
+         queries=3, orthonormal=True).step(lambda: 0.0), "cannot be orthogonal"),
+    ],
+)  # fmt: skip
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(Table())
