@@ -34,7 +34,9 @@ def gram_root(rng: np.random.Generator, size: int, along: np.ndarray, dimension:
     r, rest = along.shape[1], dimension - along.shape[2]
     if rest < r:
         return np.concatenate([along, rng.standard_normal((size, r, rest))], axis=2)
-    root = np.tril(rng.standard_normal((size, r, r)), -1)
+    root = np.zeros((size, r, r))
+    rows, columns = np.tril_indices(r, -1)
+    root[:, rows, columns] = rng.standard_normal((size, len(rows)))
     freedom = rest - np.arange(r)
     root[:, np.arange(r), np.arange(r)] = np.sqrt(rng.chisquare(freedom, (size, r)))
     return np.concatenate([along, root], axis=2)

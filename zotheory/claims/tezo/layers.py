@@ -108,7 +108,7 @@ def _similarity(statement: Statement, studies: Studies, context: Context) -> Evi
     verdict = _agreed(verdicts)
     summary = "mean pairwise cosine " + "; ".join(lines)
     if len(set(verdicts)) > 1:
-        summary += "; it depends on the learning rate"
+        summary += "; the two learning rates do not say the same"
     mean, where, gram = min(found, key=itemgetter(0))
     inputs: dict[str, Any] = {"lowest": where, "claimed": low, "actual": mean}
     if verdict is Verdict.REFUTED:

@@ -242,7 +242,7 @@ CLAIMS = (
         needs=(Kind.EXACT, Kind.SEARCH),
         checks=(
             exact(_pathwise),
-            searched(lambda statement: pathwise(_bound(statement))),
+            searched(lambda statement: pathwise(_bound(statement)), share=0.15),
         ),
         mutant=Statement(
             "The same with 5 r^2 in place of 4 r^2.",
@@ -263,7 +263,7 @@ CLAIMS = (
         needs=(Kind.SEARCH, Kind.MEASURED),
         checks=(
             Check(Kind.EXACT, _eq12_steps),
-            searched(_eq12_problem, _eq12_witness, share=0.15),
+            searched(_eq12_problem, _eq12_witness, share=0.1),
             measured(_measure_eq12),
         ),
         correction=Statement(

@@ -91,10 +91,10 @@ def _measure_mean(statement: Statement, _: Context) -> Sequence[Measurement]:
 def _measure_variance(statement: Statement, _: Context) -> Sequence[Measurement]:
     """Small sizes, where delta's small terms tell, and the size of a real layer."""
     points = [
-        (1, 1, 1, (1,), 0.02, 20_000, 1024),
-        (2, 3, 2, (1,), 0.01, 20_000, 512),
-        (5, 4, 3, (2, 1), 0.01, 10_000, 512),
-        (4096, 4096, 64, (1,), 0.01, 250, 512),
+        (1, 1, 1, (1,), 0.04, 20_000, 512),
+        (2, 3, 2, (1,), 0.02, 20_000, 256),
+        (5, 4, 3, (2, 1), 0.015, 10_000, 256),
+        (4096, 4096, 64, (1, 1, 1, 1), 0.01, 250, 512),
     ]
     return [_measure_squared_error(statement, *point) for point in points]
 

@@ -134,8 +134,8 @@ def _measure_limit(statement: Statement, _: Context) -> Sequence[Measurement]:
         decide = partial(
             decide_within, method=Bernstein(), target=target, tolerance=0.03, scale=1.0
         )
-        sampler = FrozenDescent(m, n, r, steps=1000)
-        measurements.append(Measurement(f"m={m} n={n} r={r} T=1000", sampler, decide, 100, 128))
+        sampler = FrozenDescent(m, n, r, steps=400)
+        measurements.append(Measurement(f"m={m} n={n} r={r} T=400", sampler, decide, 100, 128))
     return measurements
 
 
@@ -149,7 +149,7 @@ def _measure_resampled(statement: Statement, _: Context) -> Sequence[Measurement
     variance = np.array([descent.mean_square_bound(m, n, r, eta, t) for t in horizons])
     decide = partial(decide_at_most, method=Catoni(variance), bound=bounds)
     sampler = ResampledDescent(m, n, r, float(eta), horizons)
-    return [Measurement(f"m={m} n={n} r={r} T={horizons}", sampler, decide, 200, 64)]
+    return [Measurement(f"m={m} n={n} r={r} T={horizons}", sampler, decide, 100, 64)]
 
 
 CLAIMS = (
