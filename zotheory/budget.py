@@ -24,7 +24,7 @@ BUDGETS = {
     budget.name: budget
     for budget in (
         Budget("quick", samples=1.0, evaluations=4_000, batches=25),
-        Budget("standard", samples=4.0, evaluations=20_000, batches=25),
-        Budget("deep", samples=64.0, evaluations=200_000, batches=64),
+        Budget("standard", samples=4.0, evaluations=6_000, batches=25),
+        Budget("deep", samples=64.0, evaluations=100_000, batches=64),
     )
 }

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from zotheory.budget import BUDGETS
 from zotheory.claims import BrokenClaims, UnknownClaim, files_digest, select
+from zotheory.judge import CONTRADICTION
 from zotheory.ledger import Ledger, LedgerError, changes, recorded
 from zotheory.montecarlo import MonteCarloError
 from zotheory.run import OutputError, Run
@@ -86,7 +87,7 @@ def verify(
 
 
 def _status(entries: list[dict], changed: list[tuple[str, str, str]]) -> int:
-    if changed or any(e["failed"] or "contradict" in e["reason"] for e in entries):
+    if changed or any(e["failed"] or CONTRADICTION in e["reason"] for e in entries):
         return 1
     return 2 if any(e["missing"] for e in entries) else 0
 

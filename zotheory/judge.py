@@ -34,12 +34,14 @@ def combine(evidence: Sequence[Evidence], needs: Sequence[Kind]) -> tuple[Verdic
     """The verdict from all evidence, with the reason where it is not a judgement.
 
     A refutation by any check refutes. `proved` needs an exact proof, `confirmed` needs every kind
-    in `needs` to hold. Exact evidence that contradicts any other kind decides nothing.
+    in `needs` to hold. Exact evidence that contradicts any other kind decides nothing; but a search
+    that found no counterexample where there is one was only too weak.
     """
     exact = {e.verdict for e in evidence if e.kind is Kind.EXACT}
     other = {e.verdict for e in evidence if e.kind is not Kind.EXACT}
+    observed = {e.verdict for e in evidence if e.kind not in (Kind.EXACT, Kind.SEARCH)}
     proved_yet_refuted = Verdict.PROVED in exact and Verdict.REFUTED in exact | other
-    refuted_yet_confirmed = Verdict.REFUTED in exact and Verdict.CONFIRMED in other
+    refuted_yet_confirmed = Verdict.REFUTED in exact and Verdict.CONFIRMED in observed
     if proved_yet_refuted or refuted_yet_confirmed:
         return Verdict.INCONCLUSIVE, CONTRADICTION
     if Verdict.REFUTED in exact | other:

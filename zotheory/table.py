@@ -22,6 +22,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from zotheory.judge import CONTRADICTION
 from zotheory.vocabulary import Claim
 
 STYLES = {
@@ -113,7 +114,7 @@ def summary(
     for entry in entries:
         for trouble in filter(None, (entry["failed"], entry["missing"])):
             console.print(f"{entry['id']}: {trouble}", style="bold red", markup=False)
-        if "contradict" in entry["reason"]:
+        if CONTRADICTION in entry["reason"]:
             console.print(f"{entry['id']}: {entry['reason']}", style="bold white on red")
     for name, before, now in changed:
         console.print(f"{name}: recorded as {before}, now {now}", style="bold red", markup=False)

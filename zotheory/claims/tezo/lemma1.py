@@ -242,7 +242,7 @@ CLAIMS = (
         needs=(Kind.EXACT, Kind.SEARCH),
         checks=(
             exact(_pathwise),
-            searched(lambda statement: pathwise(_bound(statement)), share=0.15),
+            searched(lambda statement: pathwise(_bound(statement))),
         ),
         mutant=Statement(
             "The same with 5 r^2 in place of 4 r^2.",
@@ -263,12 +263,12 @@ CLAIMS = (
         needs=(Kind.SEARCH, Kind.MEASURED),
         checks=(
             Check(Kind.EXACT, _eq12_steps),
-            searched(_eq12_problem, _eq12_witness, share=0.1),
+            searched(_eq12_problem, _eq12_witness, share=0.2),
             measured(_measure_eq12),
         ),
         correction=Statement(
-            "It is at most twice that bound (more sharply: (rho lambda sqrt(delta_rho) + "
-            "sqrt((delta+1) sigma^2 + delta E||grad f||^2))^2): the cross term was dropped.",
+            "It is at most twice that bound. The cross term between the two parts of the error was "
+            "dropped.",
             sp.Le(MEAN_SQUARE_ERROR, 2 * FIRST + 2 * REST),
             (*SIZES, SHORT),
             PARTS,

@@ -204,9 +204,8 @@ CLAIMS = (
         checks=(exact(_limit, _limit_witness), measured(_measure_limit)),
         correction=Statement(
             "The squared gradient never falls below its part outside span{u_s v_s^T}, on average "
-            "over the factors (1 - r/(mn)) ||grad f(W_0)||^2; step sizes small enough for the "
-            "drawn factors converge to that floor. With factors redrawn at every step it does "
-            "tend to 0.",
+            "over the factors (1 - r/(mn)) ||grad f(W_0)||^2, and step sizes small enough for the "
+            "drawn factors converge to that floor.",
             sp.Eq(LIMIT, 1 - R / (M * N)),
             (*SIZES, sp.Lt(R, M * N)),
             setting={"factors": "frozen"},
