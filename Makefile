@@ -19,6 +19,9 @@ lint: $(STAMP)  ## style
 calibrate: $(STAMP)  ## how often a true claim is refuted, and a false one
 	$(PYTHON) -m zotheory.calibrate
 
+bench: $(STAMP)  ## step time and peak memory of every method beside the forward pass; ratios of one run
+	$(PYTHON) -m benchmarks.step_time $(ARGS)
+
 clean:  ## forget the environment
 	rm -rf $(VENV)
 
@@ -28,4 +31,4 @@ $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-.PHONY: verify test test-all lint calibrate clean
+.PHONY: verify test test-all lint calibrate bench clean

@@ -12,7 +12,7 @@ from zotheory.claims import lezo, own, smezo
 from zotheory.claims.tezo import counted as tezo
 from zotheory.context import Context
 from zotheory.judge import judge
-from zotheory.vocabulary import Claim, Kind, Statement, Verdict
+from zotheory.vocabulary import Kind, Statement, Verdict
 
 CLAIMS = {
     c.id: c
@@ -116,7 +116,3 @@ def test_an_estimator_that_draws_more_is_found_out(tmp_path):
         swapped = Statement("", claim.statement.formula, setting=setting)
         found = claim.checks[0].judge(swapped, context(tmp_path))
         assert found.verdict is Verdict.REFUTED
-
-
-def test_claims_are_claims():
-    assert all(isinstance(claim, Claim) and claim.checks for claim in CLAIMS.values())

@@ -15,7 +15,7 @@ import cloudpickle
 
 from zotheory.vocabulary import Claim
 
-PAPERS = ("tezo",)
+PAPERS = ("tezo", "lezo", "smezo", "own")
 
 
 class UnknownClaim(Exception):

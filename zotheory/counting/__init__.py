@@ -1,0 +1,1 @@
+"""Instruments: random numbers drawn, bytes held, passes made, weights moved."""
