@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from joblib import Parallel, delayed
+
 from zotheory.budget import BUDGETS, Budget
 from zotheory.claims import files_digest, select
 from zotheory.context import Context
@@ -18,6 +20,8 @@ from zotheory.judge import judge
 from zotheory.ledger import Ledger, versions, write_atomically
 from zotheory.montecarlo import MonteCarlo
 from zotheory.vocabulary import Claim, Kind
+
+_ALONE = frozenset({Kind.MODEL, Kind.TIMED})
 
 
 class OutputError(Exception):
@@ -33,7 +37,7 @@ class Run:
         budget: limits on samples, evaluations and batches.
         model: the causal LM for model claims, or None to leave them out.
         out: the folder for `ledger.json` and, under `scratch`, finished work.
-        jobs: worker processes for Monte Carlo.
+        jobs: worker processes; they change how fast the ledger fills, not what it says.
         dask: the address of a Dask cluster that runs them instead.
         resume: keep the finished work of an interrupted run with the same seed and budget.
         files: a fingerprint of the claims files that the claims come from, if any.
@@ -51,7 +55,7 @@ class Run:
     def entries(
         self, claims: Sequence[Claim], tell: Callable[[str], None] = lambda _: None
     ) -> Iterator[dict[str, Any]]:
-        """Judge the claims one by one; yield each entry as JSON and keep the ledger on disk.
+        """Judge the claims; yield each entry as JSON when it is made and keep the ledger on disk.
 
         Claims on the real model come last, so that everything else is read while they run.
 
@@ -61,23 +65,52 @@ class Run:
         """
         scratch = self._prepare()
         done: dict[str, dict[str, Any]] = {}
+        for claim_id, entry in self._judged(claims, scratch, tell):
+            done[claim_id] = entry
+            self._write([done[c.id] for c in claims if c.id in done])
+            yield entry
+
+    def _judged(
+        self, claims: Sequence[Claim], scratch: Path, tell: Callable[[str], None]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Entries as they are made: kept ones, then several claims at a time, then one by one.
+
+        Claims on the model or the clock have the machine to themselves; one claim alone has all
+        workers for its shards.
+        """
+        kept = {c.id: scratch / "entries" / f"{c.id}.json" for c in claims}
+        for claim in claims:
+            if kept[claim.id].is_file():
+                yield claim.id, json.loads(kept[claim.id].read_text(encoding="utf-8"))
+        left = [c for c in claims if not kept[c.id].is_file()]
+        together = [c for c in left if not _ALONE & set(c.needs)]
+        if self.jobs == 1 or self.dask or len(together) < 2:
+            together = []
+        alone = [c for c in left if c not in together]
+        for claim_id, entry in self._finished(together, alone, scratch, tell):
+            if not entry["failed"] and not entry["missing"]:
+                write_atomically(kept[claim_id], json.dumps(entry))
+            yield claim_id, entry
+
+    def _finished(
+        self,
+        together: Sequence[Claim],
+        alone: Sequence[Claim],
+        scratch: Path,
+        tell: Callable[[str], None],
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         engine = MonteCarlo(self.seed, self.jobs, self.dask, scratch / "shards")
         with engine:
             engine.connect()
-            for claim in sorted(claims, key=lambda c: Kind.MODEL in c.needs):
-                kept = scratch / "entries" / f"{claim.id}.json"
-                if not kept.is_file():
-                    context = Context(
-                        claim.id, self.seed, self.budget, engine, self.model, scratch, tell
-                    )
-                    entry = judge(claim, context).to_json()
-                    done[claim.id] = entry
-                    if not entry["failed"] and not entry["missing"]:
-                        write_atomically(kept, json.dumps(entry))
-                else:
-                    done[claim.id] = json.loads(kept.read_text(encoding="utf-8"))
-                self._write([done[c.id] for c in claims if c.id in done])
-                yield done[claim.id]
+            if together:
+                tell(f"{len(together)} claims on {self.jobs} workers")
+                tasks = (delayed(_judge_in_worker)(claim, self, scratch) for claim in together)
+                yield from Parallel(self.jobs, return_as="generator_unordered")(tasks)
+            for claim in sorted(alone, key=lambda c: Kind.MODEL in c.needs):
+                context = Context(
+                    claim.id, self.seed, self.budget, engine, self.model, scratch, tell
+                )
+                yield claim.id, judge(claim, context).to_json()
 
     def _write(self, entries: Sequence[dict[str, Any]]) -> None:
         ledger = Ledger(self.seed, self.budget.name, versions(), tuple(entries))
@@ -104,6 +137,12 @@ class Run:
         except OSError as error:
             raise OutputError(f"cannot write {self.out}: {error.strerror}") from error
         return scratch
+
+
+def _judge_in_worker(claim: Claim, run: Run, scratch: Path) -> tuple[str, dict[str, Any]]:
+    engine = MonteCarlo(run.seed, store=scratch / "shards")
+    context = Context(claim.id, run.seed, run.budget, engine, run.model, scratch)
+    return claim.id, judge(claim, context).to_json()
 
 
 def verify(

@@ -5,9 +5,10 @@ from torch import Tensor
 from estimators.assignment import Assignment, assign, store
 from estimators.bases import Basis, CPBasis
 from estimators.slots import Slot
+from estimators.streams import block_size
 from estimators.updates.base import Elementwise, Job, check_beta, coordinates
 
-_PIECE = 1 << 20  # entries of M and V that are expanded at once
+_PIECE = 1 << 20  # entries of M and V that are expanded at once, on the CPU
 
 
 class SeparableAdam(Elementwise):
@@ -49,7 +50,7 @@ class SeparableAdam(Elementwise):
         first, second = self.average(self.state(job, tuple(tau.shape)), tau)
         left, right = (t.to(slot.compute_dtype) for t in (basis.left, basis.right))
         mean, square = right * first, right.square() * second
-        height = max(1, _PIECE // slot.n)
+        height = max(1, max(_PIECE, block_size(slot.device)) // slot.n)
         for low in range(0, slot.m, height):
             rows = weights[low : low + height]
             u = left[low : low + height]
