@@ -14,7 +14,7 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from zotheory.budget import BUDGETS, Budget
-from zotheory.claims import files_digest, select
+from zotheory.claims import declared, files_digest, select
 from zotheory.context import Context
 from zotheory.judge import judge
 from zotheory.ledger import Ledger, versions, write_atomically
@@ -75,15 +75,16 @@ class Run:
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Entries as they are made: kept ones, then several claims at a time, then one by one.
 
-        Claims on the model or the clock have the machine to themselves; one claim alone has all
-        workers for its shards.
+        Claims on the model or the clock have the machine to themselves; one claim alone, or one
+        from a file, has all workers for its shards.
         """
         kept = {c.id: scratch / "entries" / f"{c.id}.json" for c in claims}
         for claim in claims:
             if kept[claim.id].is_file():
                 yield claim.id, json.loads(kept[claim.id].read_text(encoding="utf-8"))
         left = [c for c in claims if not kept[c.id].is_file()]
-        together = [c for c in left if not _ALONE & set(c.needs)]
+        own = set(map(id, declared()))
+        together = [c for c in left if id(c) in own and not _ALONE & set(c.needs)]
         if self.jobs == 1 or self.dask or len(together) < 2:
             together = []
         alone = [c for c in left if c not in together]
@@ -104,7 +105,7 @@ class Run:
             engine.connect()
             if together:
                 tell(f"{len(together)} claims on {self.jobs} workers")
-                tasks = (delayed(_judge_in_worker)(claim, self, scratch) for claim in together)
+                tasks = (delayed(_judge_in_worker)(c.id, self, scratch) for c in together)
                 yield from Parallel(self.jobs, return_as="generator_unordered")(tasks)
             for claim in sorted(alone, key=lambda c: Kind.MODEL in c.needs):
                 context = Context(
@@ -139,10 +140,12 @@ class Run:
         return scratch
 
 
-def _judge_in_worker(claim: Claim, run: Run, scratch: Path) -> tuple[str, dict[str, Any]]:
+def _judge_in_worker(claim_id: str, run: Run, scratch: Path) -> tuple[str, dict[str, Any]]:
+    """Judge a claim of the toolkit's own; named, since SymPy evaluates relations it unpickles."""
+    claim = next(c for c in declared() if c.id == claim_id)
     engine = MonteCarlo(run.seed, store=scratch / "shards")
     context = Context(claim.id, run.seed, run.budget, engine, run.model, scratch)
-    return claim.id, judge(claim, context).to_json()
+    return claim_id, judge(claim, context).to_json()
 
 
 def verify(
