@@ -1,5 +1,6 @@
 """Zeroth-order estimators for PyTorch: perturbation x direction x update, and named recipes."""
 
+from estimators.distributed import check_ranks, data_parallel
 from estimators.log import Log, replay
 from estimators.recipes import (
     hizoo,
@@ -37,6 +38,8 @@ from estimators.zeroth_order import ZerothOrder
 __all__ = [
     "Log",
     "ZerothOrder",
+    "check_ranks",
+    "data_parallel",
     "hizoo",
     "lezo",
     "lozo",

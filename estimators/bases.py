@@ -43,7 +43,7 @@ class CPBasis(Basis):
         return self.left, self.right.to(c.dtype) * c
 
     def act(self, x: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        return (x @ self.right) * c.to(x.dtype), self.left
+        return (x @ self.right).mul_(c.to(x.dtype)), self.left
 
     def rows(self, index: Tensor, c: Tensor) -> Tensor:
         return (self.left[index].to(c.dtype) * c) @ self.right.T.to(c.dtype)

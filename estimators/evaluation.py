@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 Exchange = Callable[[Callable[[int], float], int], list[float]]
 
 
+def in_order(compute: Callable[[int], float], count: int) -> list[float]:
+    """Return [compute(0), ..., compute(count - 1)], the losses at the points of a direction."""
+    return [compute(index) for index in range(count)]
+
+
 class Evaluation:
     """Evaluates the closure at perturbed weights.
 
-    `exchange(compute, count)` returns [compute(0), ..., compute(count - 1)]; distributed training
-    shares that work out. `recorded` replaces the closure when a run is replayed.
+    `exchange` is `in_order`, or what shares that work out among ranks. `recorded` replaces the
+    closure when a run is replayed.
     """
 
     def __init__(

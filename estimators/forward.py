@@ -6,12 +6,14 @@ modules; any other noise makes one perturbed tensor at a time, for as long as it
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.backends import mha
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
@@ -40,6 +42,9 @@ class Forward(Applier):
         terms = {id(s.param): (s, [(w, z) for z, w in o.items()]) for s, o in offsets.items()}
         watch = _Watch({key: slot.name for key, (slot, _) in terms.items()})
         with ExitStack() as stack:
+            # Fused transformer layers would read the weights of modules that they do not run.
+            stack.callback(mha.set_fastpath_enabled, mha.get_fastpath_enabled())
+            mha.set_fastpath_enabled(False)
             for module in self.model.modules():
                 for name, parameter in module._parameters.items():
                     if id(parameter) in terms:
@@ -82,6 +87,13 @@ class _Watch(TorchFunctionMode):
         self.open: list[int] = []
         self.paused = False
 
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Look away from the uses of parameters that add noise."""
+        self.paused = True
+        yield
+        self.paused = False
+
     def require(self, seen: set[int], complaint: str) -> None:
         missing = [name for key, name in self.names.items() if key not in seen]
         if missing:
@@ -99,7 +111,7 @@ class _Watch(TorchFunctionMode):
         return result
 
 
-class _Hook:
+class _Hook(ABC):
     """Adds the noise of one parameter while a module that owns it runs."""
 
     def __init__(self, slot: Slot, terms: Terms) -> None:
@@ -107,62 +119,67 @@ class _Hook:
         self.terms = terms
 
     def attach(self, module: nn.Module, stack: ExitStack, watch: _Watch) -> None:
-        key = id(self.slot.param)
+        """Take the place of `module.forward` until `stack` is left.
 
-        def before(module: nn.Module, args: Any) -> None:
+        PyTorch's own hooks would do, at twice the cost of a call.
+        """
+        key, inner = id(self.slot.param), module.forward
+        own = module.__dict__.get("forward")
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
             watch.open.append(key)
-            watch.paused = True
-            self.before(module)
-            watch.paused = False
-
-        def after(module: nn.Module, args: Any, kwargs: dict, output: Any) -> Any:
-            watch.paused = True
-            output = self.after(
-                module, args[0] if args else next(iter(kwargs.values()), None), output
-            )
-            watch.paused = False
+            output = self.run(module, inner, watch, args, kwargs)
             watch.open.remove(key)
             watch.ran.add(key)
             return output
 
-        stack.callback(self.detach, module)
-        handle = module.register_forward_pre_hook(before)
-        stack.callback(handle.remove)
-        handle = module.register_forward_hook(after, with_kwargs=True)
-        stack.callback(handle.remove)
+        stack.callback(self.detach, module, own)
+        module.__dict__["forward"] = forward
 
-    def before(self, module: nn.Module) -> None:
-        """Act before the module runs."""
+    @abstractmethod
+    def run(
+        self, module: nn.Module, inner: Callable, watch: _Watch, args: tuple, kwargs: dict
+    ) -> Any:
+        """Return the output of the perturbed module; `inner` is its forward."""
 
-    def after(self, module: nn.Module, x: Tensor, output: Any) -> Any:
-        """Act on the output of the module."""
-        return output
-
-    def detach(self, module: nn.Module) -> None:
-        """Undo what an interrupted forward left."""
+    def detach(self, module: nn.Module, own: Callable | None) -> None:
+        """Give the module its forward back, and what an interrupted forward left."""
+        if own is None:
+            del module.__dict__["forward"]
+        else:
+            module.__dict__["forward"] = own
 
 
 class _LinearHook(_Hook):
     """y + x Z^T = y + H A^T for Z = A B^T, without forming Z."""
 
-    def after(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
-        flat, total = x.reshape(-1, self.slot.n), output.view(-1, self.slot.m)
-        for weight, noise in self.terms:
-            hidden, left = noise.basis.act(flat, noise.coordinates)
-            total.addmm_(hidden.to(total.dtype), left.T.to(total.dtype), alpha=weight)
+    def run(
+        self, module: nn.Module, inner: Callable, watch: _Watch, args: tuple, kwargs: dict
+    ) -> Tensor:
+        output = inner(*args, **kwargs)
+        x = args[0] if args else kwargs["input"]
+        with watch.pause():
+            flat, total = x.reshape(-1, self.slot.n), output.view(-1, self.slot.m)
+            for weight, noise in self.terms:
+                hidden, left = noise.basis.act(flat, noise.coordinates)
+                total.addmm_(hidden.to(total.dtype), left.T.to(total.dtype), alpha=weight)
         return output
 
 
 class _EmbeddingHook(_Hook):
     """Adds the rows of Z that the indices ask for."""
 
-    def after(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
-        index = x.flatten()
-        total = output.view(-1, self.slot.n).to(self.slot.compute_dtype)
-        for weight, noise in self.terms:
-            rows = noise.lookup(index, self.slot.matrix)
-            total.add_(rows.to(total.dtype), alpha=weight)
-        return total.to(output.dtype).view_as(output)
+    def run(
+        self, module: nn.Module, inner: Callable, watch: _Watch, args: tuple, kwargs: dict
+    ) -> Tensor:
+        output = inner(*args, **kwargs)
+        index = (args[0] if args else kwargs["input"]).flatten()
+        with watch.pause():
+            total = output.view(-1, self.slot.n).to(self.slot.compute_dtype)
+            for weight, noise in self.terms:
+                rows = noise.lookup(index, self.slot.matrix)
+                total.add_(rows.to(total.dtype), alpha=weight)
+            return total.to(output.dtype).view_as(output)
 
 
 class _SwapHook(_Hook):
@@ -174,26 +191,30 @@ class _SwapHook(_Hook):
         self.buffers = buffers
         self.depth = 0
 
-    def before(self, module: nn.Module) -> None:
+    def run(
+        self, module: nn.Module, inner: Callable, watch: _Watch, args: tuple, kwargs: dict
+    ) -> Any:
+        if self.depth == 0:  # a module that calls itself keeps the tensor it has
+            with watch.pause():
+                self._swap(module)
         self.depth += 1
-        if self.depth > 1:  # a module that calls itself keeps the tensor it has
-            return
-        param = self.slot.param
-        buffer = self._take(param)
-        out = buffer[: param.numel()].view(self.slot.m, self.slot.n)
-        assign([Assignment(self.slot, out, self.slot.matrix, 1.0, self.terms)])
-        self.buffer = buffer
-        module._parameters[self.name] = out.view(param.shape)
-
-    def after(self, module: nn.Module, x: Tensor, output: Any) -> Any:
+        output = inner(*args, **kwargs)
         self.depth -= 1
-        if not self.depth:
+        if self.depth == 0:
             module._parameters[self.name] = self.slot.param
             self.buffers.append(self.buffer)
         return output
 
-    def detach(self, module: nn.Module) -> None:
+    def detach(self, module: nn.Module, own: Callable | None) -> None:
+        super().detach(module, own)
         module._parameters[self.name] = self.slot.param
+
+    def _swap(self, module: nn.Module) -> None:
+        param = self.slot.param
+        self.buffer = self._take(param)
+        out = self.buffer[: param.numel()].view(self.slot.m, self.slot.n)
+        assign([Assignment(self.slot, out, self.slot.matrix, 1.0, self.terms)])
+        module._parameters[self.name] = out.view(param.shape)
 
     def _take(self, like: Tensor) -> Tensor:
         for index, buffer in enumerate(self.buffers):

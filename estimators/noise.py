@@ -51,11 +51,20 @@ class DenseNoise(Noise):
     def __init__(self, slot: Slot, stream: Stream) -> None:
         self.slot = slot
         self.stream = stream
+        self._kept: Tensor | None = None
 
     def block(self, index: int, base: Tensor) -> Tensor:
-        """Return the rows of block `index`; `base` is those rows of the weights."""
+        """Return the rows of block `index`; `base` is those rows of the weights.
+
+        The noise of a short vector is kept as long as the draw: preparing a generator costs more.
+        """
+        if self._kept is not None:
+            return self._kept.clone()
         out = torch.empty(base.shape, dtype=self.slot.compute_dtype, device=base.device)
-        return self.sample(out, self.stream.generator(index))
+        out = self.sample(out, self.stream.generator(index))
+        if self.slot.blocks == 1 and not self.slot.is_matrix:
+            self._kept = out.clone()
+        return out
 
     def sample(self, out: Tensor, generator: torch.Generator | None) -> Tensor:
         """Fill `out` with independent entries and return it."""

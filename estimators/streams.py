@@ -37,7 +37,8 @@ class Stream:
     """A family of generators, one per block, keyed by 64 bits.
 
     PyTorch's CPU generator keeps 32 bits of its seed. Two runs of a long experiment would then
-    meet the same noise by the birthday bound, so the state is the XOR of two seeded states.
+    meet the same noise by the birthday bound, so the state is the XOR of two seeded states: 64
+    bits, of which a swap of the halves costs one (keys are hashes, never swapped on purpose).
     """
 
     def __init__(self, device: torch.device, *parts: int | str) -> None:
@@ -52,18 +53,29 @@ class Stream:
         generator = torch.Generator(self.device)
         if self.device.type != "cpu":
             return generator.manual_seed(key)
-        generator.manual_seed(key >> 32)
-        high = generator.get_state()[_WORDS].view(torch.int64)
-        generator.manual_seed(key & _MASK32)
+        high, low = key >> 32, key & _MASK32
+        if high == low:  # the XOR would be the zero state, which the twister never leaves
+            low ^= 1
+        generator.manual_seed(high)
+        words = generator.get_state()[_WORDS].view(torch.int64)
+        generator.manual_seed(low)
         state = generator.get_state()
-        state[_WORDS].view(torch.int64).bitwise_xor_(high)
+        state[_WORDS].view(torch.int64).bitwise_xor_(words)
         generator.set_state(state)
         return generator
 
     def normal(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         """Return standard normal numbers, drawn in at least 32 bits and rounded to `dtype`."""
         out = torch.empty(shape, dtype=compute_dtype(dtype), device=self.device)
-        return out.normal_(generator=self.generator()).to(dtype)
+        if out.numel() <= block_size(self.device):
+            return out.normal_(generator=self.generator()).to(dtype)
+        blocks = out.view(-1).split(block_size(self.device))
+
+        def fill(block: int) -> None:
+            blocks[block].normal_(generator=self.generator(block))
+
+        parallel(fill, len(blocks), self.device, out.numel())
+        return out.to(dtype)
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -86,15 +98,17 @@ def parallel(task: Callable[[int], None], count: int, device: torch.device, entr
     if device.type != "cpu":
         workers = min(count, 1)
 
+    if workers <= 1:
+        with torch.no_grad():
+            for index in range(count):
+                task(index)
+        return
+
     @torch.no_grad()
     def share(worker: int) -> None:
         for index in range(worker, count, workers):
             task(index)
 
-    if workers <= 1:
-        if workers:
-            share(0)
-        return
     others = [_pool(workers).submit(share, worker) for worker in range(1, workers)]
     try:
         share(0)

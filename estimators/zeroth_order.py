@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from estimators.directions.base import Direction, Estimate
-from estimators.evaluation import Evaluation
+from estimators.evaluation import Evaluation, Exchange, in_order
 from estimators.forward import Forward
 from estimators.inplace import Applier, InPlace
 from estimators.log import Log
@@ -88,7 +88,8 @@ class ZerothOrder(Optimizer):
         self.seed = seed
         self.steps = 0
         self.log = Log(seed)
-        self._restore = restore
+        self.restore = restore
+        self.exchange: Exchange = in_order
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
         self._names = {id(p): n for n, p in model.named_parameters()} if model is not None else {}
         self.applier: Applier = Forward(model) if apply == "forward" else InPlace(self._keeps_copy)
@@ -125,8 +126,9 @@ class ZerothOrder(Optimizer):
         self, closure: Closure | None = None, recorded: Sequence[float] | None = None
     ) -> float:
         """Make one step with a closure, or with the losses that a log recorded for it."""
+        exchange = self.exchange if recorded is None else in_order
         evaluation = Evaluation(
-            closure, self.slots(), self.applier, self.exchange, self.seed, self.steps, recorded
+            closure, self.slots(), self.applier, exchange, self.seed, self.steps, recorded
         )
         estimate = self._estimate(evaluation)
         restore = self.applier.finish()
@@ -156,10 +158,6 @@ class ZerothOrder(Optimizer):
             return {s.name: _dense(evaluation, s, estimate) for s in evaluation.slots}
         finally:
             self._reset_state(before)
-
-    def exchange(self, compute: Callable[[int], float], count: int) -> list[float]:
-        """Return [compute(0), ..., compute(count - 1)], losses at the points of a direction."""
-        return [compute(index) for index in range(count)]
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a run needs to go on: state, groups, seed, step and log."""
@@ -214,9 +212,9 @@ class ZerothOrder(Optimizer):
         return jobs
 
     def _keeps_copy(self, slot: Slot) -> bool:
-        if self._restore is None:
+        if self.restore is None:
             return slot.param.element_size() < 4
-        return self._restore == "copy"
+        return self.restore == "copy"
 
     def _reset_state(self, before: dict[Tensor, dict[str, Any]]) -> None:
         self.state.clear()

@@ -1,5 +1,12 @@
 """What tests of the command line share."""
 
+import os
+
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "PASSIVE"
+)  # read when torch is first imported; spinning threads are dear
+
+
 import sys
 from collections.abc import Callable
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from estimators import streams
 from estimators.bases import CoreBasis, CPBasis, RightBasis
 from estimators.perturbations.cp import select_ranks
 from estimators.perturbations.svd_subspace import leading_vectors
@@ -106,3 +107,21 @@ def test_tezo_ranks_follow_the_layers():
     optimizer.step(Recorder(model))
     kept = [slot.state["U"] for slot in optimizer.slots() if "U" in slot.state]
     assert all(torch.equal(a, b) for a, b in zip(factors, kept, strict=True))
+
+
+def test_a_key_of_equal_halves_still_gives_noise(monkeypatch):
+    """The XOR of two equal states would be zero, and so would be all its numbers."""
+    for half in (0, 1, 0x12345678, 0xFFFFFFFF):
+        monkeypatch.setattr(streams, "stream_key", lambda *_, key=half << 32 | half: key)
+        drawn = Stream(CPU, "z").normal((4096,), torch.float32)
+        assert len(drawn.unique()) > 4000
+        assert abs(float(drawn.mean())) < 0.1
+        assert 0.9 < float(drawn.std()) < 1.1
+
+
+def test_the_stream_of_a_key_stays_what_it_is():
+    """A saved log is replayed with the noise of its run."""
+    stream = Stream(CPU, 0, "z", 0, 0, "weight")
+    assert stream.key == 11125595427376745392
+    state = stream.generator().get_state()[24:56].view(torch.int64)
+    assert state.tolist() == [1324040959, 4072939958, 3792860225, 70135822]

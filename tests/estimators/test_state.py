@@ -47,30 +47,32 @@ def test_save_load_and_replay(name, dtype, tmp_path):
     assert same(weights(whole[0]), weights(model))
 
 
-_HALF = """
+_REST = """
 import sys, torch
 from tests.estimators.problems import build, net_problem
 model, closure = net_problem()
-optimizer = build(sys.argv[1], model, lr=1e-3)
-if len(sys.argv) > 4:
-    states = torch.load(sys.argv[4])
-    model.load_state_dict(states[0]); optimizer.load_state_dict(states[1])
-for _ in range(int(sys.argv[2])):
+optimizer = build("svd0_adam", model, lr=1e-3)
+states = torch.load(sys.argv[1])
+model.load_state_dict(states[0]); optimizer.load_state_dict(states[1])
+torch.set_num_threads(int(sys.argv[3]))
+for _ in range(3):
     optimizer.step(closure)
-torch.save([model.state_dict(), optimizer.state_dict()], sys.argv[3])
+torch.save(model.state_dict(), sys.argv[2])
 """
 
 
 def test_resume_in_a_new_process(tmp_path):
-    def run(*arguments):
-        command = [sys.executable, "-c", _HALF, "svd0_adam", *map(str, arguments)]
-        subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
-
-    run(6, tmp_path / "whole")
-    run(3, tmp_path / "half")
-    run(3, tmp_path / "rest", tmp_path / "half")
-    whole, rest = (torch.load(tmp_path / name) for name in ("whole", "rest"))
-    assert same(list(whole[0].values()), list(rest[0].values()))
+    model, closure = net_problem()
+    optimizer = build("svd0_adam", model, lr=1e-3)
+    for step in range(6):
+        if step == 3:
+            torch.save([model.state_dict(), optimizer.state_dict()], tmp_path / "half")
+        optimizer.step(closure)
+    paths = [str(tmp_path / name) for name in ("half", "rest")]
+    command = [sys.executable, "-c", _REST, *paths, str(torch.get_num_threads())]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
+    rest = torch.load(tmp_path / "rest")
+    assert same(list(model.state_dict().values()), list(rest.values()))
 
 
 @pytest.mark.parametrize("apply", ["inplace", "forward"])

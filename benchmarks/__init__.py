@@ -1,0 +1,1 @@
+"""Benchmarks: what a step costs. Measured numbers, never tests."""

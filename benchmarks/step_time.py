@@ -1,0 +1,109 @@
+"""The time of a step over the time of its own forward passes, all contenders in one run.
+
+In every round each contender makes one forward pass F and one step S, one after the other; the
+ratio S / kF, k the evaluations of its step, is taken pair by pair, so that a busy machine blurs it
+little. The first step of each, which draws factors, is not counted.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.contenders import LEADING, RECIPES, REFERENCE, Closure, Contender, language_model
+from benchmarks.contenders import loss_of as loss_on
+from benchmarks.memory import over_inference
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Return the seconds that `call` takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+@torch.no_grad()
+def measure(
+    contenders: Sequence[Contender], closure: Closure, rounds: int
+) -> dict[Contender, list[tuple[float, float]]]:
+    """Return the pairs (F, S) of every contender, in seconds."""
+    closure()
+    for contender in contenders:
+        contender.step(closure)
+    pairs: dict[Contender, list[tuple[float, float]]] = {c: [] for c in contenders}
+    for _ in range(rounds):
+        for contender in contenders:
+            forward = timed(closure)
+            pairs[contender].append((forward, timed(lambda c=contender: c.step(closure))))
+    return pairs
+
+
+def table(
+    pairs: dict[Contender, list[tuple[float, float]]], title: str, memory: dict[Contender, str]
+) -> Table:
+    """Return the table of one size."""
+    forward = [f for runs in pairs.values() for f, _ in runs]
+    found = Table(title=f"{title}: F = {_spread(forward, 's')}")
+    for column in ("method", "noise", "k", "step", "S / kF", "MB over inference"):
+        found.add_column(column, justify="left" if column in ("method", "noise") else "right")
+    for contender, runs in pairs.items():
+        k = contender.evaluations
+        found.add_row(
+            contender.name,
+            contender.apply,
+            str(k),
+            _spread([s for _, s in runs], "s"),
+            _spread([s / (k * f) for f, s in runs], ""),
+            memory.get(contender, "-"),
+        )
+    return found
+
+
+def _spread(values: Sequence[float], unit: str) -> str:
+    middle = statistics.median(values)
+    return f"{middle:.2f}{unit} ({min(values):.2f}-{max(values):.2f})"
+
+
+def main(
+    lengths: Annotated[list[int], typer.Option("--length", help="tokens in a row")] = [8, 32, 128],  # noqa: B006
+    batch: Annotated[int, typer.Option(min=1)] = 16,
+    recipes: Annotated[str, typer.Option(help='names with commas, or "all"')] = ",".join(LEADING),
+    apply: Annotated[
+        str, typer.Option(help="inplace, forward or both, commas")
+    ] = "inplace,forward",
+    rank: Annotated[int, typer.Option(help="of low-rank noise", min=1)] = 64,
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    memory: Annotated[bool, typer.Option(help="measure peak memory, a process each")] = True,
+) -> None:
+    """Time the recipes on SmolLM2-135M in float32."""
+    names = RECIPES if recipes == "all" else tuple(recipes.split(","))
+    unknown = sorted(set(names) - set(RECIPES)) + sorted(
+        set(apply.split(",")) - {"inplace", "forward"}
+    )
+    if unknown:
+        raise typer.BadParameter(f"unknown: {', '.join(unknown)}")
+    console = Console()
+    name, model = language_model()
+    console.print(f"{name}, float32, {torch.get_num_threads()} threads, rank {rank}")
+    contenders = [
+        Contender(n, a, rank, model)
+        for n in names
+        for a in (("inplace",) if n == REFERENCE else apply.split(","))
+    ]
+    for length in lengths:
+        pairs = measure(contenders, loss_on(model, batch, length), rounds)
+        peaks = {
+            c: over_inference(c.name, c.apply, rank, batch, length) for c in contenders if memory
+        }
+        console.print(table(pairs, f"{batch} x {length} tokens", peaks))
+
+
+if __name__ == "__main__":
+    typer.run(main)

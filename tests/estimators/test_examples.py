@@ -1,0 +1,27 @@
+"""The examples run as they are printed, and their losses fall."""
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_plain_pytorch_in_under_twenty_lines(capsys):
+    path = EXAMPLES / "train_plain.py"
+    assert len(path.read_text().splitlines()) < 20
+    runpy.run_path(str(path), run_name="__main__")
+    losses = [float(x) for x in re.findall(r"loss ([\d.]+)", capsys.readouterr().out)]
+    assert len(losses) >= 5
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_the_trainer(tmp_path):
+    command = [sys.executable, str(EXAMPLES / "train_trainer.py")]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    losses = [float(x) for x in re.findall(r"'loss': '?([\d.]+)", run.stdout)]
+    assert len(losses) == 6
+    assert losses[-1] < losses[0] - 0.3
+    assert not list(tmp_path.iterdir())
