@@ -1,18 +1,15 @@
 """What tests of the command line share."""
 
 import os
-
-os.environ.setdefault(
-    "OMP_WAIT_POLICY", "PASSIVE"
-)  # read when torch is first imported; spinning threads are dear
-
-
 import sys
 from collections.abc import Callable
 
 import pytest
 
 from zotheory import cli
+
+# Spinning OpenMP threads are dear; read when torch is first imported, which no import above does.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture
