@@ -233,3 +233,19 @@ def test_groups_and_schedulers():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call(Table())
+
+
+def test_forward_reaches_the_modules_that_fused_layers_skip():
+    """In evaluation mode PyTorch's encoder layer reads its weights without running its modules."""
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    layer.self_attn.requires_grad_(False)  # its projection is not run as a module in any case
+    x, losses = torch.randn(2, 3, 8), []
+    for apply in ("inplace", "forward"):
+        optimizer = estimators.tezo(layer, lr=0.0, rank=2, apply=apply, seed=1)
+        for _ in range(2):  # the first evaluation is audited, which alone disables the fused path
+            optimizer.step(lambda: layer(x).square().sum())
+        losses.append(optimizer.log.losses)
+        assert torch.backends.mha.get_fastpath_enabled()
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=1e-5)
+    assert "forward" not in vars(layer.linear1)
