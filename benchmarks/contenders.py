@@ -9,17 +9,20 @@ import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-import estimators
+import estimators.recipes
 from zotheory.model.assets import AssetError
 from zotheory.model.language_model import ModelError, load_model
 
 REFERENCE = "reference"
 LEADING = (REFERENCE, "mezo", "lezo", "mezo_gv", "mezo_greedy", "tezo", "lozo", "subzo", "svd0")
-RECIPES = (
-    *LEADING,
-    *sorted(set(estimators.__all__) & set(vars(estimators.recipes)) - {*LEADING, "ZerothOrder"}),
+RECIPES = LEADING + tuple(
+    name
+    for name, value in vars(estimators.recipes).items()
+    if inspect.isfunction(value)
+    and value.__module__ == estimators.recipes.__name__
+    and not name.startswith(("_", "with_"))
+    and name not in LEADING
 )
-RECIPES = tuple(name for name in RECIPES if not name.startswith("with_"))
 # Small enough to leave the model as it is, large enough to be written.
 _LR, _EPS = 1e-9, 1e-3
 

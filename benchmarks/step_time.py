@@ -2,7 +2,8 @@
 
 In every round each contender makes one forward pass F and one step S, one after the other; the
 ratio S / kF, k the evaluations of its step, is taken pair by pair, so that a busy machine blurs it
-little. The first step of each, which draws factors, is not counted.
+little. The first step of each, which draws factors, is not counted. Medians (min-max); MB is the
+peak resident memory of a later step over that of inference, from a process per contender.
 """
 
 from __future__ import annotations
@@ -14,11 +15,19 @@ from typing import Annotated
 
 import torch
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.contenders import LEADING, RECIPES, REFERENCE, Closure, Contender, language_model
-from benchmarks.contenders import loss_of as loss_on
+from benchmarks.contenders import (
+    LEADING,
+    RECIPES,
+    REFERENCE,
+    Closure,
+    Contender,
+    language_model,
+    loss_of,
+)
 from benchmarks.memory import over_inference
 
 
@@ -50,25 +59,27 @@ def table(
 ) -> Table:
     """Return the table of one size."""
     forward = [f for runs in pairs.values() for f, _ in runs]
-    found = Table(title=f"{title}: F = {_spread(forward, 's')}")
-    for column in ("method", "noise", "k", "step", "S / kF", "MB over inference"):
-        found.add_column(column, justify="left" if column in ("method", "noise") else "right")
+    found = Table(title=f"{title}: F = {_spread(forward)} s", box=SIMPLE)
+    for column in ("method", "noise", "k", "S [s]", "S / kF", "MB"):
+        found.add_column(
+            column, justify="left" if column in ("method", "noise") else "right", no_wrap=True
+        )
     for contender, runs in pairs.items():
         k = contender.evaluations
         found.add_row(
             contender.name,
             contender.apply,
             str(k),
-            _spread([s for _, s in runs], "s"),
-            _spread([s / (k * f) for f, s in runs], ""),
+            _spread([s for _, s in runs]),
+            _spread([s / (k * f) for f, s in runs]),
             memory.get(contender, "-"),
         )
     return found
 
 
-def _spread(values: Sequence[float], unit: str) -> str:
+def _spread(values: Sequence[float]) -> str:
     middle = statistics.median(values)
-    return f"{middle:.2f}{unit} ({min(values):.2f}-{max(values):.2f})"
+    return f"{middle:.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
 def main(
@@ -98,7 +109,7 @@ def main(
         for a in (("inplace",) if n == REFERENCE else apply.split(","))
     ]
     for length in lengths:
-        pairs = measure(contenders, loss_on(model, batch, length), rounds)
+        pairs = measure(contenders, loss_of(model, batch, length), rounds)
         peaks = {
             c: over_inference(c.name, c.apply, rank, batch, length) for c in contenders if memory
         }

@@ -129,7 +129,7 @@ def test_the_stream_of_a_key_stays_what_it_is():
 
 def test_long_draws_do_not_depend_on_threads():
     """Factors longer than a block are drawn in parallel."""
-    stream, threads = Stream(torch.device("cpu"), 7), torch.get_num_threads()
+    stream, threads = Stream(CPU, 7), torch.get_num_threads()
     try:
         torch.set_num_threads(1)
         one = stream.normal((300, 400), torch.float32)
@@ -137,7 +137,7 @@ def test_long_draws_do_not_depend_on_threads():
         assert torch.equal(one, stream.normal((300, 400), torch.float32))
     finally:
         torch.set_num_threads(threads)
-    blocks = one.view(-1)[: 3 * BLOCK].view(3, BLOCK)
+    blocks = one.view(-1)[: 3 * streams.BLOCK].view(3, streams.BLOCK)
     correlation = torch.corrcoef(blocks) - torch.eye(3)
-    assert correlation.abs().max() < 6 / BLOCK**0.5
+    assert correlation.abs().max() < 6 / streams.BLOCK**0.5
     assert abs(float(one.square().mean()) - 1) < 6 * (2 / one.numel()) ** 0.5
