@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from runs import FailsAt, KillsItsWorkerOnce, Logged, draws, gram_trace, process_facts, same, square
 
 from zotheory.montecarlo import MonteCarlo, MonteCarloError, merge, stream
@@ -31,6 +32,7 @@ def test_processes_agree_bit_for_bit_with_this_one():
 
 
 def test_processes_are_kept_and_do_not_import_torch():
+    get_reusable_executor().shutdown(wait=True)  # other tests' tasks may have imported torch
     mc = MonteCarlo(seed=0, jobs=2)
     first = merge(mc.run("a", process_facts, range(8), 1))
     again = merge(mc.run("b", process_facts, range(8), 1))
