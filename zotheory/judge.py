@@ -104,12 +104,12 @@ def _weigh(
 
 def examine(claim: Claim, statement: Statement, context: Context) -> Finding:
     """What the claim's checks say of a statement: the claim itself, its mutant, its correction."""
-    if claim.pending:
-        return Finding(Verdict.NOT_RUN, (), claim.pending)
     failures: list[str] = []
     absent: list[str] = []
     evidence = [_run(check, statement, context, failures, absent) for check in claim.checks]
     verdict, reason = combine(evidence, claim.needs)
+    if verdict is Verdict.NOT_RUN and claim.pending:
+        reason = claim.pending
     return Finding(verdict, tuple(evidence), reason, "; ".join(failures), "; ".join(absent))
 
 

@@ -120,8 +120,8 @@ class Claim:
         where: the place in the paper.
         statement: what is claimed.
         needs: the least kinds of evidence without which the claim is not judged.
-        checks: how evidence is obtained; a kind in `needs` with no check leaves the claim
-            ``not_run``, with `pending` as the reason.
+        checks: how evidence is obtained; unless another kind refutes, a kind in `needs` with no
+            check leaves the claim ``not_run``, with `pending` as the reason.
         mutant: a nearby false statement that the same checks must refute if the claim holds.
         correction: the nearest true statement, which the same checks must confirm if it does not.
         pending: why a needed kind of evidence cannot be had yet.

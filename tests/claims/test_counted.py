@@ -8,17 +8,12 @@ import sympy as sp
 
 from zotheory.budget import BUDGETS
 from zotheory.checks.counted import Count, counted
-from zotheory.claims import lezo, own, smezo
-from zotheory.claims.tezo import counted as tezo
+from zotheory.claims import declared
 from zotheory.context import Context
 from zotheory.judge import judge
 from zotheory.vocabulary import Kind, Statement, Verdict
 
-CLAIMS = {
-    c.id: c
-    for c in (*tezo.TABLE2, *tezo.STATE, *lezo.CLAIMS, *smezo.CLAIMS, *own.CLAIMS)
-    if Kind.COUNTED in c.needs
-}
+CLAIMS = {c.id: c for c in declared() if Kind.COUNTED in c.needs}
 QUICK = {
     "tezo.table2.mezo": Verdict.CONFIRMED,
     "tezo.table2.subzo": Verdict.CONFIRMED,

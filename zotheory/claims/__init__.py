@@ -15,7 +15,7 @@ import cloudpickle
 
 from zotheory.vocabulary import Claim
 
-PAPERS = ("tezo", "lezo", "smezo", "own")
+PAPERS = ("tezo", "lezo", "smezo", "svd0", "prior", "own")
 
 
 class UnknownClaim(Exception):

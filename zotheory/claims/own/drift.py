@@ -1,4 +1,4 @@
-"""Our own conjectures and warnings, claim by claim."""
+"""How far perturbing in place moves the weights, counted."""
 
 from __future__ import annotations
 

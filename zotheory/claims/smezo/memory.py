@@ -1,4 +1,4 @@
-"""Sparse MeZO: Less Parameters for Better Performance (Liu et al.), claim by claim."""
+"""Table 4: what a step of S-MeZO holds, counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LeZO: Simultaneous Computation and Memory Efficient Zeroth-Order Optimizer, claim by claim."""
+"""Remark 1: what a step of LeZO holds, counted."""
 
 from __future__ import annotations
 

@@ -1,0 +1,3 @@
+"""Prior-Driven Zeroth-Order Optimization (MeZO-GV and MeZO-Greedy), claim by claim."""
+
+CLAIMS = ()

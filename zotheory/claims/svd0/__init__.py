@@ -1,0 +1,3 @@
+"""SVD-0: Zero-Order Fine-Tuning via Gradient-Guided Subspace Selection, claim by claim."""
+
+CLAIMS = ()
