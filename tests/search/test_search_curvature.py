@@ -81,7 +81,7 @@ def test_a_cubic_form_has_norm_one(form, n):
     """6 s is the form at three equal unit vectors; its largest value is its norm (Banach)."""
     y = np.random.default_rng(n).standard_normal((200_000, n))
     y /= np.linalg.norm(y, axis=1, keepdims=True)
-    exists = n > 1 or form.along != 0  # there is nothing across the axis in one dimension
+    exists = float(n > 1 or form.along != 0)  # there is nothing across the axis in one dimension
     assert np.abs(6 * axial(form, y)).max() == pytest.approx(exists, abs=1e-3)
 
 
