@@ -16,7 +16,6 @@ from zotheory.ledger import (
     plain,
     recorded,
     versions,
-    write_atomically,
 )
 from zotheory.vocabulary import Evidence, Kind, Verdict
 
@@ -74,16 +73,6 @@ def test_the_schema(tmp_path):
 
 def test_a_claim_without_a_correction_says_null(tmp_path):
     assert entry()["correction"] is None
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "ledger.json"
-    ledger(entry()).write(path)
-    before = path.read_text()
-    monkeypatch.setattr(type(path), "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
-    with pytest.raises(OSError, match="full"):
-        write_atomically(path, "half a fi")
-    assert path.read_text() == before
 
 
 HEAD = '{"schema": 1, "seed": 0, "budget": "quick", "versions": {}'

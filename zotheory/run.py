@@ -13,11 +13,12 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
+from zotheory.atomic import write_atomically
 from zotheory.budget import BUDGETS, Budget
 from zotheory.claims import declared, files_digest, select
 from zotheory.context import Context
 from zotheory.judge import judge
-from zotheory.ledger import Ledger, versions, write_atomically
+from zotheory.ledger import Ledger, versions
 from zotheory.montecarlo import MonteCarlo
 from zotheory.vocabulary import Claim, Kind
 

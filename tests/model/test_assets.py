@@ -4,7 +4,7 @@ import os
 import pytest
 
 from zotheory.model import assets
-from zotheory.model.assets import REVIEWS, SMOLLM2, AssetError, fetch, verify, write_atomically
+from zotheory.model.assets import REVIEWS, SMOLLM2, AssetError, fetch, verify
 
 
 @pytest.fixture
@@ -66,12 +66,6 @@ def test_verify_trusts_its_stamp_and_notices_a_change(tmp_path):
     path.write_bytes(b"abcd")
     with pytest.raises(AssetError):
         verify(path, digest)
-
-
-def test_write_atomically_leaves_one_file(tmp_path):
-    write_atomically(tmp_path / "a", b"1")
-    write_atomically(tmp_path / "a", b"2")
-    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a", b"2")]
 
 
 @pytest.mark.slow

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from zotheory.atomic import write_atomically
+
 
 class AssetError(RuntimeError):
     """A download that is missing, corrupt or cannot be stored; the message says what to do."""
@@ -107,14 +109,7 @@ def verify(path: Path, sha256: str) -> None:
         raise AssetError(
             f"{path} is corrupt (SHA-256 {actual}, expected {sha256}); delete it and run again"
         )
-    write_atomically(stamp, json.dumps(expected).encode())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees all of it or none."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    os.replace(file.name, path)
+    write_atomically(stamp, json.dumps(expected))
 
 
 def fetch(asset: Asset) -> Path:
