@@ -36,5 +36,14 @@ class Undecided:
 Result = Proved | Violated | Undecided
 
 
+@dataclass(frozen=True)
+class Enclosed:
+    """A quantity that lies between two expressions; None where no bound is known."""
+
+    lower: sp.Expr | None
+    upper: sp.Expr | None
+    steps: tuple[str, ...] = ()
+
+
 class RoutesDisagree(AssertionError):
     """One route proves what another refutes: a defect of this package, never of the statement."""

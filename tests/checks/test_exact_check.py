@@ -4,6 +4,7 @@ import pytest
 import sympy as sp
 
 from proofs_check.gaussian import Derivation
+from proofs_check.results import Enclosed
 from zotheory.budget import BUDGETS
 from zotheory.checks.exact import conjuncts, exact
 from zotheory.context import Context
@@ -112,3 +113,36 @@ def test_conjuncts():
     relations = (sp.Le(x, 1), sp.Eq(MEAN, m))
     assert set(conjuncts(sp.And(*relations))) == set(relations)
     assert conjuncts(relations[0]) == (relations[0],)
+
+
+def enclosed(lower, upper):
+    return lambda _: {MEAN: Enclosed(lower, upper, ("by bounds",))}
+
+
+@pytest.mark.parametrize(
+    ("formula", "verdict"),
+    [
+        (sp.Le(MEAN, m + 1), Verdict.PROVED),
+        (sp.Lt(MEAN, m + 1), Verdict.INCONCLUSIVE),
+        (sp.Lt(MEAN, m), Verdict.REFUTED),
+        (sp.Ge(MEAN, m), Verdict.PROVED),
+        (sp.Gt(MEAN, m + 1), Verdict.REFUTED),
+        (sp.Ge(m, MEAN), Verdict.INCONCLUSIVE),
+        (sp.Le(m, MEAN), Verdict.PROVED),
+        (sp.And(sp.Ge(MEAN, m), sp.Le(MEAN, m)), Verdict.INCONCLUSIVE),
+    ],
+)
+def test_bounds_decide_what_they_reach(formula, verdict, tmp_path):
+    """m <= E q <= m + 1."""
+    context = Context("p.a", 0, BUDGETS["quick"], MonteCarlo(0), None, tmp_path)
+    found = exact(enclosed(m, m + 1)).judge(Statement("so", formula, LENGTH), context)
+    assert found.verdict is verdict
+
+
+def test_one_bound_may_be_unknown(tmp_path):
+    context = Context("p.a", 0, BUDGETS["quick"], MonteCarlo(0), None, tmp_path)
+    for formula, verdict in ((sp.Le(MEAN, m), Verdict.PROVED), (sp.Gt(MEAN, m), Verdict.REFUTED)):
+        found = exact(enclosed(None, m)).judge(Statement("so", formula, LENGTH), context)
+        assert found.verdict is verdict
+    found = exact(enclosed(None, m)).judge(Statement("so", sp.Ge(MEAN, 0), LENGTH), context)
+    assert found.verdict is Verdict.INCONCLUSIVE

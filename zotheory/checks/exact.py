@@ -12,11 +12,11 @@ from sympy.core.relational import Relational
 from proofs_check.gaussian import Derivation
 from proofs_check.identities import identity
 from proofs_check.inequalities import decide
-from proofs_check.results import Point, Proved, Result, Undecided, Violated
+from proofs_check.results import Enclosed, Point, Proved, Result, Undecided, Violated
 from zotheory.context import Context
 from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict, written
 
-Derived = Mapping[sp.Expr, Derivation]
+Derived = Mapping[sp.Expr, Derivation | Enclosed]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ def exact(
 
     Args:
         derive: gives, from the definitions alone, the value of every quantity that the formula
-            names, with the derivation's steps. A formula in plain symbols needs none.
+            names, or bounds of it, with the derivation's steps. A formula in plain symbols needs
+            none. A quantity that is only enclosed has to be one side of an inequality.
         witness: writes a numpy-only snippet that prints the claimed and the actual number of a
             counterexample.
         attained: whether the derived values are those of the quantities themselves; if they only
@@ -75,17 +76,46 @@ def conjuncts(formula: sp.Basic | None) -> tuple[Relational, ...]:
 
 def _decide(relation: Relational, derived: Derived, domain: Sequence[sp.Basic]) -> Result:
     """Both sides are substituted on their own: SymPy would evaluate the whole relation away."""
-    values = {name: derivation.value for name, derivation in derived.items()}
-    lhs, rhs = (sp.sympify(side).xreplace(values) for side in (relation.lhs, relation.rhs))
     if isinstance(relation, sp.Eq):
-        return identity(lhs, rhs, domain)
+        return identity(*(_end(side, derived, "") for side in relation.args), domain)
+    sides = (relation.lhs, relation.rhs)
+    rising = isinstance(relation, sp.Le | sp.Lt)
+    lesser, greater = sides if rising else sides[::-1]
     strict = isinstance(relation, sp.Lt | sp.Gt)
-    if isinstance(relation, sp.Le | sp.Lt):
-        return decide(lhs, rhs, domain, strict=strict)
-    found = decide(rhs, lhs, domain, strict=strict)
-    if isinstance(found, Violated):
+    found = _compare(lesser, greater, "upper", "lower", strict, derived, domain)
+    enclosed = any(isinstance(derived.get(side), Enclosed) for side in sides)
+    if enclosed and not isinstance(found, Proved):
+        found = _compare(lesser, greater, "lower", "upper", strict, derived, domain)
+        if not isinstance(found, Violated):
+            found = Undecided("the derived bounds leave it open")
+    if isinstance(found, Violated) and not rising:
         return Violated(found.point, found.rhs, found.lhs)
     return found
+
+
+def _compare(
+    lesser: sp.Expr,
+    greater: sp.Expr,
+    end: str,
+    other: str,
+    strict: bool,
+    derived: Derived,
+    domain: Sequence[sp.Basic],
+) -> Result:
+    """lesser <= greater with these ends of what is only enclosed."""
+    sides = _end(lesser, derived, end), _end(greater, derived, other)
+    if None in sides:
+        return Undecided("no bound of this side is known")
+    return decide(*sides, domain, strict=strict)
+
+
+def _end(side: sp.Expr, derived: Derived, end: str) -> sp.Expr | None:
+    """A side with what was derived: the values, or one end of an enclosure."""
+    side = sp.sympify(side)
+    if isinstance(derived.get(side), Enclosed):
+        return getattr(derived[side], end)
+    values = {k: d.value for k, d in derived.items() if isinstance(d, Derivation)}
+    return side.xreplace(values)
 
 
 def _undecided(result: Result) -> Result:
