@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import product
+from itertools import islice, product
 from math import prod
 
 import sympy as sp
@@ -14,6 +14,7 @@ from proofs_check.domain import Domain, clear, evaluate
 from proofs_check.results import Proved, Result, RoutesDisagree, Undecided, Violated
 
 _MAX_POINTS = 3000
+_SIMPLE = tuple(map(sp.Rational, ("1/2", "0", "1", "2", "-1/2", "1/3", "3", "-1", "1/10", "10")))
 
 
 def identity(
@@ -25,7 +26,8 @@ def identity(
     every point of a grid with (degree + 1) values per variable, which no other polynomial of these
     degrees does (degrees are read off the unexpanded expression). A ``Violated`` carries a point
     that satisfies ``conditions`` and the symbols' assumptions; if only points outside are found,
-    the result is Undecided. Other than rational functions: simplification alone.
+    the result is Undecided. Other than rational functions: simplification proves, and a simple
+    point where the difference is not 0 to 30 digits refutes.
     """
     lhs, rhs = sp.sympify(lhs), sp.sympify(rhs)
     difference = lhs - rhs
@@ -33,7 +35,7 @@ def identity(
     if not difference.is_rational_function(*symbols):
         if sp.simplify(difference) == 0:
             return Proved((f"{lhs} - ({rhs}) simplifies to 0.",), "simplification")
-        return Undecided(f"{difference} is not a rational function and does not simplify to 0")
+        return _differs(lhs, rhs, Domain.of(conditions, symbols))
     zero = sp.cancel(sp.together(difference)) == 0
     grid = _zero_on_grid(difference, symbols)
     if grid is not None and grid[0] != zero:
@@ -44,6 +46,19 @@ def identity(
             steps.append(f"The difference is 0 at {grid[1]} exact points, degree + 1 per variable.")
         return Proved(tuple(steps), "expansion" + (" + evaluation" if grid else ""))
     return _counterexample(lhs, rhs, conditions)
+
+
+def _differs(lhs: sp.Expr, rhs: sp.Expr, domain: Domain) -> Result:
+    """A simple point of the domain where two real functions differ, or Undecided."""
+    for values in islice(product(_SIMPLE, repeat=len(domain.symbols)), _MAX_POINTS):
+        point = dict(zip(domain.symbols, values, strict=True))
+        if not domain.contains(point):
+            continue
+        sides = lhs.subs(point), rhs.subs(point)
+        gap = (sides[0] - sides[1]).evalf(30)
+        if gap.is_Float and gap.is_finite and abs(gap) > 1e-20:
+            return Violated(point, *sides)
+    return Undecided(f"{lhs - rhs} is no rational function, does not simplify to 0, yet seems to be")
 
 
 def _counterexample(lhs: sp.Expr, rhs: sp.Expr, conditions: Iterable[Relational]) -> Result:

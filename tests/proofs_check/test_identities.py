@@ -31,7 +31,8 @@ def test_false_identities_come_with_a_point():
 
 def test_other_functions():
     assert identity(sp.gamma(a + 1), a * sp.gamma(a)).route == "simplification"
-    assert isinstance(identity(sp.gamma(a + 1), sp.gamma(a)), Undecided)
+    assert identity(sp.gamma(a + 1), sp.gamma(a)).point == {a: sp.Rational(1, 2)}
+    assert isinstance(identity(sp.gamma(a + 1), sp.gamma(a), [a >= 1, a <= 1]), Undecided)
 
 
 def test_disagreement_raises(monkeypatch):
