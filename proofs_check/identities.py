@@ -58,7 +58,7 @@ def _differs(lhs: sp.Expr, rhs: sp.Expr, domain: Domain) -> Result:
         gap = (sides[0] - sides[1]).evalf(30)
         if gap.is_Float and gap.is_finite and abs(gap) > 1e-20:
             return Violated(point, *sides)
-    return Undecided(f"{lhs - rhs} is no rational function, does not simplify to 0, yet seems to be")
+    return Undecided(f"{lhs - rhs} does not simplify to 0, and no point tells it from 0")
 
 
 def _counterexample(lhs: sp.Expr, rhs: sp.Expr, conditions: Iterable[Relational]) -> Result:
