@@ -8,14 +8,19 @@ from haarpy import haar_integral_orthogonal
 from proofs_check.gaussian import Derivation
 
 
+def frame_moments(dimension: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
+    """E[Q_is^2] and E[Q_is Q_js], i != j: Weingarten integrals of degree 2, for every column s."""
+    diagonal = haar_integral_orthogonal(((1, 1), (1, 1)), dimension)
+    off = haar_integral_orthogonal(((1, 2), (1, 1)), dimension)
+    return sp.sympify(diagonal), sp.sympify(off)
+
+
 def projection_share(columns: sp.Expr, dimension: sp.Symbol) -> Derivation:
     """The number c with E[Q Q^T] = c I for a Haar frame Q (dimension x columns).
 
-    E[Q_is Q_js] are the Weingarten integrals of degree 2, the same in every column s. Raises
-    ArithmeticError if those off the diagonal do not vanish.
+    Raises ArithmeticError if E[Q_is Q_js] does not vanish off the diagonal.
     """
-    diagonal = sp.sympify(haar_integral_orthogonal(((1, 1), (1, 1)), dimension))
-    off = sp.sympify(haar_integral_orthogonal(((1, 2), (1, 1)), dimension))
+    diagonal, off = frame_moments(dimension)
     if off != 0:
         raise ArithmeticError(f"E[Q_1s Q_2s] = {off}")
     share = columns * diagonal
