@@ -1,0 +1,94 @@
+"""No one-direction estimator with a rotation invariant Z is better aligned than another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import sympy as sp
+
+from proofs_check.cards import card
+from proofs_check.cp import M, N, R
+from proofs_check.gaussian import Derivation
+from proofs_check.invariant_cosine import invariant_cosine
+from zotheory.checks.exact import exact
+from zotheory.checks.measured import Measurement, measured
+from zotheory.context import Context
+from zotheory.sampling.cosines import MatrixCosines, Recipe
+from zotheory.statistics import Bernstein, decide_equal
+from zotheory.vocabulary import Claim, Kind, Statement
+
+EVERY = sp.Symbol("E cos^2(G, Z), Z like A Z B")
+MEZO, LOZO, SUBZO, TEZO, SVD0 = (
+    sp.Symbol(f"E cos^2 of {name}") for name in ("MeZO", "LOZO", "SubZO", "TeZO", "SVD-0")
+)
+CARDS = {
+    MEZO: "gaussian",
+    LOZO: "low_rank",
+    SUBZO: "subspace",
+    TEZO: "cp",
+    SVD0: "svd_subspace",
+}
+SHAPE, RANKS = (2, 3), (1, 2)  # of G; Z has rank 1 but for MeZO's
+ONE = (("rank", 1),)
+RECIPES = {
+    MEZO: Recipe("mezo"),
+    LOZO: Recipe("lozo", ONE),
+    SUBZO: Recipe("subzo", ONE),
+    TEZO: Recipe("tezo", ONE),
+    SVD0: Recipe("svd0", ONE),
+}
+DOMAIN = (*(sp.Ge(size, 1, evaluate=False) for size in (M, N, R)), sp.Le(R, sp.Min(M, N)))
+
+
+def _cosines(_: Statement) -> Mapping[sp.Expr, Derivation]:
+    """In general by Weingarten integrals; for each method by its own symmetries."""
+    cards = {name: card(of) for name, of in CARDS.items()}
+    return {EVERY: invariant_cosine()} | {
+        name: Derivation(found.cos2, found.steps) for name, found in cards.items()
+    }
+
+
+def _measure(statement: Statement, _: Context) -> Sequence[Measurement]:
+    """Each recipe's own estimates, for G of rank 1 and of full rank."""
+    m, n = SHAPE
+    claimed = {relation.lhs: relation.rhs for relation in statement.formula.args}
+    measurements = []
+    for name, recipe in RECIPES.items():
+        target = float(claimed[name].subs({M: m, N: n, R: 1}))
+        decide = partial(decide_equal, method=Bernstein(), target=target, tolerance=0.2)
+        at = f"{recipe.name}, m={m} n={n}, G of rank {' and '.join(map(str, RANKS))}"
+        sampler = MatrixCosines(recipe, m, n, RANKS)
+        measurements.append(Measurement(at, sampler, decide, 200, 21, first_look=21))
+    return measurements
+
+
+def _formula(low_rank: sp.Expr) -> sp.And:
+    """`low_rank`: what is claimed of the methods whose Z has rank r at most."""
+    whole = 1 / (M * N)
+    values = {EVERY: whole, MEZO: whole} | dict.fromkeys((LOZO, SUBZO, TEZO, SVD0), low_rank)
+    return sp.And(*(sp.Eq(name, value) for name, value in values.items()))
+
+
+CLAIMS = (
+    Claim(
+        id="own.no_free_lunch",
+        where="ours",
+        statement=Statement(
+            "For every one-direction estimator whose Z (not 0) is distributed as A Z B for all "
+            "orthogonal A (m x m), B (n x n), and every G whatever its rank: "
+            "E cos^2(G, Z) = 1/(mn). MeZO, LOZO, SubZO, TeZO with fresh factors, and SVD-0 with a "
+            "one-direction subspace are all of this kind.",
+            _formula(1 / (M * N)),
+            DOMAIN,
+        ),
+        needs=(Kind.EXACT, Kind.MEASURED),
+        checks=(exact(_cosines), measured(_measure)),
+        mutant=Statement(
+            "The methods whose Z has rank r have the dimension r (m + n - r) of the matrices of "
+            "that rank in place of mn.",
+            _formula(1 / (R * (M + N - R))),
+            DOMAIN,
+        ),
+    ),
+)

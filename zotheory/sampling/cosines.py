@@ -1,0 +1,114 @@
+"""Samplers that run the estimators' recipes, the code that trains, on linear losses.
+
+The estimates come from `ZerothOrder.estimate(closure)`; every sample has a seed of its own, so
+that whatever a recipe keeps between steps is drawn anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import estimators
+from estimators.zeroth_order import ZerothOrder
+
+_SEEDS = 1 << 62
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe of `estimators` by name, with options as pairs."""
+
+    name: str
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def build(self, named: list[tuple[str, Tensor]]) -> ZerothOrder:
+        """The optimiser over named parameters."""
+        return getattr(estimators, self.name)(named, **dict(self.options))
+
+
+def zeros(shapes: dict[str, tuple[int, ...]]) -> list[tuple[str, Tensor]]:
+    """Named parameters of 64 bits, all 0."""
+    return [
+        (name, torch.zeros(shape, dtype=torch.float64, requires_grad=True))
+        for name, shape in shapes.items()
+    ]
+
+
+def linear(named: list[tuple[str, Tensor]], gradients: list[Tensor]) -> Callable[[], Tensor]:
+    """The loss sum <G, W> over all parameters, as a closure."""
+    pairs = [(gradient, weight) for gradient, (_, weight) in zip(gradients, named, strict=True)]
+    return lambda: sum((gradient * weight).sum() for gradient, weight in pairs)
+
+
+def cos2(gradient: Tensor, estimate: Tensor) -> float:
+    """cos^2 of the angle between two tensors, 0 where the estimate is 0."""
+    norms = float(gradient.square().sum() * estimate.square().sum())
+    return float((gradient * estimate).sum() ** 2) / norms if norms else 0.0
+
+
+@dataclass(frozen=True)
+class VectorCosines:
+    """d cos^2(g, estimate) on <g, w> in d dimensions: one column for each of several recipes.
+
+    g is fixed; the directions are rotation invariant. Recipes see the same seeds.
+    """
+
+    recipes: tuple[Recipe, ...]
+    d: int
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent rows, shape (size, number of recipes)."""
+        named = zeros({"w": (self.d,)})
+        gradient = torch.linspace(-1.0, 2.0, self.d, dtype=torch.float64)
+        closure = linear(named, [gradient])
+        optimizers = [recipe.build(named) for recipe in self.recipes]
+        rows = [
+            [cos2(gradient, o.estimate(closure, seed=int(seed))["w"]) for o in optimizers]
+            for seed in rng.integers(_SEEDS, size=size)
+        ]
+        return self.d * np.array(rows)
+
+
+@dataclass(frozen=True)
+class MatrixCosines:
+    """cos^2(G, estimate) tensor by tensor for m x n matrices: one column for each rank of G.
+
+    For recipes of one direction: on a loss over many tensors each tensor's part of the estimate is
+    one number times its own Z, so that `_TENSORS` tensors of each rank give as many independent
+    samples at once. G of one rank is the same matrix throughout.
+    """
+
+    recipe: Recipe
+    m: int
+    n: int
+    ranks: tuple[int, ...]
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent rows, shape (size, number of ranks)."""
+        keys = [(rank, i) for i in range(_TENSORS) for rank in self.ranks]
+        named = zeros({f"rank{rank}_{i}": (self.m, self.n) for rank, i in keys})
+        gradients = [fixed_gradient(self.m, self.n, rank) for rank, _ in keys]
+        closure, optimizer = linear(named, gradients), self.recipe.build(named)
+        rows: list[float] = []
+        while len(rows) < size * len(self.ranks):
+            estimate = optimizer.estimate(closure, seed=int(rng.integers(_SEEDS)))
+            pairs = zip(gradients, named, strict=True)
+            rows += [cos2(gradient, estimate[name]) for gradient, (name, _) in pairs]
+        return np.reshape(rows, (-1, len(self.ranks)))[:size]
+
+
+_TENSORS = 10
+
+
+def fixed_gradient(m: int, n: int, rank: int) -> Tensor:
+    """An m x n matrix of the given rank and norm 1, in no special position."""
+    rng = np.random.default_rng([m, n, rank])
+    left, right = rng.standard_normal((m, rank)), rng.standard_normal((rank, n))
+    matrix = torch.from_numpy(left @ right)
+    return matrix / matrix.norm()
