@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -16,7 +16,7 @@ from zotheory.vocabulary import Claim, Kind, Statement
 
 OVERHEAD = sp.Symbol("time of SVD-0 / time of SubZero")
 INTERVAL = 1000
-ROUNDS, RANK = 21, 24
+ROUNDS, RENEWALS, RANK = 21, 5, 24
 LR = 0.0  # a step takes as long as at any other rate, and the model stays what it is
 METHODS = ("svd0", "subzo")
 
@@ -27,24 +27,30 @@ def _seconds(context: Context) -> dict[str, np.ndarray]:
 
     with borrowed_model(context) as found:
         loss = prompts_loss(found, context)
-        contenders = {
-            f"{method}, {step}": partial(
-                getattr(estimators, method)(found.model, lr=LR, rank=RANK, interval=interval).step,
-                loss,
-            )
-            for step, interval in (("kept", ROUNDS + 2), ("renewed", 1))
-            for method in METHODS
-        }
-        return interleaved(
-            contenders, ROUNDS, lambda words: context.tell(f"{context.claim}  timing: {words}")
-        )
+
+        def contenders(step: str, interval: int) -> dict[str, Callable[[], object]]:
+            return {
+                f"{method}, {step}": partial(
+                    getattr(estimators, method)(
+                        found.model, lr=LR, rank=RANK, interval=interval
+                    ).step,
+                    loss,
+                )
+                for method in METHODS
+            }
+
+        def tell(words: str) -> None:
+            context.tell(f"{context.claim}  timing: {words}")
+
+        kept = interleaved(contenders("kept", INTERVAL), ROUNDS, tell)
+        return kept | interleaved(contenders("renewed", 1), RENEWALS, tell)
 
 
-def _overhead(statement: Statement, context: Context) -> Sequence[Timing]:
+def _overhead(_: Statement, context: Context) -> Sequence[Timing]:
+    """A renewal is spread over the interval: its median will do, a hundredth of the whole."""
     seconds = once("svd0.table1", context, _seconds)
-    interval = statement.setting["interval"]
     svd0, subzo = (
-        seconds[f"{method}, renewed"] + (interval - 1) * seconds[f"{method}, kept"]
+        np.median(seconds[f"{method}, renewed"]) + (INTERVAL - 1) * seconds[f"{method}, kept"]
         for method in METHODS
     )
     notes = {f"{name} [s], median": float(np.median(s)) for name, s in seconds.items()}
@@ -58,19 +64,16 @@ CLAIMS = (
         statement=Statement(
             "With an update every 1000 steps, SVD-0's time is at most 10% above SubZero's.",
             sp.Le(OVERHEAD, sp.Rational(11, 10)),
-            setting={"interval": INTERVAL},
         ),
         needs=(Kind.TIMED,),
         checks=(timed(_overhead),),
         mutant=Statement(
-            "So it is with an update at every step.",
-            sp.Le(OVERHEAD, sp.Rational(11, 10)),
-            setting={"interval": 1},
+            "SVD-0's time is at most three quarters of SubZero's.",
+            sp.Le(OVERHEAD, sp.Rational(3, 4)),
         ),
         correction=Statement(
             "With an update every 1000 steps, SVD-0's time is at most twice SubZero's.",
             sp.Le(OVERHEAD, 2),
-            setting={"interval": INTERVAL},
         ),
     ),
 )
