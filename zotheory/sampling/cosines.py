@@ -17,7 +17,7 @@ from torch import Tensor
 import estimators
 from estimators.zeroth_order import ZerothOrder
 
-_SEEDS = 1 << 62
+SEEDS = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def cos2(gradient: Tensor, estimate: Tensor) -> float:
 class VectorCosines:
     """d cos^2(g, estimate) on <g, w> in d dimensions: one column for each of several recipes.
 
-    g is fixed; the directions are rotation invariant. Recipes see the same seeds.
+    g is fixed: the directions are rotation invariant. Columns are independent.
     """
 
     recipes: tuple[Recipe, ...]
@@ -68,11 +68,23 @@ class VectorCosines:
         gradient = torch.linspace(-1.0, 2.0, self.d, dtype=torch.float64)
         closure = linear(named, [gradient])
         optimizers = [recipe.build(named) for recipe in self.recipes]
-        rows = [
-            [cos2(gradient, o.estimate(closure, seed=int(seed))["w"]) for o in optimizers]
-            for seed in rng.integers(_SEEDS, size=size)
-        ]
-        return self.d * np.array(rows)
+        rows = np.empty((size, len(optimizers)))
+        for row in rows:
+            estimates = (o.estimate(closure, seed=int(rng.integers(SEEDS))) for o in optimizers)
+            row[:] = [cos2(gradient, estimate["w"]) for estimate in estimates]
+        return self.d * rows
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of another sampler's columns."""
+
+    sampler: VectorCosines
+    weights: tuple[float, ...]
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent values."""
+        return self.sampler(rng, size) @ np.array(self.weights)
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,7 @@ class MatrixCosines:
         closure, optimizer = linear(named, gradients), self.recipe.build(named)
         rows: list[float] = []
         while len(rows) < size * len(self.ranks):
-            estimate = optimizer.estimate(closure, seed=int(rng.integers(_SEEDS)))
+            estimate = optimizer.estimate(closure, seed=int(rng.integers(SEEDS)))
             pairs = zip(gradients, named, strict=True)
             rows += [cos2(gradient, estimate[name]) for gradient, (name, _) in pairs]
         return np.reshape(rows, (-1, len(self.ranks)))[:size]
