@@ -1,10 +1,11 @@
 """Our own conjectures and warnings, claim by claim."""
 
-from zotheory.claims.own import drift, held_out, no_free_lunch, query_limit
+from zotheory.claims.own import drift, held_out, no_free_lunch, query_limit, tezo_floor
 
 CLAIMS = (
     *no_free_lunch.CLAIMS,
     *query_limit.CLAIMS,
     *held_out.CLAIMS,
+    *tezo_floor.CLAIMS,
     *drift.CLAIMS,
 )
