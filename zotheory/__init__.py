@@ -21,6 +21,7 @@ _HOME = {
     "Measurement": "checks.measured",
     "exact": "checks.exact",
     "measured": "checks.measured",
+    "probe": "probing",
     "searched": "checks.searched",
     "verify": "run",
 }

@@ -1,4 +1,4 @@
-"""The command line: `zotheory verify | list | show`."""
+"""The command line: `zotheory verify | list | show | probe`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ console = Console(width=None if sys.stdout.isatty() else 140)  # files are read 
 errors = Console(stderr=True)
 
 BudgetName = StrEnum("BudgetName", {name: name for name in BUDGETS})
+ObjectiveName = StrEnum("ObjectiveName", {name: name for name in ("linear", "quadratic", "model")})
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ID|PAPER|FILE.py]...", help="What to judge; everything by default."),
@@ -122,6 +123,46 @@ def show(
             details(console, entry)
             return
     _stop(f"no claim {name!r} in {ledger or 'the recorded ledger'}; `zotheory list` names all")
+
+
+@app.command()
+def probe(
+    estimators: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RECIPE|MODULE:FACTORY|FILE.py:FACTORY]...",
+            help="What to measure; your own stands beside all recipes unless some are named.",
+        ),
+    ] = None,
+    objective: Annotated[
+        list[ObjectiveName] | None,
+        typer.Option(help="Repeatable; the first is shown in full. [default: linear, quadratic]"),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Causal LM for a real gradient: a name or a path.")
+    ] = None,
+    size: Annotated[str, typer.Option(metavar="MxN", help="The gradient's shape.")] = "24x16",
+    samples: Annotated[int, typer.Option(min=50, help="Estimates of each.")] = 1500,
+    jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Root seed of every random stream.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the numbers (.csv, .json) or the plot (.png, .svg).")
+    ] = None,
+) -> None:
+    """Compare gradient estimators, named ones and your own, by what a loss value buys.
+
+    A factory(parameters, seed=...) makes an object with estimate(closure), which returns a tensor
+    per parameter; see examples/my_estimator.py.
+    """
+    from zotheory.probing import ProbeError
+    from zotheory.probing.command import run
+
+    try:
+        run(console, estimators or [], objective or [], model, size, samples, jobs, seed, out)
+    except ProbeError as error:
+        _stop(error)
+    except KeyboardInterrupt:
+        _stop("stopped", 130)
 
 
 def main() -> None:

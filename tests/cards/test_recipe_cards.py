@@ -24,6 +24,7 @@ from estimators.perturbations.low_rank import LowRank
 from estimators.zeroth_order import ZerothOrder
 from proofs_check.cards import Card, card
 from proofs_check.cards.numeric import number
+from zotheory.probing.theory import card_of
 
 THRESHOLD = 4.5
 ROUNDING = 1e-8
@@ -87,9 +88,9 @@ class Case:
         return f"{self.recipe}-{'given' if self.given else 'redrawn'}-{self.shape}"
 
 
-def over_everything(name: str, **sizes: object) -> Theory:
+def over_everything(optimizer: ZerothOrder, problem: Problem) -> tuple[Card, Tensor]:
     """The card averaged over all that is random; its target is G."""
-    return lambda _, problem: (card(name, m=problem.m, n=problem.n, **sizes), problem.gradient)
+    return card_of(optimizer, problem.gradient), problem.gradient
 
 
 def state(optimizer: ZerothOrder, problem: Problem) -> dict:
@@ -128,7 +129,7 @@ def tezo_rank(optimizer: ZerothOrder, problem: Problem) -> tuple[Card, Tensor]:
     """Without a rank: the number of singular values above a quarter of the largest (Eq. 7)."""
     values = torch.linalg.svdvals(problem.weights[0].detach())
     rank = int((values > 0.25 * values[0]).sum())
-    return over_everything("cp", r=rank)(optimizer, problem)
+    return card("cp", m=problem.m, n=problem.n, r=rank), problem.gradient
 
 
 def small_weights(optimizer: ZerothOrder, problem: Problem) -> tuple[Card, Tensor]:
@@ -182,31 +183,25 @@ def given_momentum(optimizer: ZerothOrder, problem: Problem) -> tuple[Card, Tens
 
 
 WIDE, TALL, LARGE = (4, 6), (6, 4), (6, 8)
-GV = {"candidates": 4, "best": 2}
 CASES = (
-    Case("mezo", over_everything("gaussian"), shape=WIDE),
-    Case("rademacher", over_everything("rademacher"), shape=TALL),
-    Case("sphere", over_everything("sphere")),
-    Case("q_spsa", over_everything("averaged", q=3), {"queries": 3}, shape=TALL),
-    Case("one_sided", over_everything("gaussian")),
-    Case("one_sided", over_everything("averaged", q=3), {"queries": 3}, shape=WIDE),
-    Case(
-        "one_sided",
-        over_everything("orthonormal", q=3),
-        {"queries": 3, "orthonormal": True},
-        count=500,
-    ),
-    Case("nes", over_everything("nes", q=4), {"queries": 4}, shape=WIDE),
-    Case("mezo_gv", over_everything("guiding_vector", **GV), count=500),
-    Case("mezo_greedy", over_everything("greedy", candidates=4), shape=TALL),
-    Case("tezo", over_everything("cp", r=6), {"rank": 6}, shape=LARGE, count=1000, wrong=2.0),
+    Case("mezo", over_everything, shape=WIDE),
+    Case("rademacher", over_everything, shape=TALL),
+    Case("sphere", over_everything),
+    Case("q_spsa", over_everything, {"queries": 3}, shape=TALL),
+    Case("one_sided", over_everything),
+    Case("one_sided", over_everything, {"queries": 3}, shape=WIDE),
+    Case("one_sided", over_everything, {"queries": 3, "orthonormal": True}, count=500),
+    Case("nes", over_everything, {"queries": 4}, shape=WIDE),
+    Case("mezo_gv", over_everything, count=500),
+    Case("mezo_greedy", over_everything, shape=TALL),
+    Case("tezo", over_everything, {"rank": 6}, shape=LARGE, count=1000, wrong=2.0),
     Case("tezo", tezo_rank, shape=LARGE, count=1000, wrong=2.0),
     Case("tezo", given_cp, {"rank": 3}, given=True),
-    Case("lozo", over_everything("low_rank", r=4), {"rank": 4}, shape=LARGE, count=1000),
+    Case("lozo", over_everything, {"rank": 4}, shape=LARGE, count=1000),
     Case("lozo", given_low_rank, {"rank": 2, "interval": 5000}, shape=TALL, given=True),
-    Case("subzo", over_everything("subspace", r=2), {"rank": 2}, shape=WIDE),
+    Case("subzo", over_everything, {"rank": 2}, shape=WIDE),
     Case("subzo", given_subspace, {"rank": 3, "interval": 5000}, shape=WIDE, given=True),
-    Case("svd0", over_everything("svd_subspace", r=3), {"rank": 3}, shape=WIDE),
+    Case("svd0", over_everything, {"rank": 3}, shape=WIDE),
     Case(
         "svd0",
         given_subspace,
@@ -216,32 +211,15 @@ CASES = (
     ),
     Case("s_mezo", small_weights, shape=WIDE),
     Case("s_mezo", small_weights, {"implementation": "copy"}, shape=TALL),
-    Case("r_mezo", over_everything("random_mask", keep=0.25), shape=WIDE, count=800),
+    Case("r_mezo", over_everything, shape=WIDE, count=800),
     Case("r_mezo", drawn_mask, {"seed": 4}, shape=TALL, given=True),
-    Case(
-        "lezo", over_everything("layers", layers=4, dropped=3), shape=(2, 3), count=400, tensors=4
-    ),
-    Case(
-        "subzo_gv",
-        over_everything("guiding_vector", perturbation="subspace", r=3, **GV),
-        {"rank": 3},
-        shape=WIDE,
-    ),
-    Case(
-        "subzo_greedy",
-        over_everything("greedy", perturbation="subspace", r=3, candidates=4),
-        {"rank": 3},
-        shape=TALL,
-    ),
-    Case(
-        "with_guiding_vector",
-        over_everything("guiding_vector", perturbation="low_rank", r=2, **GV),
-        count=500,
-        arguments=(LowRank(2, 50),),
-    ),
+    Case("lezo", over_everything, shape=(2, 3), count=400, tensors=4),
+    Case("subzo_gv", over_everything, {"rank": 3}, shape=WIDE),
+    Case("subzo_greedy", over_everything, {"rank": 3}, shape=TALL),
+    Case("with_guiding_vector", over_everything, count=500, arguments=(LowRank(2, 50),)),
     Case(
         "with_greedy",
-        over_everything("greedy", perturbation="cp", r=6, candidates=2),
+        over_everything,
         {"candidates": 2},
         shape=LARGE,
         count=800,

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
-import traceback
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-import cloudpickle
-
+from zotheory.files import BrokenFile, load_module
 from zotheory.vocabulary import Claim
 
 PAPERS = ("tezo", "lezo", "smezo", "svd0", "prior", "own")
@@ -74,14 +70,10 @@ def load(path: Path) -> tuple[Claim, ...]:
     """
     if not path.is_file():
         raise BrokenClaims(f"no claims file {path}")
-    spec = importlib.util.spec_from_file_location(f"claims_of_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    cloudpickle.register_pickle_by_value(module)  # workers cannot import it by name
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise BrokenClaims(f"{path}: {_where(error, path)}") from error
+        module = load_module(path)
+    except BrokenFile as error:
+        raise BrokenClaims(str(error)) from error
     claims = getattr(module, "CLAIMS", None)
     if not isinstance(claims, Sequence) or not claims:
         raise BrokenClaims(f"{path} declares no CLAIMS (a list of zotheory.Claim)")
@@ -91,12 +83,3 @@ def load(path: Path) -> tuple[Claim, ...]:
     if repeated:
         raise BrokenClaims(f"{path} declares {', '.join(sorted(repeated))} more than once")
     return tuple(claims)
-
-
-def _where(error: BaseException, path: Path) -> str:
-    """Type, message and line of what a claims file raised, in one line."""
-    if isinstance(error, SyntaxError):
-        return f"line {error.lineno}: {error.msg}"
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    place = f"line {lines[-1]}: " if lines else ""
-    return f"{place}{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

@@ -1,0 +1,49 @@
+"""Python files of a user's own, loaded by path."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+import cloudpickle
+
+
+class BrokenFile(Exception):
+    """A Python file that is missing or raises when it is loaded."""
+
+
+def load_module(path: Path) -> ModuleType:
+    """Run a Python file as a module that worker processes can take too.
+
+    Raises:
+        BrokenFile: the file is missing or raises; the message names the line.
+    """
+    if not path.is_file():
+        raise BrokenFile(f"no file {path}")
+    spec = importlib.util.spec_from_file_location(f"file_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    cloudpickle.register_pickle_by_value(module)  # workers cannot import it by name
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise BrokenFile(f"{path}: {_where(error, path)}") from error
+    return module
+
+
+def _where(error: BaseException, path: Path) -> str:
+    """Type, message and line of what a file raised, in one line."""
+    if isinstance(error, SyntaxError):
+        return f"line {error.lineno}: {error.msg}"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename) == path.absolute()]
+    place = f"line {lines[-1]}: " if lines else ""
+    return f"{place}{type(error).__name__}: {first_line(error)}"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or nothing."""
+    return str(error).strip().split("\n")[0]

@@ -1,0 +1,52 @@
+"""The plot of a comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zotheory.probing.result import Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def efficiencies(comparison: Comparison, ax: Axes | None = None) -> Axes:
+    """One line an estimator: measured efficiency with its interval on each objective."""
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    first, *_ = comparison.objectives
+    order = comparison.on(first)
+    place = {row.estimator: i for i, row in enumerate(order)}
+    with sns.axes_style("whitegrid", {"grid.color": ".92", "axes.edgecolor": ".6"}):
+        if ax is None:
+            _, ax = plt.subplots(figsize=(8, 1.2 + 0.26 * len(order)), layout="constrained")
+    colours = sns.color_palette("deep", len(comparison.objectives))
+    shift = 0.5 / len(comparison.objectives)
+    for k, (name, colour) in enumerate(zip(comparison.objectives, colours, strict=True)):
+        offset = (k - (len(comparison.objectives) - 1) / 2) * shift
+        for row in comparison.on(name):
+            found, y = row.found.efficiency, place[row.estimator] + offset
+            label = name if row is comparison.on(name)[0] else None
+            ax.errorbar(
+                found.value,
+                y,
+                xerr=[[found.value - found.low], [found.high - found.value]],
+                fmt="o",
+                ms=4,
+                lw=1.5,
+                color=colour,
+                label=label,
+            )
+            if found.exact is not None:
+                ax.plot(found.exact, y, "o", ms=8, mfc="none", mec=colour, mew=0.8)
+    ax.axvline(1, color=".4", lw=1, ls="--", zorder=0, label="limit on a linear loss")
+    ax.set_yticks(range(len(order)), [row.estimator for row in order])
+    for text, row in zip(ax.get_yticklabels(), order, strict=True):
+        text.set_fontweight("bold" if row.own else "normal")
+    ax.set_ylim(len(order) - 0.5, -0.5)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("efficiency  E cos² · d / (B - 1)")
+    ax.legend(title="objective (rings: exact)", loc="lower right", frameon=True)
+    sns.despine(ax=ax, left=True)
+    return ax

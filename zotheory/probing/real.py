@@ -1,0 +1,55 @@
+"""A gradient of a real language model on real text."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from zotheory.model.assets import AssetError
+from zotheory.model.gradients import layer_weights
+from zotheory.model.language_model import LanguageModel, ModelError, load_model
+from zotheory.model.losses import last_logits, prompt_loss
+from zotheory.model.prompts import label_word_ids, make_batch
+from zotheory.model.reviews import Example, examples, load_reviews, split
+from zotheory.probing.objectives import ProbeError
+
+OWN_MODEL = "smollm2-135m"
+SENTENCES = 16  # the batch of the TeZO paper's figures
+
+
+@cache
+def real_gradient(model: str | None) -> tuple[Tensor, Tensor]:
+    """One weight matrix of a causal language model and its gradient on a batch of reviews.
+
+    The matrix is the first of the middle decoder layer (SmolLM2: the query projection). Made once
+    a process. model: a name or a path; None for SmolLM2-135M.
+
+    Raises ProbeError if the model or the text cannot be had, or the model does not fit.
+    """
+    try:
+        loaded = load_model(None if model in (None, OWN_MODEL) else model)
+        text = split(examples(load_reviews()), seed=0).train[:SENTENCES]
+        return gradient_of(loaded, text)
+    except (AssetError, ModelError) as error:
+        raise ProbeError(str(error)) from error
+
+
+def gradient_of(loaded: LanguageModel, text: list[Example]) -> tuple[Tensor, Tensor]:
+    """A matrix of the middle layer and the gradient there of the sentiment prompt's loss.
+
+    Raises ModelError if no decoder layer has matrices, or the prompt does not fit the tokenizer.
+    """
+    weights = layer_weights(loaded.model)
+    if not weights:
+        raise ModelError(f"{loaded.name} has no matrices in numbered layers")
+    layers = sorted({weight.layer for weight in weights})
+    middle = layers[len(layers) // 2]
+    name = next(weight.name for weight in weights if weight.layer == middle)
+    parameter = loaded.model.get_parameter(name)
+    logits = last_logits(loaded, make_batch(loaded.tokenizer, text))
+    words = label_word_ids(loaded.tokenizer)
+    labels = torch.tensor([example.label for example in text])
+    (gradient,) = torch.autograd.grad(prompt_loss(logits, labels, words, "vocabulary"), parameter)
+    return parameter.detach(), gradient
