@@ -1,11 +1,19 @@
 """Our own conjectures and warnings, claim by claim."""
 
-from zotheory.claims.own import drift, held_out, no_free_lunch, query_limit, tezo_floor
+from zotheory.claims.own import (
+    adam_error,
+    drift,
+    held_out,
+    no_free_lunch,
+    query_limit,
+    tezo_floor,
+)
 
 CLAIMS = (
     *no_free_lunch.CLAIMS,
     *query_limit.CLAIMS,
     *held_out.CLAIMS,
     *tezo_floor.CLAIMS,
+    *adam_error.CLAIMS,
     *drift.CLAIMS,
 )
