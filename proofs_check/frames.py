@@ -100,7 +100,7 @@ def algorithm1_projection(queries: int) -> tuple[Derivation, Derivation]:
     On a linear loss. Raises NotInvariant where the estimate is no multiple of Gaussian noise, so
     that its singular vectors know about the gradient.
     """
-    _check_multiple_of_noise(queries)
+    check_multiple_of_noise(queries)
     noise = isotropic(lambda Z: Z, {"Z": Factor(("m", "n"), "Gaussian")})
     rank = trace((Q, QT), (N, R), (M, R))
     share = sp.cancel(rank / (M * N))
@@ -117,7 +117,11 @@ def algorithm1_projection(queries: int) -> tuple[Derivation, Derivation]:
     return Derivation(share, steps), Derivation(sp.S.Zero, ())
 
 
-def _check_multiple_of_noise(queries: int, m: int = 2, n: int = 2) -> None:
+def check_multiple_of_noise(queries: int, m: int = 2, n: int = 2) -> None:
+    """Whether the average of `queries` two-point estimates is a number times Gaussian noise.
+
+    On a linear loss; an identity between polynomials, tested at m x n. Raises NotInvariant if not.
+    """
     g = sp.Matrix(m, n, lambda i, j: sp.Symbol(f"G{i}{j}"))
     draws = [
         sp.Matrix(m, n, lambda i, j, q=q: sp.Symbol(f"Z{q}_{i}{j}")) for q in range(min(queries, 2))

@@ -203,18 +203,16 @@ class Cosines:
 
 @dataclass(frozen=True)
 class TrainedCosines:
-    """The same through the code that trains."""
+    """The same through the code that trains; `options` are those of the subspace methods."""
 
     recipes: tuple[str, ...]
     loss: Loss
-    options: Options  # of the subspace methods
+    options: Options
 
     def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """`size` independent rows, values in [0, 1]."""
-        columns = [
-            MatrixEstimates(
-                recipe, self.loss, squared_cosine, () if recipe == "mezo" else self.options
-            )(rng, size)
-            for recipe in self.recipes
-        ]
-        return np.stack(columns, axis=1).clip(0.0, 1.0)
+        return np.stack([self._of(recipe)(rng, size) for recipe in self.recipes], axis=1)
+
+    def _of(self, recipe: str) -> MatrixEstimates:
+        options = () if recipe == "mezo" else self.options
+        return MatrixEstimates(recipe, self.loss, squared_cosine, options)
