@@ -187,16 +187,20 @@ def test_snippets_run_alone_and_show_the_violation(paper, ledger_of, tmp_path):
             assert shown == pytest.approx(known, rel=1e-6, abs=tolerance), claim["id"]
         for found in (shown, known):
             claimed, actual = found["claimed"], found["actual"]
-            assert violates(claim, certificate["relation"], actual, claimed, tolerance), claim["id"]
+            assert violates(certificate["relation"], actual, claimed, tolerance), claim["id"]
 
 
-def violates(claim, relation: str, actual: float, claimed: float, tolerance: float) -> bool:
-    """Whether the actual number breaks the claimed relation, by more than rounding or noise."""
-    if "<" not in relation:
-        return abs(actual - claimed) > 5 * tolerance
-    if claim["id"] == "tezo.fig8.per_coordinate":  # strictly less is claimed, they are equal
-        return actual == pytest.approx(claimed)
-    return actual > claimed + 5 * tolerance
+def violates(relation: str, actual: float, claimed: float, tolerance: float) -> bool:
+    """Whether the actual number breaks the claimed relation, by more than rounding or noise.
+
+    Where one is claimed to lie strictly below the other, equal numbers break it, too.
+    """
+    gap = actual - claimed
+    if "<" not in relation and ">" not in relation:
+        return abs(gap) > 5 * tolerance
+    gap = gap if "<" in relation else -gap
+    strict = "<=" not in relation and ">=" not in relation
+    return gap > 5 * tolerance or (strict and actual == pytest.approx(claimed))
 
 
 # --- what was found before ----------------------------------------------------------------------

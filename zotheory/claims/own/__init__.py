@@ -3,6 +3,7 @@
 from zotheory.claims.own import (
     adam_error,
     drift,
+    forward,
     held_out,
     no_free_lunch,
     query_limit,
@@ -15,5 +16,6 @@ CLAIMS = (
     *held_out.CLAIMS,
     *tezo_floor.CLAIMS,
     *adam_error.CLAIMS,
+    *forward.CLAIMS,
     *drift.CLAIMS,
 )
