@@ -38,7 +38,8 @@ def prompt_loss(
     Raises:
         ValueError: ``loss`` is neither of the two.
     """
-    ids = torch.tensor(words)
+    logits = logits.float()  # 16 bits would round the loss to one part in 256
+    ids = torch.tensor(words, device=logits.device)
     if loss == "vocabulary":
         return cross_entropy(logits, ids[labels])
     if loss == "label_words":

@@ -26,9 +26,8 @@ class Batch:
     """B prompts, one behind the other in one row of N tokens, which do not see each other.
 
     ``tokens`` and ``positions`` have shape (1, N), ``mask`` (1, 1, N, N) holds 0 where a token may
-    attend and the least float32 elsewhere, ``last`` (B,) the place of each prompt's last token and
-    ``labels`` (B,) the label, 0 or 1. Padding would take 1.7 times
-    the tokens.
+    attend and the least number of its type elsewhere, ``last`` (B,) the place of each prompt's last
+    token and ``labels`` (B,) the label, 0 or 1. Padding would take 1.7 times the tokens.
     """
 
     tokens: torch.Tensor
@@ -36,6 +35,13 @@ class Batch:
     mask: torch.Tensor
     last: torch.Tensor
     labels: torch.Tensor
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Batch":
+        """The batch on a model's device, with a mask of the model's type."""
+        mask = self.mask.clamp(min=torch.finfo(dtype).min).to(device, dtype)
+        rest = (self.tokens, self.positions, self.last, self.labels)
+        tokens, positions, last, labels = (tensor.to(device) for tensor in rest)
+        return Batch(tokens, positions, mask, last, labels)
 
 
 def label_word_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
@@ -57,8 +63,16 @@ def label_word_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
     return ids[0], ids[1]
 
 
-def make_batch(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example]) -> Batch:
+def make_batch(
+    tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], *, begin: bool = True
+) -> Batch:
     """Tokenise and pack the prompts of ``examples``.
+
+    Args:
+        tokenizer: the model's.
+        examples: at least one.
+        begin: whether the prompts begin a text, with the tokens that mark its beginning, or go on
+            behind one.
 
     Raises:
         ValueError: no examples, or a label other than 0 and 1.
@@ -67,7 +81,7 @@ def make_batch(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example]) 
         raise ValueError("a batch needs at least one example")
     if any(example.label not in (0, 1) for example in examples):
         raise ValueError("labels are 0 (negative) and 1 (positive)")
-    rows = [tokenizer(prompt(example.sentence)).input_ids for example in examples]
+    rows = [tokenizer(prompt(e.sentence), add_special_tokens=begin).input_ids for e in examples]
     lengths = torch.tensor([len(row) for row in rows])
     owner = torch.repeat_interleave(torch.arange(len(rows)), lengths)
     visible = (owner[:, None] == owner).tril()

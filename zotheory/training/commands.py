@@ -1,0 +1,141 @@
+"""`zotheory train` and `zotheory results`."""
+
+from __future__ import annotations
+
+import ast
+import signal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from zotheory.checks.modelled import OWN_MODEL
+from zotheory.console import console, stop
+from zotheory.training.setup import DTYPES, LOSSES, TUNINGS, Setup, TrainingError
+
+Tuning = StrEnum("Tuning", {name: name for name in TUNINGS})
+LossName = StrEnum("LossName", {name: name for name in LOSSES})
+Dtype = StrEnum("Dtype", {name: name for name in DTYPES})
+
+
+def train(
+    method: Annotated[str, typer.Option(help="A recipe of `estimators`, or a reference.")],
+    model: Annotated[str, typer.Option(help="Causal LM: a name, a folder or a file.")] = OWN_MODEL,
+    task: Annotated[
+        str, typer.Option(help="'reviews', or a file of lines label<TAB>sentence.")
+    ] = "reviews",
+    tuning: Annotated[Tuning, typer.Option(help="Which weights are trained.")] = "full",
+    lr: Annotated[
+        list[float] | None, typer.Option(help="A learning rate to try; give several.")
+    ] = None,
+    options: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Of the method.")
+    ] = None,
+    loss: Annotated[LossName, typer.Option(help="What the softmax runs over.")] = "vocabulary",
+    passes: Annotated[int | None, typer.Option(min=1, help="Budget in forward passes.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Budget in steps.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Sentences in a batch.")] = 16,
+    evaluate_every: Annotated[
+        int | None, typer.Option(min=1, help="In steps; a tenth of the budget by default.")
+    ] = None,
+    train: Annotated[int, typer.Option(min=1, help="Training sentences.")] = 1000,
+    validation: Annotated[int, typer.Option(min=1, help="Validation sentences.")] = 500,
+    test: Annotated[int, typer.Option(min=1, help="Test sentences.")] = 1000,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Leave out sentences with longer prompts.")
+    ] = None,
+    dtype: Annotated[Dtype, typer.Option(help="Of the weights.")] = "float32",
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; cuda where there is one.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of split, batches and noise.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; out/train/METHOD by default.")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
+    save: Annotated[bool, typer.Option(help="Keep the best model, in OUT/model.")] = False,
+) -> None:
+    """Fine-tune a model by the papers' protocol, and write the result to OUT/row.json.
+
+    Each learning rate is tried for the whole budget; the weights with the lowest validation loss
+    are tested. Ctrl-C or SIGTERM stop the run between two steps, and --resume goes on from there.
+
+    References: zero_shot, icl, linear_probe, ft_sgd, ft_adam (also with --tuning lora). Exit
+    status: 0 done, 2 bad input or a missing download, 130 or 143 stopped.
+    """
+    from zotheory.model.assets import AssetError
+    from zotheory.model.language_model import ModelError
+    from zotheory.training.interruption import Stopped
+    from zotheory.training.progress import TrainingProgress
+    from zotheory.training.run import train as run
+    from zotheory.training.table import show
+
+    try:
+        setup = Setup(
+            method=method,
+            model=model,
+            task=task,
+            tuning=str(tuning),
+            lrs=tuple(lr or ()),
+            options=tuple(sorted(map(_option, options or ()), key=lambda pair: pair[0])),
+            loss=str(loss),
+            passes=passes,
+            steps=steps,
+            batch_size=batch_size,
+            evaluate_every=evaluate_every,
+            train=train,
+            validation=validation,
+            test=test,
+            max_tokens=max_tokens,
+            dtype=str(dtype),
+            device=device or _best_device(),
+            seed=seed,
+        )
+        out = out or Path("out/train") / method
+        with TrainingProgress(console) as progress:
+            row = run(setup, out, resume=resume, save=save, watch=progress)
+    except (TrainingError, AssetError, ModelError) as error:
+        stop(error)
+    except Stopped as error:
+        name = signal.Signals(error.signum).name
+        stop(f"stopped by {name}; the same command with --resume goes on", 128 + error.signum)
+    except KeyboardInterrupt:
+        stop("stopped at once; --resume goes on from the last checkpoint", 130)
+    show(console, [row])
+
+
+def results(
+    places: Annotated[
+        list[Path] | None, typer.Argument(metavar="[DIR|FILE]...", help="Where rows are.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option(help="As Markdown.")] = False,
+) -> None:
+    """Show the rows that `zotheory train` wrote, under `results` by default, as a table."""
+    from zotheory.training import table
+    from zotheory.training.rows import read_rows
+
+    try:
+        rows = read_rows(places or [Path("results")])
+    except TrainingError as error:
+        stop(error)
+    if markdown:
+        print(table.markdown(rows), end="")
+    else:
+        table.show(console, rows)
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise TrainingError(f"--set takes NAME=VALUE, got {text!r}")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def _best_device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,122 @@
+"""Rows as a table: in a terminal, and as Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+Row = Mapping[str, Any]
+
+REFERENCES = ("zero_shot", "icl", "linear_probe", "ft_sgd", "ft_adam")
+COLUMNS = ("method", "lr", "accuracy", "loss", "passes", "best at", "memory", "s/pass", "seeds")
+# Rows that agree in all of these belong into one table.
+_PROTOCOL = (
+    "model",
+    "task",
+    "loss",
+    "batch_size",
+    "train",
+    "validation",
+    "test",
+    "max_tokens",
+    "device",
+)
+
+
+def show(console: Console, rows: Sequence[Row]) -> None:
+    """Print the tables and the commands that made them."""
+    for title, lines in tables(rows):
+        table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
+        for name in COLUMNS:
+            table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
+        for group in lines:
+            table.add_row(*cells(group))
+        console.print(table)
+    for row in sorted(rows, key=_order):
+        console.print(_made_by(row), style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The tables, and a list of commands, for a README."""
+    parts = []
+    for title, lines in tables(rows):
+        bars = ["| " + " | ".join(COLUMNS) + " |"]
+        bars.append("| --- |" + " ---: |" * (len(COLUMNS) - 1))
+        bars += ["| " + " | ".join(cells(group)) + " |" for group in lines]
+        parts += [title, "\n".join(bars)]
+    commands = "\n".join(_made_by(row) for row in sorted(rows, key=_order))
+    fold = "<details><summary>The command that made each row</summary>"
+    parts += [fold, f"```sh\n{commands}\n```", "</details>"]
+    return "\n\n".join(parts) + "\n"
+
+
+def tables(rows: Iterable[Row]) -> list[tuple[str, list[list[Row]]]]:
+    """A title for each protocol, and its rows, those that differ in the seed alone together."""
+    found: dict[str, dict[str, list[Row]]] = {}
+    for row in sorted(rows, key=_order):
+        protocol = {name: row["setup"][name] for name in _PROTOCOL}
+        key = json.dumps([protocol, row["machine"]])
+        rest = {k: v for k, v in row["setup"].items() if k not in (*_PROTOCOL, "seed", "lrs")}
+        found.setdefault(key, {}).setdefault(json.dumps(rest), []).append(row)
+    return [(_title(json.loads(key)), list(groups.values())) for key, groups in found.items()]
+
+
+def cells(rows: Sequence[Row]) -> list[str]:
+    """One line of the table, from the rows of all seeds."""
+    setup = rows[0]["setup"]
+    name = rows[0]["method"]
+    name += "" if setup["tuning"] == "full" else f" ({setup['tuning']})"
+    name += "".join(f" {option}={value}" for option, value in setup["options"])
+    name += "" if setup["dtype"] == "float32" else f" {setup['dtype']}"
+    rates = sorted({row["hyperparameters"].get("lr") for row in rows} - {None})
+    passes = [row["passes"] for row in rows]
+    return [
+        name,
+        ", ".join(f"{rate:g}" for rate in rates) or "-",
+        _spread([100 * row["test"]["accuracy"] for row in rows], 1),
+        _spread([row["test"]["loss"] for row in rows], 3),
+        str(round(fmean(passes))),
+        f"{_best_at(rows):.0%}" if rows[0]["steps"] else "-",
+        f"{max(row['peak_memory'] for row in rows) / 1e9:.2f} GB",
+        f"{sum(r['seconds'] for r in rows) / sum(passes):.2f}" if rows[0]["steps"] else "-",
+        str(len({row["seed"] for row in rows})),
+    ]
+
+
+def _best_at(rows: Sequence[Row]) -> float:
+    """Where in the run the best evaluation was, as a share of its steps."""
+    return fmean(row["best_step"] / row["steps"] for row in rows)
+
+
+def _spread(values: Sequence[float], digits: int) -> str:
+    mean = f"{fmean(values):.{digits}f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def _title(key: tuple[dict[str, Any], str]) -> str:
+    protocol, machine = key
+    sizes = "/".join(str(protocol[part]) for part in ("train", "validation", "test"))
+    short = f", at most {protocol['max_tokens']} tokens" if protocol["max_tokens"] else ""
+    return (
+        f"{protocol['model']} on {protocol['task']} ({sizes} sentences{short}), batches of "
+        f"{protocol['batch_size']}, loss over the {protocol['loss'].replace('_', ' ')}; {machine}"
+    )
+
+
+def _made_by(row: Row) -> str:
+    return f"{row['command']}  # {row['commit']}" if row["commit"] else row["command"]
+
+
+def _order(row: Row) -> tuple:
+    """References first, then methods by name; seeds side by side."""
+    method = row["method"]
+    place = REFERENCES.index(method) if method in REFERENCES else len(REFERENCES)
+    return place, method, row["command"]
