@@ -7,6 +7,7 @@ from zotheory.claims.own import (
     held_out,
     no_free_lunch,
     query_limit,
+    svd0_threshold,
     tezo_floor,
 )
 
@@ -16,6 +17,7 @@ CLAIMS = (
     *held_out.CLAIMS,
     *tezo_floor.CLAIMS,
     *adam_error.CLAIMS,
+    *svd0_threshold.CLAIMS,
     *forward.CLAIMS,
     *drift.CLAIMS,
 )
