@@ -49,12 +49,12 @@ def decide_power(
     if high != sp.oo:
         domain.append(sp.Le(t, high, evaluate=False))
     if not _holds_at(lesser, greater, t, low, dimension):
-        return Undecided(f"not shown at t = {low}")
+        return Undecided(f"not shown at {t} = {low}")
     slope = sp.diff(difference, t)
     bound = _rational_bound(slope)
     if bound is not None and isinstance(found := decide(0, bound, domain), Proved):
         steps = (
-            f"D = log({greater}) - log({lesser}) >= 0 at t = {low}",
+            f"D = log({greater}) - log({lesser}) >= 0 at {t} = {low}",
             _FACTS,
             f"D' = {slope} >= {sp.factor(bound)} >= 0: *slope*",
             *found.steps,
@@ -63,12 +63,12 @@ def decide_power(
     bend = sp.expand(sp.diff(difference, t, 2))
     if high != sp.oo and _never_positive(bend) and _holds_at(lesser, greater, t, high, dimension):
         steps = (
-            f"D = log({greater}) - log({lesser}) >= 0 at t = {low} and at t = {high}",
+            f"D = log({greater}) - log({lesser}) >= 0 at {t} = {low} and at {t} = {high}",
             _FACTS,
             f"D'' = {bend} <= 0: *concavity*",
         )
         return Proved(steps, "concavity")
-    return Undecided("neither slope nor concavity proves it, and no even t violates it")
+    return Undecided("neither slope nor concavity proves it, and no even exponent violates it")
 
 
 def _log(expression: sp.Expr) -> sp.Expr:

@@ -15,15 +15,8 @@ import numpy as np
 import torch
 
 from estimators.perturbations.subspace import orthonormal
-from zotheory.sampling.matrix_estimates import (
-    SEEDS,
-    Loss,
-    MatrixEstimates,
-    Options,
-    bases,
-    build,
-    squared_cosine,
-)
+from zotheory.sampling.cosines import MatrixCosines, Recipe
+from zotheory.sampling.matrix_estimates import SEEDS, Loss, Options, bases, build
 
 
 def _upper(matrices: np.ndarray) -> np.ndarray:
@@ -203,16 +196,21 @@ class Cosines:
 
 @dataclass(frozen=True)
 class TrainedCosines:
-    """The same through the code that trains; `options` are those of the subspace methods."""
+    """The same through the code that trains, for a full-rank G."""
 
     recipes: tuple[str, ...]
-    loss: Loss
-    options: Options
+    m: int
+    n: int
+    r: int
 
     def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """`size` independent rows, values in [0, 1]."""
-        return np.stack([self._of(recipe)(rng, size) for recipe in self.recipes], axis=1)
+        rank = (min(self.m, self.n),)
+        columns = [
+            MatrixCosines(self._named(recipe), self.m, self.n, rank)(rng, size)
+            for recipe in self.recipes
+        ]
+        return np.hstack(columns).clip(0.0, 1.0)
 
-    def _of(self, recipe: str) -> MatrixEstimates:
-        options = () if recipe == "mezo" else self.options
-        return MatrixEstimates(recipe, self.loss, squared_cosine, options)
+    def _named(self, recipe: str) -> Recipe:
+        return Recipe(recipe, () if recipe == "mezo" else (("rank", self.r),))
