@@ -172,7 +172,7 @@ def test_the_installed_module_behaves_the_same(tmp_path, arguments, expected):
 def test_help_names_the_commands(command):
     status, out, _ = command("--help")
     assert status == 0
-    assert all(name in out for name in ("verify", "list", "show", "probe"))
+    assert all(name in out for name in ("verify", "list", "show", "report", "probe"))
 
 
 # --- verdicts -----------------------------------------------------------------------------------

@@ -99,6 +99,13 @@ def test_a_broken_file_is_one_clear_error(tmp_path, content):
         Ledger.read(path)
 
 
+def test_an_unknown_verdict_is_one_clear_error(tmp_path):
+    path = tmp_path / "ledger.json"
+    ledger({**entry(), "verdict": "perhaps"}).write(path)
+    with pytest.raises(LedgerError, match="perhaps"):
+        Ledger.read(path)
+
+
 def test_unreadable_files_are_one_clear_error(tmp_path):
     with pytest.raises(LedgerError, match="cannot read"):
         Ledger.read(tmp_path / "none.json")

@@ -1,4 +1,4 @@
-"""The command line: `zotheory verify | list | show | probe`."""
+"""The command line: `zotheory verify | list | show | report | probe`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from zotheory.claims import BrokenClaims, UnknownClaim, files_digest, select
 from zotheory.judge import CONTRADICTION
 from zotheory.ledger import Ledger, LedgerError, changes, recorded
 from zotheory.montecarlo import MonteCarloError
+from zotheory.report.page import write_page
 from zotheory.run import OutputError, Run
 from zotheory.table import Progress, details, summary
 
@@ -52,10 +53,10 @@ def verify(
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Root seed of every random stream.")] = 0,
-    out: Annotated[Path, typer.Option(help="Folder for ledger.json.")] = Path("out"),
+    out: Annotated[Path, typer.Option(help="Folder for the ledger and its page.")] = Path("out"),
     resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
 ) -> None:
-    """Judge claims and write OUT/ledger.json.
+    """Judge claims; write OUT/ledger.json and, as a page to read, OUT/ledger.html.
 
     Exit status: 0 all judged as recorded; 1 a verdict differs from the recorded ledger, exact and
     measured evidence contradict each other, or a check failed; 2 bad input or a missing download.
@@ -123,6 +124,24 @@ def show(
             details(console, entry)
             return
     _stop(f"no claim {name!r} in {ledger or 'the recorded ledger'}; `zotheory list` names all")
+
+
+@app.command()
+def report(
+    ledger: Annotated[
+        Path | None,
+        typer.Argument(metavar="LEDGER.json", help="The recorded ledger by default."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("ledger.html"),
+) -> None:
+    """Write a ledger as one HTML page that needs no network."""
+    try:
+        write_page(Ledger.read(ledger) if ledger else recorded(), out)
+    except LedgerError as error:
+        _stop(error)
+    except OSError as error:
+        _stop(f"cannot write {out}: {error.strerror}")
+    console.print(str(out), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()

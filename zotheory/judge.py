@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from zotheory.context import Context
 from zotheory.ledger import Control, Entry
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict, written
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
 
 CONTRADICTION = "exact and measured evidence contradict each other: a defect of the toolkit"
 UNCONTROLLED = "no mutant: these checks have not been seen refuting anything"
@@ -74,7 +74,7 @@ def judge(claim: Claim, context: Context) -> Entry:
         paper=claim.paper,
         where=claim.where,
         says=claim.statement.says,
-        formula=written(claim.statement.formula),
+        formula=claim.statement.written,
         verdict=verdict,
         evidence=found.evidence,
         correction=told if found.verdict is Verdict.REFUTED else None,

@@ -98,6 +98,8 @@ class Ledger:
             names = {field.name for field in fields(Entry)}
             if not all(names <= claim.keys() for claim in found["claims"]):
                 raise LedgerError(f"{path} is not a ledger: an entry lacks some of its fields")
+            for claim in found["claims"]:
+                Verdict(claim["verdict"])
             return cls(**{**found, "claims": tuple(found["claims"])})
         except OSError as error:
             raise LedgerError(f"cannot read {path}: {error.strerror}") from error
@@ -121,6 +123,12 @@ class Ledger:
             for claim in self.claims
         }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
+
+    def _repr_html_(self) -> str:
+        """The ledger as a notebook shows it."""
+        from zotheory.report.notebook import ledger_html
+
+        return ledger_html(self)
 
 
 def recorded() -> Ledger:

@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from zotheory.context import Context
 from zotheory.judge import judge
 from zotheory.ledger import Ledger, versions
 from zotheory.montecarlo import MonteCarlo
+from zotheory.report.page import write_page
 from zotheory.vocabulary import Claim, Kind
 
 _ALONE = frozenset({Kind.MODEL, Kind.TIMED})
@@ -37,7 +39,7 @@ class Run:
         seed: the root seed of every random stream.
         budget: limits on samples, evaluations and batches.
         model: the causal LM for model claims, or None to leave them out.
-        out: the folder for `ledger.json` and, under `scratch`, finished work.
+        out: the folder for the ledger and its page and, under `scratch`, finished work.
         jobs: worker processes; they change how fast the ledger fills, not what it says.
         dask: the address of a Dask cluster that runs them instead.
         resume: keep the finished work of an interrupted run with the same seed and budget.
@@ -58,6 +60,7 @@ class Run:
     ) -> Iterator[dict[str, Any]]:
         """Judge the claims; yield each entry as JSON when it is made and keep the ledger on disk.
 
+        At the end `ledger.html` is written beside `ledger.json`.
         Claims on the real model come last, so that everything else is read while they run.
 
         Raises:
@@ -70,6 +73,7 @@ class Run:
             done[claim_id] = entry
             self._write([done[c.id] for c in claims if c.id in done])
             yield entry
+        self._write_page()
 
     def _judged(
         self, claims: Sequence[Claim], scratch: Path, tell: Callable[[str], None]
@@ -116,8 +120,17 @@ class Run:
 
     def _write(self, entries: Sequence[dict[str, Any]]) -> None:
         ledger = Ledger(self.seed, self.budget.name, versions(), tuple(entries))
-        try:
+        with self._writing():
             ledger.write(self.out / "ledger.json")
+
+    def _write_page(self) -> None:
+        with self._writing():
+            write_page(Ledger.read(self.out / "ledger.json"), self.out / "ledger.html")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise OutputError(f"cannot write {self.out}: {error.strerror}") from error
 
@@ -127,7 +140,7 @@ class Run:
         key = json.dumps(
             [self.seed, self.budget.name, self.model, self.files, versions(), _source()]
         )
-        try:
+        with self._writing():
             marker = scratch / "run.json"
             if scratch.exists() and not marker.is_file():
                 raise OutputError(f"{scratch} is in the way: no run of zotheory made it")
@@ -136,8 +149,7 @@ class Run:
             for folder in (scratch / "shards", scratch / "entries"):
                 folder.mkdir(parents=True, exist_ok=True)
             write_atomically(marker, key)
-        except OSError as error:
-            raise OutputError(f"cannot write {self.out}: {error.strerror}") from error
+            (self.out / "ledger.html").unlink(missing_ok=True)  # it tells of an earlier run
         return scratch
 
 

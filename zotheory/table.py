@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from zotheory.judge import CONTRADICTION
+from zotheory.report.description import Section, describe, worded
 from zotheory.vocabulary import Claim
 
 STYLES = {
@@ -75,8 +76,12 @@ def row(entry: Mapping[str, Any], widest: int) -> Table:
     line.add_column(width=widest)
     line.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     line.add_column(width=6, justify="right", style="dim")
-    verdict = Text(entry["verdict"].replace("_", " "), style=STYLES[entry["verdict"]])
-    line.add_row(verdict, escape(entry["id"]), escape(_gist(entry)), f"{entry['seconds']:.1f}s")
+    line.add_row(
+        _verdict(entry["verdict"]),
+        escape(entry["id"]),
+        escape(_gist(entry)),
+        f"{entry['seconds']:.1f}s",
+    )
     return line
 
 
@@ -98,7 +103,7 @@ def summary(
     table = Table(title="Verdicts", title_justify="left", box=None, pad_edge=False)
     table.add_column("paper")
     for verdict, style in STYLES.items():
-        table.add_column(verdict.replace("_", " "), style=style, justify="right")
+        table.add_column(worded(verdict), style=style, justify="right")
     for paper in dict.fromkeys(e["paper"] for e in entries):
         counts = Counter(e["verdict"] for e in entries if e["paper"] == paper)
         table.add_row(paper, *(str(counts[v]) if counts[v] else "·" for v in STYLES))
@@ -119,7 +124,9 @@ def summary(
     for name, before, now in changed:
         console.print(f"{name}: recorded as {before}, now {now}", style="bold red", markup=False)
     console.print(
-        f"\n{path} holds every certificate; `zotheory show ID` shows one.", highlight=False
+        f"\n{path} holds every certificate; {path.with_suffix('.html')} shows all, "
+        "`zotheory show ID` one.",
+        highlight=False,
     )
 
 
@@ -131,45 +138,41 @@ def listing(claims: Sequence[Claim], verdicts: Mapping[str, str]) -> Table:
     table.add_column("says", ratio=1)
     for claim in claims:
         verdict = verdicts.get(claim.id, "")
-        shown = Text(verdict.replace("_", " "), style=STYLES.get(verdict, ""))
+        shown = _verdict(verdict) if verdict else ""
         table.add_row(shown, claim.id, escape(claim.where), escape(claim.statement.says))
     return table
 
 
 def details(console: Console, entry: Mapping[str, Any]) -> None:
     """One claim in full: what is said, what was found, the certificate with its snippet."""
-    verdict = Text(entry["verdict"].replace("_", " "), style=STYLES[entry["verdict"]])
-    said = Text(f"{entry['where']}\n\n{entry['says']}")
-    if entry["formula"]:
-        said.append(f"\n\n{entry['formula']}", style="cyan")
-    console.print(Panel(said, title=entry["id"], subtitle=verdict))
-    if entry["reason"]:
-        console.print(entry["reason"], markup=False)
-    for evidence in entry["evidence"]:
-        style = STYLES[evidence["verdict"]]
-        line = Text.assemble((f"{evidence['kind']:9}", "bold"), (evidence["verdict"], style))
-        console.print(line, Text(f"  {evidence['summary']}"))
-        for name, value in evidence["numbers"].items():
-            console.print(f"    {name}: {value}", style="dim", markup=False, highlight=False)
-    for role in ("correction", "mutant"):
-        if entry[role]:
-            told = entry[role]
-            line = Text.assemble((f"{role:11}", "bold"), told["says"], "  ")
-            console.print(line + Text(told["verdict"], style=STYLES[told["verdict"]]))
-    console.print(_certificate(entry["certificate"]))
+    told = describe(entry)
+    said = Text(f"{told.where}\n\n{told.says}")
+    if told.formula:
+        said.append(f"\n\n{told.formula}", style="cyan")
+    console.print(Panel(said, title=told.id, subtitle=_verdict(told.verdict)))
+    for section in told.sections:
+        console.print()
+        title = Text(section.title, style="bold")
+        if section.verdict:
+            title.append("  ").append(_verdict(section.verdict))
+        console.print(title)
+        console.print(_section(section))
+    console.print(f"\nJudged in {told.seconds} s", style="dim", highlight=False)
 
 
-def _certificate(certificate: Mapping[str, Any]) -> Group:
-    shown: list[Any] = []
-    for name, value in certificate.items():
-        if name == "snippet":
-            continue
-        if isinstance(value, list):
-            shown.append(Text(f"\n{name}", style="bold"))
-            shown += [Text(f"  {item}") for item in value]
-        else:
-            shown.append(Text.assemble((f"{name}: ", "bold"), str(value)))
-    if "snippet" in certificate:
-        shown.append(Text("\nRun this alone (numpy only):", style="bold"))
-        shown.append(Syntax(certificate["snippet"], "python", background_color="default"))
+def _verdict(verdict: str) -> Text:
+    return Text(worded(verdict), style=STYLES[verdict])
+
+
+def _section(section: Section) -> Group:
+    shown: list[Any] = [Text(line) for line in section.prose]
+    shown += [Text.assemble((f"{name}: ", "dim"), value) for name, value in section.values]
+    if section.table:
+        table = Table("", *section.table.columns, box=None, pad_edge=False, header_style="dim")
+        for name, cells in section.table.rows:
+            table.add_row(Text(name, style="dim"), *map(Text, cells))
+        shown.append(table)
+    shown += [Text(f"{k}. {step}") for k, step in enumerate(section.steps, 1)]
+    if section.code:
+        shown.append(Syntax(section.code, "python", background_color="default"))
     return Group(*shown)

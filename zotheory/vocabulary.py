@@ -82,6 +82,12 @@ class Statement:
     setting: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def written(self) -> str:
+        """The formula and what its names stand for, as one reads them: ``a <= b; b = m**2``."""
+        names = (f"{name} = {stands_for}" for name, stands_for in self.where.items())
+        return "; ".join(filter(None, (written(self.formula), *names)))
+
+    @property
     def bound(self) -> sp.Expr:
         """The right side of the formula (a single relation) with its names written out."""
         return self.formula.rhs.subs(self.where)
@@ -140,6 +146,12 @@ class Claim:
     def paper(self) -> str:
         """The paper's short name, the first part of the id."""
         return self.id.split(".", 1)[0]
+
+    def _repr_html_(self) -> str:
+        """The claim as a notebook shows it."""
+        from zotheory.report.notebook import claim_html
+
+        return claim_html(self)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w-]+(\.[\w-]+)+", self.id):  # it names files, too

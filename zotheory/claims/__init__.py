@@ -11,7 +11,18 @@ from pathlib import Path
 from zotheory.files import BrokenFile, load_module
 from zotheory.vocabulary import Claim
 
-PAPERS = ("tezo", "lezo", "smezo", "svd0", "prior", "own")
+PAPERS = {
+    "tezo": "TeZO: Empowering the Low-Rankness on the Temporal Dimension in the Zeroth-Order "
+    "Optimization for Fine-tuning LLMs",
+    "lezo": "LeZO: Simultaneous Computation and Memory Efficient Zeroth-Order Optimizer for "
+    "Fine-Tuning Large Language Models",
+    "smezo": "Sparse MeZO: Less Parameters for Better Performance in Zeroth-Order LLM Fine-Tuning",
+    "svd0": "SVD-0: Enhancing Zero-Order Fine-Tuning for LLMs via Gradient-Guided Subspace "
+    "Selection",
+    "prior": "MeZO-GV and MeZO-Greedy: Prior-Driven Zeroth-Order Optimization for Scalable and "
+    "Memory-Efficient LLM Fine-Tuning",
+    "own": "Ours: conjectures and warnings",
+}
 
 
 class UnknownClaim(Exception):

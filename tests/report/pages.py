@@ -1,0 +1,93 @@
+"""A page of a ledger, read without a browser; and a ledger that means harm."""
+
+import io
+import re
+from html.parser import HTMLParser
+
+from rich.console import Console
+
+from zotheory.ledger import Control, Entry, Ledger
+from zotheory.table import details
+from zotheory.vocabulary import Evidence, Kind, Verdict
+
+VOID = {"meta", "link", "input", "br", "wbr", "img"}
+NOT_SAID = {"svg", "button", "summary", "style", "script"}  # pictures and controls
+
+
+class Page(HTMLParser):
+    """The text of every claim's article, the ids, and whatever points outside."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.articles, self.ids, self.tags, self.outside = {}, [], [], []
+        self._open, self._article = [], None
+        self.feed(text)
+        self.close()
+        assert self._open == [], "an element is not closed"
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.tags.append((tag, found))
+        self.ids += [found["id"]] if "id" in found else []
+        self.outside += [
+            value
+            for name in ("src", "href", "action", "srcset", "data", "poster")
+            if (value := found.get(name)) is not None and not value.startswith("#")
+        ]
+        if tag == "article":
+            self._article = found["id"]
+            self.articles[self._article] = []
+        if tag == "math" and self._article:
+            self.articles[self._article].append(found["alttext"])
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):  # of SVG
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+        if tag == "article":
+            self._article = None
+
+    def handle_data(self, data):
+        if self._article and not (NOT_SAID | {"math"}) & set(self._open):
+            apart = "" if self._open[-1] in ("a", "span") else "\n"  # an id, coloured words
+            self.articles[self._article].append(data + apart)
+
+    def words(self, id):
+        """The words of a claim, in no order."""
+        return words("".join(f" {part}" if "\n" in part else part for part in self.articles[id]))
+
+
+def words(text):
+    """Words without what one of two layouts sets them off with."""
+    text = re.sub(r"[╭╮╰╯│─]|^\d+\. ", " ", text, flags=re.MULTILINE)
+    return sorted(filter(None, (word.rstrip(":,;") for word in text.split())))
+
+
+def shown(entry):
+    """What `zotheory show` prints of an entry, on a line of any length."""
+    console = Console(file=io.StringIO(), width=1_000_000)
+    details(console, entry)
+    return re.sub(r" {9,}|─{9,}", "  ", console.file.getvalue())
+
+
+HARM = "</p></script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&amp; {{ 7 * 7 }}"
+
+
+def hostile():
+    """A ledger with markup in every text that a claim can bring in."""
+    numbers = {HARM: {HARM: HARM, "x": [HARM]}, "y": HARM}
+    certificate = {"inputs": {HARM: HARM}, "claimed": HARM, "actual": 1, "steps": [HARM]}
+    evidence = (Evidence(Kind.EXACT, Verdict.REFUTED, HARM, numbers),)
+    entry = Entry("x.y", "x", HARM, HARM, HARM, Verdict.REFUTED, evidence, Control(HARM, "proved"))
+    row = {
+        **entry.to_json(),
+        "paper": HARM,
+        "reason": HARM,
+        "failed": HARM,
+        "missing": HARM,
+        "certificate": {**certificate, "snippet": f"# {HARM}\nprint('{HARM}')\n"},
+    }
+    return Ledger(0, HARM, {HARM: HARM}, (row,))

@@ -1,0 +1,1 @@
+"""The ledger for people: one page of HTML, tables in a notebook, one claim in words."""

@@ -1,0 +1,225 @@
+"""What there is to say about one entry of a ledger; the terminal and the page both say this."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from zotheory.vocabulary import Kind, Verdict
+
+MEANING = {
+    Verdict.PROVED: "derived for the whole domain, from the definition of the estimator",
+    Verdict.CONFIRMED: "measured, with a stated tolerance and error probability, or counted on the "
+    "code that trains; or a search for a counterexample found none",
+    Verdict.REFUTED: "a counterexample: inputs, the claimed and the actual number, and a snippet "
+    "that prints both",
+    Verdict.INCONCLUSIVE: "neither; the entry says why",
+    Verdict.NOT_RUN: "something is missing; the entry says what",
+}
+SOURCE = {
+    Kind.EXACT: "derived symbolically, for every value of the domain",
+    Kind.MEASURED: "Monte Carlo, with intervals that hold for heavy tails",
+    Kind.SEARCH: "an adversarial search for a counterexample",
+    Kind.MODEL: "measured on a language model's own layers, on real text",
+    Kind.COUNTED: "counted on the estimators' own code",
+    Kind.TIMED: "a ratio of two times taken side by side in one run",
+}
+_LISTED = 4  # of a long list, as many entries are shown; the ledger's file has all
+_NAMES = {"alpha": "error probability", "telling": "deciding coordinate"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers that differ from row to row; `columns` leaves out the rows' own names."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part of an entry. What it holds is told in the order of the fields.
+
+    Attributes:
+        title: what the section is about, and after a colon what is particular to it.
+        verdict: what the checks found of the section's subject.
+        prose: sentences.
+        values: named values.
+        table: numbers for several settings.
+        steps: lines of a derivation, in order.
+        code: a program to run.
+        first: whether it belongs beside the statement, before any detail.
+    """
+
+    title: str
+    verdict: str = ""
+    prose: tuple[str, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+    table: Table | None = None
+    steps: tuple[str, ...] = ()
+    code: str = ""
+    first: bool = False
+
+
+@dataclass(frozen=True)
+class Description:
+    """An entry in words: its head, and sections from what matters most to the last detail."""
+
+    id: str
+    paper: str
+    verdict: str
+    where: str
+    says: str
+    formula: str
+    kinds: tuple[str, ...]
+    seconds: str
+    sections: tuple[Section, ...] = field(repr=False)
+
+    @property
+    def contents(self) -> str:
+        """What the sections after the first ones are: ``derivation, control, evidence (exact)``."""
+        titles = [s.title.partition(":")[0].lower() for s in self.sections if not s.first]
+        listed = ", ".join(dict.fromkeys(titles))
+        return f"{listed} ({', '.join(self.kinds)})" if self.kinds else listed
+
+
+def worded(verdict: str) -> str:
+    """A verdict as one reads it: ``not run``."""
+    return verdict.replace("_", " ")
+
+
+def describe(entry: Mapping[str, Any]) -> Description:
+    """Everything a ledger's entry (as JSON values) says."""
+    return Description(
+        entry["id"],
+        entry["paper"],
+        entry["verdict"],
+        entry["where"],
+        entry["says"],
+        entry["formula"],
+        tuple(e["kind"] for e in entry["evidence"]),
+        _figure(entry["seconds"]),
+        tuple(_sections(entry)),
+    )
+
+
+def _sections(entry: Mapping[str, Any]) -> Iterator[Section]:
+    if entry["correction"]:
+        yield _control("What holds instead", entry["correction"], first=True)
+    judged = Verdict(entry["verdict"]).judged
+    for title, text in (
+        ("Caution" if judged else "Why there is no verdict", entry["reason"]),
+        ("A check failed", entry["failed"]),
+        ("Missing", entry["missing"]),
+    ):
+        if text:
+            yield Section(title, prose=(text,), first=True)
+    yield from _certificate(entry["certificate"])
+    if entry["mutant"]:
+        yield _control("Control: the same checks on a false statement", entry["mutant"])
+    for evidence in entry["evidence"]:
+        told = entry["certificate"]
+        new = {k: v for k, v in evidence["numbers"].items() if k not in told or told[k] != v}
+        values, table = _numbers(new)
+        title = f"Evidence: {evidence['kind']}"
+        prose = tuple(filter(None, (evidence["summary"],)))
+        yield Section(title, evidence["verdict"], prose, values, table)
+
+
+def _control(title: str, control: Mapping[str, Any], first: bool = False) -> Section:
+    prose = tuple(filter(None, (control["says"], control["summary"])))
+    return Section(title, control["verdict"], prose, first=first)
+
+
+def _certificate(certificate: Mapping[str, Any]) -> Iterator[Section]:
+    """Counterexample, program and derivation; counts are left to the evidence's own table."""
+    left = {k: v for k, v in certificate.items() if k not in ("kind", "counts", "relation")}
+    steps, code = left.pop("steps", ()), left.pop("snippet", "")
+    inputs = left.pop("inputs", {})
+    if left:
+        title = "Counterexample" if "claimed" in left else "Certificate"
+        yield Section(title, values=tuple((k, _whole(v)) for k, v in {**inputs, **left}.items()))
+    if code:
+        yield Section("Program: numpy only, prints both numbers", code=code)
+    if steps:
+        yield Section("Derivation", steps=tuple(map(str, steps)))
+
+
+def _numbers(numbers: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], Table | None]:
+    """The numbers of one piece of evidence: what holds throughout, and a table of what varies."""
+    values: dict[str, Any] = {}
+    rows: dict[str, Mapping[str, Any]] = {}
+    for name, value in numbers.items():
+        if not isinstance(value, Mapping):
+            values[name] = value
+        elif value and all(isinstance(item, Mapping) for item in value.values()):
+            rows.update({setting: _named(row) for setting, row in value.items()})
+        else:
+            rows[name] = _named(value)
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    common = [n for n in names if len(rows) > 1 and _is_common(n, list(rows.values()))]
+    varying = [n for n in names if n not in common]
+    if common and varying:
+        values.update({name: next(iter(rows.values()))[name] for name in common})
+        names = varying
+    told = tuple((name, _figure(value)) for name, value in values.items())
+    return told, _table(rows, names) if rows else None
+
+
+def _named(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row's numbers under names a stranger understands; one number has no deciding coordinate."""
+    told = {k: v for k, v in row.items() if k != "telling" or isinstance(row.get("estimate"), list)}
+    return {_NAMES.get(name, name): value for name, value in told.items()}
+
+
+def _is_common(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    return all(name in row and row[name] == rows[0].get(name) for row in rows)
+
+
+def _table(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> Table:
+    """Settings by names of numbers, the longer of the two downwards."""
+    cells = {(s, n): _figure(row[n]) if n in row else "" for s, row in rows.items() for n in names}
+    if len(rows) > len(names):
+        down = tuple((s, tuple(cells[s, n] for n in names)) for s in rows)
+        return Table(tuple(names), down)
+    return Table(tuple(rows), tuple((n, tuple(cells[s, n] for s in rows)) for n in names))
+
+
+def _figure(value: Any) -> str:
+    """A number to six digits, a long list by its ends."""
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return _rounded(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_figure(item)}" for name, item in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if all(isinstance(item, str) for item in value):
+            return ", ".join(value)
+        if len(value) <= _LISTED + 1:
+            return f"[{', '.join(map(_figure, value))}]"
+        shown = ", ".join(map(_figure, value[: _LISTED - 1]))
+        return f"[{shown}, …, {_figure(value[-1])}] ({len(value)} values)"
+    return str(value)
+
+
+def _rounded(value: float) -> str:
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    size = math.floor(math.log10(abs(value)))
+    if not -4 <= size < 15:
+        return f"{value:.6g}"
+    text = f"{value:,.{max(0, 5 - size)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _whole(value: Any) -> str:
+    """A certificate's value with all its digits."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
