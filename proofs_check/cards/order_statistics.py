@@ -4,7 +4,7 @@ On a linear loss the candidates' losses are ordered as y_i = <G, Z_i>/||G||, iid
 is across G is independent of the y_i. A selected direction v = sum_i w_i Z_i, with weights that
 depend on the order of the y_i only, has the part A = sum_i w_i y_i along G and iid N(0, spread)
 entries across it, spread = sum_i w_i^2. A card needs E A^2, E A^4, the spread and, for the cosine,
-the law of A^2.
+the law of A^2. The integrals over t are of the kind that :mod:`proofs_check.enclosures` encloses.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ _ORTHANTS = (
 class Selection:
     """The law of a selected direction, as far as it is known exactly.
 
-    second, fourth: E A^2, E A^4. spread: sum of the squared weights. beta: the parameter of
-    `arcsine_transform` for A^2 / spread where that is its law, else None. density: of A, if A is
-    one order statistic. steps: how they come about.
+    first, second, fourth: E A, E A^2, E A^4. spread: sum of the squared weights. beta: the
+    parameter of `arcsine_transform` for A^2 / spread where that is its law, else None. density:
+    of A, if A is one order statistic. steps: how they come about.
     """
 
+    first: sp.Expr
     second: sp.Expr
     fourth: sp.Expr
     spread: sp.Expr
@@ -77,20 +78,29 @@ def minimum(candidates: int) -> Selection:
     step = (
         f"A = least of {candidates} normals, density {candidates} (1 - Phi)^{candidates - 1} phi."
     )
-    if candidates <= len(_ORTHANTS):
-        return _closed(candidates * _ORTHANTS[candidates - 1] / sp.sqrt(C), sp.S.One, step)
     density = candidates * ABOVE ** (candidates - 1) * PHI
-    second, fourth = (sp.Integral(T**p * density, (T, -sp.oo, sp.oo)) for p in (2, 4))
-    return Selection(second, fourth, sp.S.One, (step,), density=density)
+    first, second, fourth = (sp.Integral(T**p * density, (T, -sp.oo, sp.oo)) for p in (1, 2, 4))
+    if candidates <= len(_ORTHANTS):
+        return _closed(first, candidates * _ORTHANTS[candidates - 1] / sp.sqrt(C), sp.S.One, step)
+    return Selection(first, second, fourth, sp.S.One, (step,), density=density)
+
+
+def size_of_minimum(candidates: int) -> sp.Expr:
+    """E|Y| of the least Y of M standard normals: -E Y + 2 int_0^oo P(Y > t) dt."""
+    beyond = sp.Integral(ABOVE**candidates, (T, 0, sp.oo))
+    return -minimum(candidates).first + 2 * beyond
 
 
 @cache
 def split(candidates: int, best: int) -> Selection:
     """Mean of the ``best`` least minus mean of the others of M standard normals (GV)."""
     spread = sp.Rational(1, best) + sp.Rational(1, candidates - best)
+    first, second, fourth = (
+        sp.Integral(_weighted_moment(p, candidates, best), (T, -sp.oo, sp.oo)) for p in (1, 2, 4)
+    )
     if (candidates, best) == (2, 1):
         step = "A = -|y_1 - y_2|, A^2/2 ~ chi2_1."
-        return _closed(1 / sp.sqrt(C), spread, step)
+        return _closed(first, 1 / sp.sqrt(C), spread, step)
     if (candidates, best) == (4, 2):
         step = (
             "A is the least of the six contrasts +-(y_1 + y_2 - y_3 - y_4)/2, ...: three of them "
@@ -98,19 +108,16 @@ def split(candidates: int, best: int) -> Selection:
             "3 (2 Phi - 1)^2 phi on the line; F(c) = 3 c^(-1/2) E(2 Phi(x) - 1)^2, x ~ N(0, 1/c)."
         )
         square = 4 * _ORTHANTS[2] - 4 * _ORTHANTS[1] + 1
-        return _closed(3 * sp.expand(square) / sp.sqrt(C), spread, step)
-    second, fourth = (
-        sp.Integral(_weighted_moment(p, candidates, best), (T, -sp.oo, sp.oo)) for p in (2, 4)
-    )
+        return _closed(first, 3 * sp.expand(square) / sp.sqrt(C), spread, step)
     step = (
         f"Given y_({best}) = t, the {best - 1} lower and {candidates - best} higher values are iid "
-        "normals truncated at t. E A^2 and E A^4 are integrals over t."
+        "normals truncated at t. E A, E A^2 and E A^4 are integrals over t."
     )
-    return Selection(second, fourth, spread, (step,))
+    return Selection(first, second, fourth, spread, (step,))
 
 
-def _closed(transform: sp.Expr, spread: sp.Expr, step: str) -> Selection:
-    """The selection with the transform F(c) of A^2/spread, which must have the arcsine form."""
+def _closed(first: sp.Expr, transform: sp.Expr, spread: sp.Expr, step: str) -> Selection:
+    """The selection with mean `first` and transform F(c) of A^2/spread, of the arcsine form."""
     beta = sp.expand(transform * sp.sqrt(C)).coeff(_ARCSINE)
     if sp.expand(arcsine_transform(beta) - transform) != 0:
         raise ArithmeticError(f"{transform} is no arcsine transform")
@@ -120,7 +127,7 @@ def _closed(transform: sp.Expr, spread: sp.Expr, step: str) -> Selection:
         f"F(c) = E exp(-(c-1) A^2/(2 spread)) = {transform}.",
         f"E A^2 = -2 spread F'(1) = {spread * second}, E A^4 = {spread**2 * fourth}.",
     )
-    return Selection(spread * second, spread**2 * fourth, spread, found, beta=beta)
+    return Selection(first, spread * second, spread**2 * fourth, spread, found, beta=beta)
 
 
 def _weighted_moment(p: int, candidates: int, k: int) -> sp.Expr:
