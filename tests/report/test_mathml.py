@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zotheory.claims import declared
-from zotheory.report.mathml import GREEK, relations
+from zotheory.report.mathml import relations
+from zotheory.report.notation import GREEK
 from zotheory.vocabulary import written
 
 GIVEN = {"m": 3.0, "n": 1.7, "rho": 0.6, "eta_1": 2.3}
@@ -161,7 +162,16 @@ def shown(text):
         ("Abs(x/2)", '<mo form="prefix">|</mo><mrow><mfrac>'),
         ("(a - b)_ij^2", "</mrow><mrow><mi>i</mi><mi>j</mi></mrow></msub><mn>2</mn></msup>"),
         ("erfc(x)", "<mi>erfc</mi><mrow><mo"),
-        ("sqrt(log k)", '<mi mathvariant="normal">log</mi><mspace'),
+        ("sqrt(log k)", 'log</mi></mrow><mspace'),
+        ("V kron U", "<mi>V</mi><mo>⊗</mo><mi>U</mi>"),
+        ("beta2", "<msub><mi>β</mi><mn>2</mn></msub>"),
+        ("Vhat_T", '<msub><mover accent="true"><mi>V</mi><mo>^</mo></mover>'),
+        ("over that at 2", "<mi>over that at</mi>"),
+        ("SVD-0", "<mi>SVD-0</mi>"),
+        ("d-3", "<mi>d</mi><mo"),
+        ("correlates with G's", "<mi>correlates with G&#x27;s</mi>"),
+        ("P(a step)", "<mi>a step</mi>"),
+        ("sum_at_starts", "<mi>sum at starts</mi>"),
         ("eps-term of Eq. 26", "<mi>eps-term of Eq.</mi><mspace"),
         ("theta_0, ..., theta_T", "<mo>,</mo><mi>…</mi><mo>,</mo>"),
     ],
@@ -182,10 +192,33 @@ def test_brackets_go_where_a_fraction_bar_or_an_exponent_groups_already():
     assert "(" in shown("m*(n + 1)")
 
 
-def test_an_expectation_takes_a_quotient_along_unless_spaces_set_it_off():
-    assert "E</mi>" not in shown("a + E||V||/||W||").partition("<mfrac>")[2]
-    assert "E</mi>" in shown("E||V|| / ||W||").partition("<mfrac>")[2]
-    assert shown("a/E||V||/b").count("<mfrac><mfrac>") == 1
+@pytest.mark.parametrize(
+    ("text", "above", "below"),
+    [
+        ("bytes of X / bytes of Y", "bytes of</mi>", "bytes of</mi>"),
+        ("m + E||V||/||W||", "V", "W"),  # the expectation of a quotient
+        ("E||V|| / ||W||", ">E</mi>", "W"),  # a quotient of expectations
+        ("E||V||/(2*r)", ">E</mi>", "2"),
+        ("E[V]/||W||", ">E</mi>", "W"),
+        ("lim E f / E g", ">E</mi>", ">E</mi>"),
+        ("(f - g) / (2 rho) as rho -> 0", "f", "ρ"),
+    ],
+)
+def test_what_stands_above_and_below_a_bar(text, above, below):
+    whole = tree(shown(text))
+    (bar,) = whole.iter("mfrac")
+    over, under = (ElementTree.tostring(part, encoding="unicode") for part in bar)
+    assert above in over
+    assert below in under
+    before = "".join(whole.itertext()).partition("".join(bar.itertext()))[0]
+    assert ("E" in over) + before.count("E") == text.split("/")[0].count("E")
+    assert "lim" not in over
+    assert "as" not in under
+
+
+def test_what_follows_the_last_relation_belongs_to_it():
+    ((*parts,),) = relations("x > the same by random U, V")
+    assert [part.source for part in parts] == ["x", "> the same by random U, V"]
 
 
 def test_only_tall_brackets_stretch():

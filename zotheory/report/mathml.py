@@ -7,46 +7,35 @@ grammar reads both, so a page can be made of any ledger without the claims it ca
     formula  = relation {("," | ";") relation}          a comma without a relation belongs to a name
     relation = sum {("=" | "<" | "<=" | ">" | ">=" | "!=" | "->" | "|") sum}
     sum      = ["-"] product {("+" | "-" | "+-") product}
-    product  = power {["*" | "/"] power}                side by side means times
+    product  = power {["*" | "/" | "kron"] power}       side by side means times
     power    = operand [("**" | "^") ["-"] power]
-    operand  = number | "..." | words [fence] | name [fence] | prefix power {"/" power} | fence
-    prefix   = "E" | "lim" | "sum" | "prod" | "grad"    "E a/b" is E of a/b, "E a / b" is not
+    operand  = number | "..." | words [fence] | name [fence] | prefix power | "lim" product | fence
+    prefix   = "E" | "sum" | "prod" | "grad"
     fence    = "(" list ")" | "[" list "]" | "<" list ">" | "||" list "||" | "|" list "|"
+
+Spaces tell names apart: all that follows the slash of ``bytes of X / bytes of Y`` is its
+denominator, and ``E||V||/||W||`` is the expectation of a quotient.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from html import escape
 
-_SMALL = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho"
-_SMALL_REST = "sigma tau upsilon phi chi psi omega"
-_CAPITAL = "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
-GREEK = {
-    **dict(zip(_SMALL.split(), "αβγδεζηθικλμνξοπρ", strict=True)),
-    **dict(zip(_SMALL_REST.split(), "στυφχψω", strict=True)),
-    **dict(zip(_CAPITAL.split(), "ΓΔΘΛΞΠΣΦΨΩ", strict=True)),
-    "eps": "ε",
-    "oo": "∞",
-    "infinity": "∞",
-    "EulerGamma": "γ",
-}
-PREFIXES = {"E": "E", "lim": "lim", "sum": "∑", "prod": "∏", "grad": "∇"}
-FUNCTIONS = {"Min": "min", "Max": "max", "gamma": "Γ", "asin": "arcsin", "log": "log", "exp": "exp"}
-FENCES = {"(": (")", "(", ")"), "[": ("]", "[", "]"), "<": (">", "⟨", "⟩")}
-BARS = {"||": "‖", "|": "|"}
-RELATIONS = {"=": "=", "==": "=", "<": "<", "<=": "≤", ">": ">", ">=": "≥", "!=": "≠", "->": "→"}
-SIGNS = {"+": "+", "-": "−", "+-": "±"}
-
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?)|(?P<dots>\.\.\.)"
-    r"|(?P<word>[^\W\d_]\w*'*(?:-[^\W\d_]\w*)*(?:\.(?=\s))?)"
-    r"|_(?P<below>\w+)"
-    r"|(?P<sign>\*\*|<=|>=|!=|==|->|\+-|\|\||[-+*/^=<>()\[\]|,;])"
-    r"|(?P<end>$))"
+from zotheory.report.notation import (
+    BARS,
+    FENCES,
+    FUNCTIONS,
+    GREEK,
+    PREFIXES,
+    RELATIONS,
+    SIGNS,
+    NotMath,
+    Token,
+    subscript,
+    symbol,
+    tokens,
 )
-_SYMBOL = re.compile(r"([^\W\d_])(\d*)('*)")
 
 
 @dataclass(frozen=True)
@@ -55,18 +44,6 @@ class Part:
 
     source: str
     mathml: str
-
-
-class _NotMath(ValueError):
-    """A text that the grammar does not read."""
-
-
-@dataclass(frozen=True)
-class _Token:
-    kind: str  # number, dots, word (symbol, function or prefix), text (words), below, sign, end
-    text: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -89,78 +66,8 @@ def relations(text: str) -> tuple[tuple[Part, ...], ...]:
     """
     try:
         return _Parser(text).formula() if text.strip() else ()
-    except (_NotMath, RecursionError):
+    except (NotMath, RecursionError):
         return ()
-
-
-def _tokens(text: str) -> list[_Token]:
-    found: list[_Token] = []
-    at = 0
-    while not found or found[-1].kind != "end":
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise _NotMath(text[at:])
-        kind = match.lastgroup or ""
-        word, start = match.group(kind), match.start(kind)
-        at = match.end()
-        if kind == "word":
-            parts = word.split("-")
-            if len(parts) > 1 and all(_is_math(part) for part in parts):  # W-rho is a difference
-                word, at = parts[0], start + len(parts[0])
-            kind = "word" if _is_math(word) else "text"
-        found.append(_Token(kind, word, start, at))
-    return _phrases(found, text)
-
-
-def _phrases(tokens: list[_Token], text: str) -> list[_Token]:
-    """Neighbouring words as one token; "a" between words is a word, too."""
-    joined: list[_Token] = []
-    for k, token in enumerate(tokens):
-        after = tokens[k + 1].kind if k + 1 < len(tokens) else ""
-        worded = bool(joined) and joined[-1].kind == "text"
-        if token.text == "a" and worded and after == "text":
-            token = _Token("text", "a", token.start, token.end)
-        if worded and token.kind == "text":
-            first = joined.pop()
-            token = _Token("text", text[first.start : token.end], first.start, token.end)
-        joined.append(token)
-    return joined
-
-
-def _is_math(word: str) -> bool:
-    """Whether a word is a symbol, a function or a prefix rather than a word of a sentence."""
-    base, _, below = word.partition("_")
-    known = base.rstrip("'") in GREEK.keys() | PREFIXES.keys() | FUNCTIONS.keys() | {"sqrt", "Abs"}
-    return known or bool(_SYMBOL.fullmatch(base)) or 0 < len(below) <= 2
-
-
-def _symbol(word: str) -> str:
-    """MathML of ``tau_s``, ``m1``, ``W_0``, ``f_plus``."""
-    base, _, below = word.partition("_")
-    bare = base.rstrip("'")
-    primes = len(base) - len(bare)
-    if bare in GREEK:
-        ml = f"<mi>{GREEK[bare]}</mi>"
-    elif bare in PREFIXES:
-        ml = f'<mi mathvariant="normal">{PREFIXES[bare]}</mi>'
-        ml = f"<mo>{PREFIXES[bare]}</mo>" if bare in ("sum", "prod") else ml
-    elif match := _SYMBOL.fullmatch(bare):
-        ml, below = f"<mi>{match[1]}</mi>", f"{match[2]}{below}"
-    else:
-        ml = f"<mi>{escape(bare)}</mi>"
-    if primes:
-        ml = f"<msup>{ml}<mo>{'′' * primes}</mo></msup>"
-    return f"<msub>{ml}{_below(below)}</msub>" if below else ml
-
-
-def _below(text: str) -> str:
-    if text in GREEK:
-        return f"<mi>{GREEK[text]}</mi>"
-    if text.isdigit():
-        return f"<mn>{text}</mn>"
-    if len(text) <= 2:
-        return f"<mrow>{''.join(f'<mi>{escape(letter)}</mi>' for letter in text)}</mrow>"
-    return f"<mi>{escape(text.replace('_', ' '))}</mi>"
 
 
 def _row(*mathml: str) -> str:
@@ -192,24 +99,27 @@ def _joined(parts: list[Part]) -> tuple[Part, ...]:
     return tuple(joined)
 
 
+_COMMA = Part(",", "<mo>,</mo>")
+
+
 class _Parser:
     """Recursive descent over the tokens of one formula."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = _tokens(text)
+        self._tokens = tokens(text)
         self._at = 0
         self._closers: list[str] = []
 
     @property
-    def _next(self) -> _Token:
+    def _next(self) -> Token:
         return self._tokens[self._at]
 
-    def _take(self) -> _Token:
+    def _take(self) -> Token:
         self._at += 1
         return self._tokens[self._at - 1]
 
-    def _spaced(self, token: _Token) -> tuple[bool, bool]:
+    def _spaced(self, token: Token) -> tuple[bool, bool]:
         """Whether white space stands before and after a token."""
         around = f" {self._text} "[token.start : token.end + 2]
         return around[0].isspace(), around[-1].isspace()
@@ -219,16 +129,18 @@ class _Parser:
         while True:
             parts, related = self._relation()
             pending += parts
-            if related or self._next.kind == "end":  # a comma in a name parts no relations
-                found.append(_joined(pending))
+            if related:  # a comma in a name parts no relations
+                found.append(pending)
                 pending = []
             if self._next.kind == "end":
-                return tuple(found)
+                if pending:
+                    found[-1:] = [[*found[-1], _COMMA, *pending] if found else pending]
+                return tuple(map(_joined, found))
             if self._next.text not in (",", ";"):
-                raise _NotMath(self._text)
-            comma = self._take()
+                raise NotMath(self._text)
+            self._take()
             if pending:
-                pending.append(Part(comma.text, f"<mo>{comma.text}</mo>"))
+                pending.append(_COMMA)
 
     def _relation(self) -> tuple[list[Part], bool]:
         """The terms of a relation, each with its sign, and whether it is a relation at all."""
@@ -270,8 +182,11 @@ class _Parser:
         left = self._power(whole=True)
         while True:
             if self._next.text == "/":
+                spaced = all(self._spaced(self._take()))
+                left = _over(left, self._side_by_side() if spaced else self._power())
+            elif self._next.text == "kron":
                 self._take()
-                left = _over(left, self._power())
+                left = self._times(left, self._power(), "<mo>⊗</mo>")
             elif self._next.text == "*":
                 self._take()
                 dotted = self._next.kind in ("number", "text") or left.words
@@ -281,6 +196,13 @@ class _Parser:
             else:
                 return left
 
+    def _side_by_side(self) -> _Node:
+        """What a slash between spaces divides by, up to a word that begins a clause."""
+        node = self._power(whole=True)
+        while self._begins_operand() and self._next.text.split()[0] != "as":
+            node = self._times(node, self._power(whole=True), "")
+        return node
+
     def _times(self, left: _Node, right: _Node, sign: str) -> _Node:
         gap = '<mspace width="0.3em"></mspace>' if left.words or right.words else ""
         ml = _row(left.ml, sign or gap or "<mo>&#8290;</mo>", right.ml)
@@ -289,7 +211,7 @@ class _Parser:
     def _begins_operand(self) -> bool:
         token = self._next
         if token.kind in ("number", "dots", "word", "text"):
-            return True
+            return token.text != "kron"
         if token.text in BARS:
             closes = self._closers and self._closers[-1] == token.text
             return not closes and not (token.text == "|" and all(self._spaced(token)))
@@ -301,7 +223,7 @@ class _Parser:
         """A power; a prefix that begins a factor (`whole`) takes the quotient after it along."""
         base = self._operand(whole)
         if self._next.kind == "below":  # of brackets; a name carries its own
-            ml = f"<msub>{base.ml}{_below(self._take().text)}</msub>"
+            ml = f"<msub>{base.ml}{subscript(self._take().text)}</msub>"
             base = _Node(ml, ml)
         if self._next.text not in ("**", "^"):
             return _Node(base.bare, base.bare) if base.fraction else base
@@ -316,7 +238,7 @@ class _Parser:
     def _operand(self, whole: bool) -> _Node:
         token = self._next
         if token.kind == "end" or not self._begins_operand():
-            raise _NotMath(self._text)
+            raise NotMath(self._text)
         if token.kind == "sign":
             return self._fence()
         self._take()
@@ -331,35 +253,43 @@ class _Parser:
             ml = _row(ml, self._fence().ml)
         return _Node(ml, ml, words=not called)
 
-    def _name(self, token: _Token, called: bool, whole: bool) -> _Node:
+    def _name(self, token: Token, called: bool, whole: bool) -> _Node:
         base = token.text.partition("_")[0]
         if called and base in ("sqrt", "Abs"):
             inner = self._fence().bare
             ml = f"<msqrt>{inner}</msqrt>" if base == "sqrt" else _fenced("|", inner, "|")
             return _Node(ml, ml)
         if base in FUNCTIONS and (called or base not in GREEK):
-            ml = f'<mi mathvariant="normal">{FUNCTIONS[base]}</mi>'
-            ml = _row(ml, self._fence().ml) if called else ml
+            ml = f'<mspace width="0.15em"></mspace><mi mathvariant="normal">{FUNCTIONS[base]}</mi>'
+            ml = _row(ml, self._fence().ml if called else "")
             return _Node(ml, ml, words=not called)
         if called and token.text.endswith("_"):  # an order statistic
-            ml = f"<msub>{_symbol(base)}{self._fence().ml}</msub>"
+            ml = f"<msub>{symbol(base)}{self._fence().ml}</msub>"
             return _Node(ml, ml)
-        ml = _symbol(token.text)
+        ml = symbol(token.text)
         if base in PREFIXES and self._begins_operand():
             tight = base == "grad" or self._next.text in ("(", "[")
             gap = "" if tight else '<mspace width="0.15em"></mspace>'
-            ml = _row(ml, gap, self._quotient().ml if whole else self._power().ml)
+            ml = _row(ml, gap, self._covered(base) if whole else self._power().ml)
         elif called:
             ml = _row(ml, self._fence().ml)
         return _Node(ml, ml)
 
-    def _quotient(self) -> _Node:
-        """What a prefix stands before, with what divides it and is not set off by spaces."""
-        left = self._power(whole=True)
-        while self._next.text == "/" and not any(self._spaced(self._next)):
+    def _covered(self, prefix: str) -> str:
+        """What a prefix that begins a factor stands before: a limit, before all that follows."""
+        if prefix == "lim":
+            return self._product().ml
+        bracketed = self._next.text in ("(", "[")
+        node = self._power(whole=True)
+        while not bracketed and self._divides_bars():
             self._take()
-            left = _over(left, self._power())
-        return left
+            node = _over(node, self._power())
+        return node.ml
+
+    def _divides_bars(self) -> bool:
+        """Whether a slash without spaces comes next and then a norm."""
+        is_slash = self._next.text == "/" and not any(self._spaced(self._next))
+        return is_slash and self._tokens[self._at + 1].text in BARS
 
     def _fence(self) -> _Node:
         opening = self._take().text
@@ -373,7 +303,7 @@ class _Parser:
             self._take()
             inner.append(self._relation()[0])
         if self._next.text != closing:
-            raise _NotMath(self._text)
+            raise NotMath(self._text)
         self._take()
         self._closers.pop()
         listed = "<mo>,</mo>".join("".join(part.mathml for part in parts) for parts in inner)
