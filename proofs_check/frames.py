@@ -106,7 +106,8 @@ def algorithm1_projection(queries: int) -> tuple[Derivation, Derivation]:
     share = sp.cancel(rank / (M * N))
     steps = (
         "the estimate is kappa Z, kappa = <G, Z> (all 2 x 2 minors of (vec estimate, vec Z) "
-        "vanish): where kappa != 0, almost surely, its singular vectors are those of Z",
+        "vanish): where kappa != 0, almost surely, its singular vectors are those of Z; kappa's "
+        "value does not matter, so neither does the loss",
         noise.steps[0],
         "Z = U S V^T gives A Z B = (A U) S (B^T V)^T: the pair (U U^T, V V^T) has the law of "
         "(A U U^T A^T, B^T V V^T B); signs and order of columns do not matter to it",

@@ -47,7 +47,7 @@ def _difference(_: Statement) -> Mapping[sp.Expr, Derivation]:
     if gap.free_symbols:
         raise ArithmeticError(f"the cosine depends on the scale: {gap}")
     steps = (
-        "on a linear loss (or as eps -> 0) a one-direction MeZO gradient is kappa Z, Z Gaussian",
+        "a one-direction MeZO gradient is kappa Z, Z Gaussian and kappa a number, on every loss",
         "its singular values are |kappa| s(Z), and cos(|kappa| s, t) = cos(s, t): the cosine with "
         "those of G is the one that the noise Z itself has (checked with three values each)",
         f"Z has the law of pure noise: the mean cosines differ by {gap}, for every G",

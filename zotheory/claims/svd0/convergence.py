@@ -13,6 +13,7 @@ import sympy as sp
 from proofs_check.gaussian import Derivation
 from proofs_check.moments import norm_moment
 from proofs_check.results import Proved, Undecided, Violated
+from proofs_check.smoothing import N, linear_second_moment
 from proofs_check.steps import follows
 from zotheory.checks.exact import Counterexample, conjuncts, exact, refuted
 from zotheory.context import Context
@@ -22,7 +23,7 @@ from zotheory.witness import inputs
 Q, BLOCKS, F = sp.symbols("q K F", integer=True, positive=True)
 D, L1, EPS = sp.symbols("d L1 epsilon", positive=True)
 CHANGE = sp.Symbol("change", real=True)  # phi_(k+1) - phi_k
-SMOOTH, PLAIN = sp.symbols("smoothed_square square", nonnegative=True)
+SMOOTH, PLAIN = sp.symbols("E_smoothed E_square", nonnegative=True)
 SECOND = sp.Symbol("second_moment", nonnegative=True)  # E||g_eps||^2
 ETA = 1 / (4 * (Q + 4) * L1)
 
@@ -45,6 +46,13 @@ RIGHT23 = (
 # K (F - 1) iterates lie inside the blocks; no square there exceeds `largest_square`.
 WITHIN = sp.Le(INSIDE, BLOCKS * (F - 1) * LARGEST)
 
+# f = ||x||^2 / 2 (L1 = 1, grad f = x), one block (K = 1), eps -> 0: (I - P P^T) x never changes.
+NORM2 = sp.Symbol("x_0_squared", positive=True)
+OUTSIDE = sp.Symbol("E_outside_squared", nonnegative=True)  # E||(I - P P^T) x_0||^2
+ONE_BLOCK = RIGHT23.subs({BLOCKS: 1, EPS: 0, L1: 1, GAP: NORM2 / 2})
+LEMMA16 = sp.Eq(OUTSIDE, (1 - Q / D) * NORM2)
+LONG_BLOCK = (sp.Lt(Q, D), sp.Gt(F, 8 * (Q + 4) * D**2 / (Q * (D - Q))))
+
 
 def sharper() -> tuple[sp.Basic, ...]:
     """Lemma 12's one step from exact moments: its first line, E||g||^2 and ||grad h||^2 bounded.
@@ -52,7 +60,7 @@ def sharper() -> tuple[sp.Basic, ...]:
     ||grad h - grad h_eps|| <= eps L1 E||z|| and |h(y + eps z) - h(y) - eps <grad h, z>| <=
     (L1/2) eps^2 ||z||^2, with (a + b)^2 <= 2 a^2 + 2 b^2.
     """
-    linear = norm_moment(2, Q) / Q  # E <s, z>^2 ||z||^2 / ||s||^2, the same in every direction
+    linear = linear_second_moment().value.subs(N, Q)  # E <s, z>^2 ||z||^2 / ||s||^2
     return (
         sp.Le(CHANGE, -ETA * SMOOTH + ETA**2 * L1 / 2 * SECOND),
         sp.Le(SECOND, 2 * linear * PLAIN + EPS**2 * L1**2 / 2 * norm_moment(3, Q)),
@@ -140,6 +148,7 @@ WITH_ETA = sp.Le(CHANGE, -ETA / 4 * PLAIN + ETA * FIRST + LAST)
 WITHOUT_FIRST = sp.Le(CHANGE, -ETA / 4 * PLAIN + LAST)
 ITERATES = sp.Le((STARTS + INSIDE) / STEPS, RIGHT23)
 BLOCK_STARTS = sp.Le(STARTS / BLOCKS, F * RIGHT23)
+STALLED = sp.Lt(ONE_BLOCK, OUTSIDE)
 
 LEMMA12 = Claim(
     id="svd0.lemma12.eq11",
@@ -195,9 +204,11 @@ STEPS16_23 = (
         checks=(step(_step_witness((EQ22, WITHIN))),),
         correction=_step(
             "It bounds the sum over the K block starts divided by T, so that the average over the "
-            "block starts is at most F times the right side of Eq. 23; of the iterates inside a "
-            "block Eq. 22 says nothing. At F = 1 the two are the same.",
-            {BLOCK_STARTS: (EQ22, WITHIN)},
+            "block starts is at most F times the right side of Eq. 23 (at F = 1 the two are the "
+            "same). Eq. 23 itself fails for long blocks: on ||x||^2/2 in one block (eps -> 0) the "
+            "gradient keeps 1 - q/d of its square on average, which exceeds the right side once "
+            "F > 8 (q+4) d^2/(q (d-q)).",
+            {BLOCK_STARTS: (EQ22, WITHIN), STALLED: (LEMMA16, *LONG_BLOCK)},
         ),
     ),
 )
