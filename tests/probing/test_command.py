@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import estimators
+import zotheory
 from zotheory import cli
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "my_estimator.py"
@@ -36,20 +38,25 @@ def test_all_recipes_fit_a_terminal_of_100_columns(command, monkeypatch):
     assert sum("with_guiding_vector CP" in line for line in rows) == 1  # nothing was folded
 
 
-def test_the_installed_module_runs_on_workers_and_writes(tmp_path):
-    own = tmp_path / "mine.py"
-    own.write_text(
+def test_two_workers_of_the_installed_module_find_what_one_finds_here(tmp_path):
+    (tmp_path / "own.py").write_text(
         "import estimators\n\ndef mine(params, seed):\n"
         "    return estimators.q_spsa(params, queries=2, seed=seed)\n"
     )
-    arguments = ["probe", "mine:mine", "nes", *FEW, "--jobs", "2", "--out", "it.csv"]
+    arguments = ["probe", "own:mine", "nes", "tezo", *FEW, "--jobs", "2", "--out", "it.csv"]
     done = subprocess.run(
         [sys.executable, "-m", "zotheory", *arguments], cwd=tmp_path, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
-    frame = pd.read_csv(tmp_path / "it.csv").set_index(["estimator", "objective"])
-    assert frame.loc[("mine", "linear"), "losses"] == 4
-    assert frame.loc[("mine", "linear"), "variance_exact"] == 24.5  # its parts have a card
+
+    def mine(params, seed):
+        return estimators.q_spsa(params, queries=2, seed=seed)
+
+    here = zotheory.probe(mine, "nes", "tezo", size=(8, 6), samples=50).frame()
+    there = pd.read_csv(tmp_path / "it.csv", float_precision="round_trip")
+    pd.testing.assert_frame_equal(there, here, check_dtype=False, check_exact=True)
+    found = here.set_index(["estimator", "objective"]).loc[("mine", "linear")]
+    assert (found["losses"], found["variance_exact"]) == (4, 24.5)  # its parts have a card
 
 
 @pytest.mark.parametrize(

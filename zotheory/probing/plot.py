@@ -18,9 +18,10 @@ def efficiencies(comparison: Comparison, ax: Axes | None = None) -> Axes:
     first, *_ = comparison.objectives
     order = comparison.on(first)
     place = {row.estimator: i for i, row in enumerate(order)}
+    height = 0.16 + 0.06 * len(comparison.objectives)
     with sns.axes_style("whitegrid", {"grid.color": ".92", "axes.edgecolor": ".6"}):
         if ax is None:
-            _, ax = plt.subplots(figsize=(8, 1.2 + 0.26 * len(order)), layout="constrained")
+            _, ax = plt.subplots(figsize=(8, 1.2 + height * len(order)), layout="constrained")
     colours = sns.color_palette("deep", len(comparison.objectives))
     shift = 0.5 / len(comparison.objectives)
     for k, (name, colour) in enumerate(zip(comparison.objectives, colours, strict=True)):
@@ -40,13 +41,23 @@ def efficiencies(comparison: Comparison, ax: Axes | None = None) -> Axes:
             )
             if found.exact is not None:
                 ax.plot(found.exact, y, "o", ms=8, mfc="none", mec=colour, mew=0.8)
-    ax.axvline(1, color=".4", lw=1, ls="--", zorder=0, label="limit on a linear loss")
+    ax.axvline(1, color=".4", lw=1, ls="--", zorder=1, label="limit on a linear loss")
     ax.set_yticks(range(len(order)), [row.estimator for row in order])
     for text, row in zip(ax.get_yticklabels(), order, strict=True):
         text.set_fontweight("bold" if row.own else "normal")
     ax.set_ylim(len(order) - 0.5, -0.5)
     ax.set_xlim(left=0)
     ax.set_xlabel("efficiency  E cos² · d / (B - 1)")
-    ax.legend(title="objective (rings: exact)", loc="lower right", frameon=True)
+    ax.plot([], [], "o", ms=8, mfc="none", mec=".3", mew=0.8, label="exact")
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=2 + len(colours),
+        frameon=False,
+        fontsize="small",
+        columnspacing=1.2,
+        handletextpad=0.4,
+        borderaxespad=0,
+    )
     sns.despine(ax=ax, left=True)
     return ax

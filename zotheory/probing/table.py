@@ -76,6 +76,7 @@ def table(comparison: Comparison) -> Table:
             style="dim" if exact else "",
             header_style="dim" if exact else "bold",
             no_wrap=name != "estimator",
+            overflow="fold",
         )
     for row, texts in lines:
         shown.add_row(*map(Text, texts), style="bold cyan" if row.own else "")
