@@ -4,6 +4,8 @@ from zotheory.claims.own import (
     adam_error,
     drift,
     forward,
+    gv_break_even,
+    gv_reseeding,
     held_out,
     no_free_lunch,
     query_limit,
@@ -19,5 +21,7 @@ CLAIMS = (
     *adam_error.CLAIMS,
     *svd0_threshold.CLAIMS,
     *forward.CLAIMS,
+    *gv_break_even.CLAIMS,
     *drift.CLAIMS,
+    *gv_reseeding.CLAIMS,
 )
