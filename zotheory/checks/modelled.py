@@ -48,9 +48,18 @@ def modelled(
     """
 
     def judge(statement: Statement, context: Context) -> Evidence:
+        return decide(statement, {t: study(t, context) for t in trajectories}, context)
+
+    return on_model(judge)
+
+
+def on_model(decide: Callable[[Statement, Context], Evidence]) -> Check:
+    """A check that lets `decide` measure on the run's model; without a model it is not run."""
+
+    def judge(statement: Statement, context: Context) -> Evidence:
         if context.model is None:
             return Evidence(Kind.MODEL, Verdict.NOT_RUN, "left out: no model was given")
-        return decide(statement, {t: study(t, context) for t in trajectories}, context)
+        return decide(statement, context)
 
     return Check(Kind.MODEL, judge)
 
