@@ -35,7 +35,7 @@ def borrowed_model(context: Context) -> Iterator[LanguageModel]:
 
 def prompts_loss(model: LanguageModel, context: Context) -> Closure:
     """The closure of one batch of review prompts, as the papers fine-tune on SST-2."""
-    batch = make_batch(model.tokenizer, _reviews(context)[:BATCH_SIZE])
+    batch = make_batch(model.tokenizer, reviews(context)[:BATCH_SIZE])
     words = label_word_ids(model.tokenizer)
 
     @torch.no_grad()
@@ -47,7 +47,7 @@ def prompts_loss(model: LanguageModel, context: Context) -> Closure:
 
 def row_loss(model: LanguageModel, context: Context, length: int) -> Closure:
     """The closure of one row of `length` tokens of reviews, the loss that of the next token."""
-    text = " ".join(prompt(example.sentence) for example in _reviews(context)[:400])
+    text = " ".join(prompt(example.sentence) for example in reviews(context)[:400])
     tokens = torch.tensor(model.tokenizer(text).input_ids[: length + 1])
     if len(tokens) <= length:
         raise ValueError(f"the reviews hold fewer than {length + 1} tokens")
@@ -67,7 +67,8 @@ def decoder_layers(model: nn.Module) -> nn.ModuleList:
     return max(lists, key=len)
 
 
-def _reviews(context: Context) -> tuple[Example, ...]:
+def reviews(context: Context) -> tuple[Example, ...]:
+    """The review sentences to take batches from. Raises AssetMissing if they cannot be had."""
     try:
         return split(examples(load_reviews()), seed=context.seed).train
     except AssetError as error:
