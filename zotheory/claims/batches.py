@@ -1,0 +1,186 @@
+"""How often a small step made on one batch lowers another batch's loss, for two papers' claims.
+
+One study of a language model serves them all; its directions are independent draws.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from proofs_check.agreement import COSINE
+from zotheory.checks.modelled import BATCH_SIZE, language_model
+from zotheory.context import Context
+from zotheory.judge import AssetMissing
+from zotheory.montecarlo import Accumulator
+from zotheory.statistics import ClopperPearson, Interval
+from zotheory.timing.rounds import once
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from zotheory.model.directions import NoiseStudy, StepStudy
+
+BATCHES, WORDS = 4, 10
+DIRECTIONS, LENGTH = 200, 1e-4
+DRAWS, SHARE, NORMS = 24, 0.2, (0.02, 0.1)
+SIMULATED = 400_000  # pairs of inner products, drawn from the measured Gram matrices
+NAMES = ("loss over the whole vocabulary", "loss over the label words")
+DIFFERS = (
+    "the paper's figures are of larger models along MeZO's fine-tuning on RTE, its data batches of "
+    f"16 + 16; here a small model before fine-tuning, {BATCHES} batches of {BATCH_SIZE} review "
+    f"sentences of at most {WORDS} words"
+)
+
+
+def steps(context: Context) -> StepStudy:
+    """The study of steps, measured once a run. Raises AssetMissing without model or text."""
+    return once("steps on batches", context, _steps)
+
+
+def noise(context: Context) -> NoiseStudy:
+    """The study of noise on large and on small weights, measured once a run."""
+    return once("noise on weights", context, _noise)
+
+
+def _steps(context: Context) -> StepStudy:
+    from zotheory.model.directions import measure_steps
+
+    model, batches = _borrowed(context)
+    told = _told(context, "direction")
+    return measure_steps(
+        model, batches, directions=DIRECTIONS, length=LENGTH, seed=context.seed, tell=told
+    )
+
+
+def _noise(context: Context) -> NoiseStudy:
+    from zotheory.model.directions import measure_noise
+
+    model, batches = _borrowed(context)
+    told = _told(context, "draw")
+    return measure_noise(
+        model, batches, share=SHARE, norms=NORMS, draws=DRAWS, seed=context.seed, tell=told
+    )
+
+
+def _borrowed(context: Context):
+    from zotheory.model.assets import AssetError
+    from zotheory.model.directions import make_batches
+    from zotheory.model.language_model import ModelError
+    from zotheory.model.reviews import examples, load_reviews, split
+
+    model = language_model(context)
+    try:
+        text = split(examples(load_reviews()), seed=context.seed).train
+        batches = make_batches(
+            model, text, count=BATCHES, size=BATCH_SIZE, words=WORDS, seed=context.seed
+        )
+    except (AssetError, ModelError) as error:
+        raise AssetMissing(str(error)) from error
+    return model, batches
+
+
+def _told(context: Context, what: str):
+    return lambda done, of: context.tell(f"{context.claim}  {what} {done + 1} of {of}")
+
+
+def binomial(outcomes: np.ndarray, alpha: float) -> Interval:
+    """Clopper-Pearson intervals of independent rows of outcomes, shape (n, k), all k at once."""
+    return ClopperPearson()([Accumulator.of(outcomes.astype(float))], alpha)
+
+
+def agree(products: np.ndarray, directions: int) -> np.ndarray:
+    """(T // q, 2): whether sum over q directions of the product of i's and j's slopes is > 0.
+
+    That is when the step along -(sum of i's estimates) lowers j's loss, to first order. products:
+    (T, 2), of consecutive directions of one pair.
+    """
+    rows = len(products) // directions
+    return products[: rows * directions].reshape(rows, directions, 2).sum(axis=1) > 0
+
+
+def law(formula: sp.Expr, study: StepStudy) -> np.ndarray:
+    """(2,) a formula in the cosine, averaged over the directions' pairs."""
+    found = study.cosines[:, study.pairs[:, 0], study.pairs[:, 1]]
+    return np.array([np.mean([float(formula.subs(COSINE, c)) for c in row]) for row in found])
+
+
+def lowered(
+    study: StepStudy, real: np.ndarray, directions: int, alpha: float, seed: int
+) -> Interval:
+    """An interval for P(real outcome), by loss, narrower than the outcomes' own.
+
+    P(real) = P(linear) + P(real, not linear) - P(linear, not real): the outcome of the loss's
+    linear part, <g_i, z><g_j, z> summed, has a law that the Gram matrices fix, and is simulated;
+    the two differences are rare, and counted. real: (T // q, 2) of bool.
+    """
+    linear = agree(study.linear[:, :, 0] * study.linear[:, :, 1], directions)
+    simulated = binomial(_simulated(study, directions, seed), alpha / 2)
+    counted = binomial(np.hstack([real & ~linear, linear & ~real]), alpha / 2)
+    gained, lost = counted.estimate.reshape(2, 2)
+    gained_low, lost_low = counted.lower.reshape(2, 2)
+    gained_high, lost_high = counted.upper.reshape(2, 2)
+    return Interval(
+        simulated.estimate + gained - lost,
+        simulated.lower + gained_low - lost_high,
+        simulated.upper + gained_high - lost_low,
+    )
+
+
+def _simulated(study: StepStudy, directions: int, seed: int) -> np.ndarray:
+    """(n, 2) outcomes for Gaussian z: (<g_i, z>, <g_j, z>) is normal, with the Gram's cosine."""
+    rng = np.random.default_rng(seed)
+    pairs = study.pairs[rng.integers(len(study.pairs), size=SIMULATED)]
+    columns = []
+    for cosines in study.cosines:
+        c = cosines[pairs[:, 0], pairs[:, 1]][:, None]
+        x, w = rng.standard_normal((2, SIMULATED, directions))
+        columns.append((x * (c * x + np.sqrt(1 - c * c) * w)).sum(axis=1) > 0)
+    return np.stack(columns, axis=1)
+
+
+def at_cosine(study: StepStudy, cosine: float) -> np.ndarray:
+    """(T, 2): whether i's step lowers a loss whose gradient has the given cosine with i's.
+
+    That loss is cos f_i/||g_i|| + sin (f_j - k f_i)/||g_j - k g_i||, k = <g_i, g_j>/||g_i||^2: at
+    the cosine 1 the batch's own, at 0 one with an orthogonal gradient.
+    """
+    i, j = study.pairs.T
+    own, cross, other = (study.gram[:, a, b].T for a, b in ((i, i), (i, j), (j, j)))
+    k = cross / own
+    rest = np.sqrt(other - k * cross)
+    change_i, change_j = study.changes[:, :, 0], study.changes[:, :, 1]
+    sine = np.sqrt(1 - cosine**2)
+    return cosine * change_i / np.sqrt(own) + sine * (change_j - k * change_i) / rest < 0
+
+
+def by_loss(values: Any) -> dict[str, Any]:
+    """Figures of the two losses under their names."""
+    return dict(zip(NAMES, np.asarray(values).tolist(), strict=True))
+
+
+def shares(study: StepStudy, outcomes: np.ndarray) -> dict[str, Any]:
+    """Share of outcomes by loss, and the spread of the shares and the cosines over batch pairs."""
+    pairs = sorted(set(map(tuple, study.pairs.tolist())))
+    of_pair = [outcomes[(study.pairs == pair).all(axis=1)].mean(axis=0) for pair in pairs]
+    cosines = [study.cosines[:, a, b] for a, b in pairs]
+    return {
+        "share": by_loss(outcomes.mean(axis=0)),
+        "by pair of batches, quartiles": by_loss(np.quantile(of_pair, np.arange(5) / 4, axis=0).T),
+        "cosines of the pairs, quartiles": by_loss(
+            np.quantile(cosines, np.arange(5) / 4, axis=0).T
+        ),
+    }
+
+
+def setting(study: StepStudy, context: Context) -> dict[str, Any]:
+    """What the figures were taken on."""
+    return {
+        "model": language_model(context).name,
+        "directions": len(study.pairs),
+        "step": f"{study.length:g} z along -estimate, slopes from losses at +-{study.length:g} z",
+        "error probability": f"{context.alpha:g}",
+        "differs": DIFFERS,
+        "seed": context.seed,
+    }
