@@ -32,3 +32,23 @@ def test_a_gradient_that_vanishes_is_an_error(tiny, text):
         dict(tiny.model.named_parameters())[weights[0].name.replace("q_proj", "o_proj")].zero_()
     with pytest.raises(ModelError, match="norm"):
         point(tiny, text[:2], weights)
+
+
+def test_replayed_layers_change_no_loss(tiny, text):
+    weights = [weight for weight in spread_weights(tiny.model, 4) if weight.layer == 2]
+    found, calls = point(tiny, text[:4], weights), []
+    before = float(found.loss())
+    (_, weight), *_ = found.named
+    with torch.no_grad():
+        weight.add_(0.1)
+    moved = float(found.loss())
+    hooks = [layer.mlp.register_forward_hook(lambda *_: calls.append(1)) for layer in found.earlier]
+    with found.replayed():
+        calls.clear()
+        assert float(found.loss()) == moved != before
+        with torch.no_grad():
+            weight.sub_(0.1)
+        assert float(found.loss()) == pytest.approx(before, rel=1e-6)
+        assert not calls
+    assert float(found.loss()) == pytest.approx(before, rel=1e-6)
+    assert len(calls) == len(hooks) == 2

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,11 +26,33 @@ class Point:
         loss: the closure, without gradient tracking.
         named: the chosen matrices, which `loss` depends on.
         gradients: by name, from backpropagation when the point was made.
+        earlier: the decoder layers before these matrices, whose outputs do not depend on them.
     """
 
     loss: Callable[[], Tensor]
     named: tuple[tuple[str, nn.Parameter], ...]
     gradients: dict[str, Tensor]
+    earlier: tuple[nn.Module, ...] = ()
+
+    @contextmanager
+    def replayed(self) -> Iterator[None]:
+        """Within this context earlier layers return what they return now, without computing it."""
+        kept: dict[nn.Module, Any] = {}
+
+        def keep(module: nn.Module, _: Any, output: Any) -> None:
+            kept[module] = output
+
+        with ExitStack() as hooks:
+            for layer in self.earlier:
+                hooks.enter_context(layer.register_forward_hook(keep))
+            self.loss()
+        try:
+            for layer, output in kept.items():
+                layer.forward = lambda *_, output=output, **__: output
+            yield
+        finally:
+            for layer in kept:
+                del layer.forward
 
 
 def spread_weights(model: nn.Module, layers: int) -> list[Weight]:
@@ -58,4 +82,11 @@ def point(model: LanguageModel, text: Sequence[Example], weights: Sequence[Weigh
         norm = float(gradient.norm())
         if not 0 < norm < float("inf"):
             raise ModelError(f"the gradient of {name} has norm {norm}")
-    return Point(torch.no_grad()(value), named, gradients)
+    earlier = _earlier(model.model, weights)
+    return Point(torch.no_grad()(value), named, gradients, earlier)
+
+
+def _earlier(model: nn.Module, weights: Sequence[Weight]) -> tuple[nn.Module, ...]:
+    first = min(weights, key=lambda weight: weight.layer)
+    layers = first.name.split(f".{first.layer}.")[0]
+    return tuple(model.get_submodule(f"{layers}.{i}") for i in range(first.layer))

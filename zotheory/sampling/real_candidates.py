@@ -68,16 +68,20 @@ def candidates(point: Point, draws: int, rng: np.random.Generator) -> Candidates
     gradient = gradient / gradient.norm()
     pairs = torch.kron(torch.eye(2), torch.tensor([[1.0, 1.0], [1.0, -1.0]])) / 2**0.5
     rows = []
-    for seed in rng.integers(SEEDS, size=draws):
-        drawn = [
-            torch.cat(
-                [optimizer.perturbation.draw(s, int(seed), 0, q).dense().flatten() for s in slots]
-            )
-            for q in range(4)
-        ]
-        vectors = pairs @ torch.stack(drawn)
-        losses = [_loss_at(point, vector) for vector in vectors]
-        rows.append((losses, (vectors @ gradient).tolist(), (vectors @ vectors.T).tolist()))
+    with point.replayed():
+        for seed in rng.integers(SEEDS, size=draws):
+            drawn = [
+                torch.cat(
+                    [
+                        optimizer.perturbation.draw(s, int(seed), 0, q).dense().flatten()
+                        for s in slots
+                    ]
+                )
+                for q in range(4)
+            ]
+            vectors = pairs @ torch.stack(drawn)
+            losses = [_loss_at(point, vector) for vector in vectors]
+            rows.append((losses, (vectors @ gradient).tolist(), (vectors @ vectors.T).tolist()))
     losses, inner, gram = (np.array(column) for column in zip(*rows, strict=True))
     return Candidates(gradient.numel(), losses, inner, gram)
 
