@@ -76,7 +76,7 @@ def test_greedy_does_not_exceed_half_of_plain_for_every_k(context):
 
 
 @pytest.mark.parametrize("kind", [Kind.EXACT, Kind.MEASURED])
-def test_the_pending_claim_holds_so_far_and_its_mutant_does_not(kind, context):
+def test_one_step_holds_without_a_model_and_its_mutant_does_not(kind, context):
     claim = BY_ID["prior.step.gv"]
     for statement, holds in ((claim.statement, True), (claim.mutant, False)):
         found = {e.kind: e.verdict for e in examine(claim, statement, context).evidence}

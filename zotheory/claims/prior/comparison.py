@@ -21,7 +21,7 @@ from proofs_check.steps import follows
 from zotheory.checks.enclosed import Case, enclosed
 from zotheory.checks.exact import Counterexample, refuted
 from zotheory.checks.measured import Measurement, measured
-from zotheory.claims.prior import snippets
+from zotheory.claims.prior import on_model, snippets
 from zotheory.claims.prior.quantities import (
     CANDIDATES,
     DIMENSION,
@@ -246,14 +246,13 @@ STEPS = (
             directions=1,
         ),
         needs=(Kind.EXACT, Kind.MEASURED, Kind.MODEL),
-        checks=_COSINE_CHECKS,
+        checks=(*_COSINE_CHECKS, on_model.cosine(_directions)),
         mutant=_cosine(
             "It has a larger one than the mean of three of MeZO's estimates.",
             sp.Gt,
             "guided",
             directions=3,
         ),
-        pending="the cosine on a language model's own layers is still to be measured",
     ),
 )
 

@@ -18,6 +18,7 @@ from proofs_check.cp import M, N, R
 from proofs_check.gaussian import Derivation
 from zotheory.checks.exact import Counterexample, exact
 from zotheory.checks.measured import Measurement, measured
+from zotheory.claims.svd0 import on_model
 from zotheory.claims.svd0.frames import (
     DIAGONAL,
     OFF,
@@ -249,8 +250,6 @@ def _numbers(decision: Decision) -> dict[str, object]:
     }
 
 
-MODEL_PENDING = "to be measured on the gradients of the language model"
-
 LEMMA16 = Claim(
     id="svd0.lemma16.algorithm1",
     where="Lemma 16 as used for Theorem 1",
@@ -282,14 +281,17 @@ BETTER = (
             PROPER,
         ),
         needs=(Kind.EXACT, Kind.MEASURED, Kind.MODEL),
-        checks=(exact(_kept, _kept_witness), measured(_measure_kept)),
+        checks=(
+            exact(_kept, _kept_witness),
+            measured(_measure_kept),
+            on_model.ordered({KEPT: "share of SVD-0", RANDOM: "share of SubZero"}, SHARE, AT_LEAST),
+        ),
         correction=Statement(
             "Both keep r^2/(mn) of it on average, whatever the gradient: the singular vectors of a "
             "one-direction MeZO gradient are those of its noise.",
             sp.And(sp.Eq(KEPT, SHARE), sp.Eq(RANDOM, SHARE)),
             PROPER,
         ),
-        pending=MODEL_PENDING,
     ),
     Claim(
         id="svd0.better_subspace.averaged",
@@ -301,8 +303,10 @@ BETTER = (
             sp.Ge(BEST, 2 * SHARE),
         ),
         needs=(Kind.MEASURED, Kind.MODEL),
-        checks=(Check(Kind.MEASURED, _search_directions),),
+        checks=(
+            Check(Kind.MEASURED, _search_directions),
+            on_model.averaged(LARGE[R], LARGE),
+        ),
         mutant=Statement("The same with 300 times in place of twice.", sp.Ge(BEST, 300 * SHARE)),
-        pending=MODEL_PENDING,
     ),
 )

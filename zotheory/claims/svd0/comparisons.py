@@ -15,7 +15,8 @@ from proofs_check.cp import M, N, R
 from proofs_check.gaussian import Derivation
 from zotheory.checks.exact import Counterexample, exact
 from zotheory.checks.measured import Measurement, measured
-from zotheory.claims.svd0.algorithm1 import AVERAGE, MODEL_PENDING, PROPER
+from zotheory.claims.svd0 import on_model
+from zotheory.claims.svd0.algorithm1 import AVERAGE, PROPER
 from zotheory.context import Context
 from zotheory.sampling.spectra import SpectrumCosines
 from zotheory.sampling.subspaces import Cosines, TrainedCosines
@@ -162,14 +163,17 @@ CLAIMS = (
             LARGE_ENOUGH,
         ),
         needs=(Kind.MEASURED, Kind.MODEL),
-        checks=(exact(_difference, _difference_witness), measured(_measure_difference)),
+        checks=(
+            exact(_difference, _difference_witness),
+            measured(_measure_difference),
+            on_model.apart(DIFFERENCE),
+        ),
         correction=Statement(
             "The two mean cosines are equal, for every G: the singular values of a one-direction "
             "MeZO gradient are those of its noise, times a number that the cosine does not see.",
             sp.Eq(DIFFERENCE, 0),
             LARGE_ENOUGH,
         ),
-        pending=MODEL_PENDING,
     ),
     Claim(
         id="svd0.table15.order",
@@ -184,12 +188,17 @@ CLAIMS = (
             PROPER,
         ),
         needs=(Kind.EXACT, Kind.MEASURED, Kind.MODEL),
-        checks=(exact(_cosines, _cosines_witness), measured(_measure_cosines)),
+        checks=(
+            exact(_cosines, _cosines_witness),
+            measured(_measure_cosines),
+            on_model.ordered(
+                {symbol: f"cos2 of {name}" for name, symbol in COSINES.items()}, 1 / (M * N), LARGER
+            ),
+        ),
         correction=Statement(
             "On one m x n matrix it is 1/(mn) for all three, whatever the rank and the gradient.",
             sp.And(*(sp.Eq(cosine, 1 / (M * N)) for cosine in COSINES.values())),
             PROPER,
         ),
-        pending=MODEL_PENDING,
     ),
 )
