@@ -59,7 +59,7 @@ def orthonormal_forward() -> Derivation:
 
 
 def scale_free() -> Derivation:
-    """The largest E cos^2 of estimates in a direction that scaling the loss leaves alone, B >= 2.
+    """The largest E cos^2 of estimates whose direction scaling the loss leaves alone, B >= 2.
 
     Raises ArithmeticError if the direction across the span is the better one.
     """

@@ -23,7 +23,7 @@ from zotheory.statistics import Catoni, decide_equal
 from zotheory.vocabulary import Claim, Kind, Statement
 
 BETA2 = sp.Symbol("beta2", positive=True)
-ERROR = sp.Symbol("lim E(V_T - Vhat_T)_ij^2 / (E V_T,ij)^2")
+ERROR = sp.Symbol("lim E(V_T - Vhat_T)_ij^2 / (E(V_T)_ij)^2")
 DOMAIN = (sp.Ge(R, 1, evaluate=False), sp.Lt(BETA2, 1))
 W_NORM2 = contraction(*(cp.W[t] * cp.W[t] for t in [Index("t", cp.STEPS)]))
 CROSS = 2 * (R - 1) / R
@@ -80,7 +80,7 @@ def _measurement(
         target /= norm2
     decide = partial(decide_equal, method=Catoni(variance), target=target, tolerance=tolerance)
     at = f"m={m} n={n} r={r} T={sampler.steps} beta2={beta2}"
-    return Measurement(at, sampler, decide, shard_size, 32)
+    return Measurement(at, sampler, decide, shard_size, 64)
 
 
 def _statement(says: str, memory: sp.Expr) -> Statement:

@@ -42,7 +42,7 @@ def _measure(statement: Statement, _: Context) -> Sequence[Measurement]:
     )
     sampler = HeldOut(recipe, COSINES, DIMENSION)
     at = f"{recipe.name} with {directions} directions, d={DIMENSION}, cos = {COSINES}"
-    return [Measurement(at, sampler, decide, 250, 36, first_look=36)]
+    return [Measurement(at, sampler, decide, 250, 72, first_look=36)]
 
 
 def _on_model(statement: Statement, context: Context) -> Evidence:

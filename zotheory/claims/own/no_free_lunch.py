@@ -18,7 +18,7 @@ from zotheory.sampling.cosines import MatrixCosines, Recipe
 from zotheory.statistics import Bernstein, decide_equal
 from zotheory.vocabulary import Claim, Kind, Statement
 
-EVERY = sp.Symbol("E cos^2(G, Z), Z like A Z B")
+EVERY = sp.Symbol("E cos^2(G, Z) of every Z like A Z B")
 MEZO, LOZO, SUBZO, TEZO, SVD0 = (
     sp.Symbol(f"E cos^2 of {name}") for name in ("MeZO", "LOZO", "SubZO", "TeZO", "SVD-0")
 )
@@ -59,7 +59,7 @@ def _measure(statement: Statement, _: Context) -> Sequence[Measurement]:
         decide = partial(decide_equal, method=Bernstein(), target=target, tolerance=0.2)
         at = f"{recipe.name}, m={m} n={n}, G of rank {' and '.join(map(str, RANKS))}"
         sampler = MatrixCosines(recipe, m, n, RANKS)
-        measurements.append(Measurement(at, sampler, decide, 200, 21, first_look=21))
+        measurements.append(Measurement(at, sampler, decide, 200, 42, first_look=21))
     return measurements
 
 

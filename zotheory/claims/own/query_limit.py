@@ -19,9 +19,9 @@ from zotheory.vocabulary import Claim, Kind, Statement
 from zotheory.witness import inputs
 
 ANY = sp.Symbol("sup E cos^2")
-SCALE_FREE = sp.Symbol("sup E cos^2, direction unchanged when the loss is scaled")
+SCALE_FREE = sp.Symbol("sup E cos^2 of scale-free estimates")
 SIGNED = sp.Symbol("sup E cos")
-FORWARD = sp.Symbol("E cos^2 of B - 1 orthonormal forward differences")
+FORWARD = sp.Symbol("E cos^2 of orthonormal forward differences")
 LEARNED = (VALUES - 1) / D
 DOMAIN = (sp.Ge(VALUES, 2, evaluate=False), sp.Le(VALUES, D, evaluate=False))
 
@@ -82,7 +82,7 @@ CLAIMS = (
         checks=(exact(_limits, _exact_witness), searched(_problem)),
         correction=Statement(
             "None has E cos^2 above B/d; none whose direction stays the same when the loss is "
-            "scaled has E cos^2 above (B-1)/d, for any 2 <= B <= d; and none at all has E cos, "
+            "scaled or shifted has E cos^2 above (B-1)/d, for any 2 <= B <= d; and none has E cos, "
             "with its sign, above Gamma(B/2) Gamma(d/2) / (Gamma((B-1)/2) Gamma((d+1)/2)). "
             "Orthonormal forward differences reach the last two. Whoever knows ||g|| knows when "
             "the projection on the directions is short and may point across them: up to "

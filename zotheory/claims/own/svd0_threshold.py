@@ -46,7 +46,7 @@ def _below(statement: Statement, m: int, n: int) -> Measurement:
     sizes = tuple((s * m, s * n, _directions(statement, s * m, s * n, 0.5)) for s in (GROWTH, 1))
     decide = partial(decide_less, method=Bernstein(), margin=FALLS_TO)
     at = f"half the threshold, from {m} x {n} to {GROWTH * m} x {GROWTH * n}"
-    return Measurement(at, MeanOverlaps(sizes), decide, 140, 32)
+    return Measurement(at, MeanOverlaps(sizes), decide, 140, 64)
 
 
 def _above(
@@ -64,7 +64,7 @@ def _above(
     drawn = sampler(m, n, _directions(statement, m, n, 2))
     code = "svd0" if sampler is TrainedOverlaps else "reduced"
     at = f"twice the threshold, {m} x {n} ({code})"
-    return Measurement(at, drawn, decide, shard_size, 32)
+    return Measurement(at, drawn, decide, shard_size, 64)
 
 
 CLAIMS = (

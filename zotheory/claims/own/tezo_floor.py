@@ -36,8 +36,8 @@ def _measure(statement: Statement, _: Context) -> Sequence[Measurement]:
     """After so many steps that next to nothing is left within the span."""
     runs = (
         (TrainedDescent(2, 2, 1, steps=20), 0.07, 24, 50),
-        (FrozenDescent(3, 4, 2, steps=400), 0.03, 100, 32),
-        (FrozenDescent(1, 1, 1, steps=50), 0.03, 100, 32),
+        (FrozenDescent(3, 4, 2, steps=400), 0.03, 100, 64),
+        (FrozenDescent(1, 1, 1, steps=50), 0.03, 100, 64),
     )
     measurements = []
     for run, tolerance, shard_size, shards in runs:
