@@ -86,14 +86,13 @@ def decide_order(
             target = float(sp.simplify(relation.rhs / unit))
             interval = student(value, alpha)
             verdicts.append(_equals(interval, target, (margin - 1) * target))
-            lines.append(f"{relation.lhs}: {_told(value, interval)}")
+            lines.append(f"{columns[relation.lhs]} {_told(value, interval)}")
             continue
         lesser = study.means(columns[relation.rhs])
         interval = student(value - margin * lesser, alpha)
         verdicts.append(_exceeds(interval, 0.0))
-        lines.append(
-            f"{relation.lhs} - {margin} {relation.rhs}: {_told(value - margin * lesser, interval)}"
-        )
+        difference = f"{columns[relation.lhs]} - {margin} {columns[relation.rhs]}"
+        lines.append(f"{difference} {_told(value - margin * lesser, interval)}")
         if verdicts[-1] is Verdict.REFUTED and not inputs:
             inputs = _witness(relation, (value, lesser), margin, unit, len(study.matrices))
     numbers = {
