@@ -142,6 +142,14 @@ def test_a_changed_verdict_of_a_correction_is_named():
     assert changes(now, before) == [("p.a", "correction proved", "correction inconclusive")]
 
 
+def test_a_correction_that_was_not_run_is_no_change():
+    now, before = (
+        [entry("p.a", Verdict.REFUTED, Control("instead", verdict))]
+        for verdict in (Verdict.NOT_RUN, Verdict.PROVED)
+    )
+    assert changes(now, before) == changes(before, now) == []
+
+
 def test_the_frame_has_one_row_a_claim():
     correction = Control("instead", Verdict.PROVED)
     frame = ledger(entry("p.a"), entry("p.b", Verdict.REFUTED, correction)).frame()

@@ -141,19 +141,22 @@ def changes(
 ) -> list[tuple[str, str, str]]:
     """Claims judged in both ledgers whose verdict (or correction's verdict) differs.
 
-    A claim that one of the two did not run is no change. Returns (id, before, now).
+    What one of the two did not run, claim or correction, is no change. Returns (id, before, now).
     """
     old = {claim["id"]: claim for claim in before}
     differing = []
     for claim in now:
         if claim["id"] not in old:
             continue
-        pairs = [(old[claim["id"]]["verdict"], claim["verdict"])]
-        corrections = [c["correction"] for c in (old[claim["id"]], claim)]
-        if all(corrections):
-            pairs.append(tuple(f"correction {c['verdict']}" for c in corrections))
+        known = old[claim["id"]]
+        pairs = [("", known["verdict"], claim["verdict"])]
+        if known["correction"] and claim["correction"]:
+            of = known["correction"]["verdict"], claim["correction"]["verdict"]
+            pairs.append(("correction ", *of))
         differing += [
-            (claim["id"], a, b) for a, b in pairs if a != b and Verdict.NOT_RUN not in (a, b)
+            (claim["id"], label + a, label + b)
+            for label, a, b in pairs
+            if a != b and Verdict.NOT_RUN not in (a, b)
         ]
     return differing
 
