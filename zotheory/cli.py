@@ -1,23 +1,24 @@
-"""The command line: `zotheory verify | list | show | report | probe`."""
+"""The command line: `zotheory verify | list | show | report | probe | train | results`."""
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from zotheory.budget import BUDGETS
 from zotheory.claims import BrokenClaims, UnknownClaim, files_digest, select
+from zotheory.console import console, errors
+from zotheory.console import stop as _stop
 from zotheory.judge import CONTRADICTION
 from zotheory.ledger import Ledger, LedgerError, changes, recorded
 from zotheory.montecarlo import MonteCarloError
 from zotheory.report.page import write_page
 from zotheory.run import OutputError, Run
 from zotheory.table import Progress, details, summary
+from zotheory.training.commands import results, train
 
 app = typer.Typer(
     add_completion=False,
@@ -25,8 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Which published claims on zeroth-order optimisation are true, and how do you know?",
 )
-console = Console(width=None if sys.stdout.isatty() else 140)  # files are read in wide editors
-errors = Console(stderr=True)
+app.command()(train)
+app.command()(results)
 
 BudgetName = StrEnum("BudgetName", {name: name for name in BUDGETS})
 ObjectiveName = StrEnum("ObjectiveName", {name: name for name in ("linear", "quadratic", "model")})
@@ -34,13 +35,6 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ID|PAPER|FILE.py]...", help="What to judge; everything by default."),
 ]
-
-
-def _stop(message: object, code: int = 2) -> None:
-    errors.print(
-        f"zotheory: {message}", style="bold red", highlight=False, soft_wrap=True, markup=False
-    )
-    raise typer.Exit(code)
 
 
 @app.command()

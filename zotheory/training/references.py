@@ -141,7 +141,11 @@ def _logistic_regression(x: Tensor, y: Tensor, penalty: float) -> Tensor:
     """Minimise mean cross-entropy + penalty |w|^2 / 2; returns the weights, the bias last."""
     head = torch.zeros(x.shape[1] + 1, dtype=x.dtype, requires_grad=True)
     solver = torch.optim.LBFGS(
-        [head], max_iter=1000, tolerance_grad=1e-8, line_search_fn="strong_wolfe"
+        [head],
+        max_iter=1000,
+        tolerance_grad=1e-8,
+        tolerance_change=1e-14,
+        line_search_fn="strong_wolfe",
     )
 
     def closure() -> Tensor:

@@ -119,4 +119,4 @@ def _order(row: Row) -> tuple:
     """References first, then methods by name; seeds side by side."""
     method = row["method"]
     place = REFERENCES.index(method) if method in REFERENCES else len(REFERENCES)
-    return place, method, row["command"]
+    return place, method, row["tuning"], row["seed"], row["command"]

@@ -1,0 +1,52 @@
+import pytest
+from rich.console import Console
+
+from zotheory.training import train
+from zotheory.training.table import COLUMNS, cells, markdown, show, tables
+
+
+@pytest.fixture
+def rows(setup, tmp_path):
+    asked = [
+        setup("mezo", lrs=(1e-3,)),
+        setup("mezo", lrs=(1e-3,), seed=1),
+        setup("mezo", lrs=(1e-4, 1e-2), tuning="lora"),
+        setup("zero_shot"),
+        setup("ft_sgd", lrs=(1e-3,)),
+        setup("tezo", lrs=(1e-3,), options=(("rank", 2),), batch_size=4),
+    ]
+    return [train(one, tmp_path / str(place)) for place, one in enumerate(asked)]
+
+
+def test_seeds_share_a_line_and_protocols_a_table(rows):
+    found = tables(rows)
+    assert len(found) == 2  # another batch size is another protocol
+    names = [[cells(group)[0] for group in groups] for _, groups in found]
+    assert sorted(names) == [["tezo rank=2"], ["zero_shot", "ft_sgd", "mezo", "mezo (lora)"]]
+    (title, groups) = next(one for one in found if len(one[1]) == 4)
+    assert "(64/32/48 sentences), batches of 8, loss over the vocabulary" in title
+    line = dict(zip(COLUMNS, cells(groups[2]), strict=True))
+    accuracies = [100 * row["test"]["accuracy"] for row in rows[:2]]
+    assert line["accuracy"] == (
+        f"{sum(accuracies) / 2:.1f} ({min(accuracies):.1f}-{max(accuracies):.1f})"
+    )
+    assert (line["lr"], line["passes"], line["seeds"]) == ("0.001", "12", "2")
+    assert dict(zip(COLUMNS, cells(groups[0]), strict=True))["s/pass"] == "-"
+
+
+def test_markdown_holds_every_line_and_every_command(rows):
+    text = markdown(rows)
+    assert text.count("| method | lr |") == 2
+    for row in rows:
+        assert row["command"] in text
+    widths = {line.count("|") for line in text.splitlines() if line.startswith("|")}
+    assert widths == {len(COLUMNS) + 1}
+
+
+def test_the_terminal_shows_the_same(rows):
+    console = Console(width=140, record=True)
+    show(console, rows)
+    told = console.export_text()
+    for row in rows:
+        assert row["command"] in told
+    assert "mezo (lora)" in told
