@@ -1,11 +1,12 @@
 """Writing weights: out <- scale * base + sum_j w_j Z_j, in one pass over memory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from estimators.noise import LowRankNoise, Noise
+from estimators.products import add_product
 from estimators.rounding import stochastic_round
 from estimators.slots import Slot
 from estimators.streams import Stream, parallel
@@ -17,10 +18,11 @@ _PIECE = 1 << 20  # entries of a 16-bit matrix that are widened to 32 bits at on
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
-    """out <- scale * base + sum of weighted noise, for one tensor (all m x n).
+    """out <- scale * base + sum of weighted noise, for one tensor or some rows of it.
 
     `out` may be `base`. With `rounding`, a 16-bit result is rounded stochastically from that
-    stream; without, to nearest.
+    stream; without, to nearest. `start` is the row of the tensor where both begin, on a block
+    boundary.
     """
 
     slot: Slot
@@ -29,6 +31,11 @@ class Assignment:
     scale: float
     terms: Terms
     rounding: Stream | None = None
+    start: int = 0
+
+    @property
+    def blocks(self) -> int:
+        return -(-len(self.out) // self.slot.rows_per_block)
 
     @property
     def low_rank(self) -> bool:
@@ -36,7 +43,7 @@ class Assignment:
 
     def rows(self, block: int) -> slice:
         height = self.slot.rows_per_block
-        return slice(block * height, min(self.slot.m, (block + 1) * height))
+        return slice(block * height, min(len(self.out), (block + 1) * height))
 
     def run_block(self, block: int) -> None:
         """Write the rows of one block."""
@@ -52,34 +59,36 @@ class Assignment:
         if self.scale != 1.0:
             wide.mul_(self.scale)
         for weight, noise in self.terms:
-            noise.add_rows(wide, rows.start, rows.stop, weight, base)
+            noise.add_rows(wide, self.start + rows.start, self.start + rows.stop, weight, base)
         if wide is not out:
             store(out, wide, self.rounding, block)
 
     def run_low_rank(self) -> None:
-        """Write the whole tensor with one matrix product per basis."""
+        """Write all rows with one matrix product per basis."""
         slot = self.slot
         terms = merge(self.terms)
         if self.out.dtype != slot.compute_dtype:
-            merged = Assignment(slot, self.out, self.base, self.scale, terms, self.rounding)
+            merged = replace(self, terms=terms)
             height = slot.rows_per_block * max(1, _PIECE // (slot.rows_per_block * slot.n))
-            for low in range(0, slot.m, height):
-                merged._run_rows(slice(low, min(slot.m, low + height)), low)
+            for low in range(0, len(self.out), height):
+                merged._run_rows(slice(low, min(len(self.out), low + height)), low)
             return
         if self.out is not self.base:
             self.out.copy_(self.base)
         scale = self.scale
         for weight, noise in terms:
             left, right = noise.basis.factors(noise.coordinates)
-            self.out.addmm_(left, right.T, beta=scale, alpha=weight)
+            left = left[self.start : self.start + len(self.out)]
+            add_product(self.out, left, right, weight, scale)
             scale = 1.0
 
 
 def merge(terms: Terms) -> list[tuple[float, LowRankNoise]]:
     """Add the coordinates of low-rank terms that share a basis; a term alone is left as it is."""
-    by_basis: dict[int, list[tuple[float, LowRankNoise]]] = {}
+    by_basis: dict[tuple[int, ...], list[tuple[float, LowRankNoise]]] = {}
     for weight, noise in terms:
-        by_basis.setdefault(id(noise.basis), []).append((weight, noise))
+        factors = tuple(map(id, vars(noise.basis).values()))
+        by_basis.setdefault(factors, []).append((weight, noise))
     return [group[0] if len(group) == 1 else (1.0, _sum(group)) for group in by_basis.values()]
 
 
@@ -99,7 +108,7 @@ def store(out: Tensor, wide: Tensor, rounding: Stream | None, block: int) -> Non
 
 def assign(assignments: Sequence[Assignment]) -> None:
     """Run assignments: dense ones block by block in parallel, low-rank ones as products."""
-    blocks = [(a, b) for a in assignments if not a.low_rank for b in range(a.slot.blocks)]
+    blocks = [(a, b) for a in assignments if not a.low_rank for b in range(a.blocks)]
     if blocks:
         device = blocks[0][0].slot.device
         entries = sum(a.out.numel() for a in assignments)

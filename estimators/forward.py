@@ -20,7 +20,10 @@ from torch.utils._pytree import tree_leaves
 from estimators.assignment import Assignment, Terms, assign, merge
 from estimators.inplace import Applier, Offsets
 from estimators.noise import LowRankNoise
+from estimators.products import add_product
 from estimators.slots import Slot
+
+_PIECE = 1 << 22  # entries of a perturbed matrix that are held at once, where its rows can part
 
 
 class Forward(Applier):
@@ -73,6 +76,8 @@ class Forward(Applier):
             return _LinearHook(slot, merge(terms))
         if name == "weight" and kind is nn.Embedding.forward and module.max_norm is None:
             return _EmbeddingHook(slot, merge(terms) if low_rank else terms)
+        if name == "weight" and kind is nn.Linear.forward and module.bias is None:
+            return _RowsHook(slot, terms, name, self._buffers)
         return _SwapHook(slot, terms, name, self._buffers)
 
 
@@ -162,7 +167,7 @@ class _LinearHook(_Hook):
             flat, total = x.reshape(-1, self.slot.n), output.view(-1, self.slot.m)
             for weight, noise in self.terms:
                 hidden, left = noise.basis.act(flat, noise.coordinates)
-                total.addmm_(hidden.to(total.dtype), left.T.to(total.dtype), alpha=weight)
+                add_product(total, hidden.to(total.dtype), left.to(total.dtype), weight)
         return output
 
 
@@ -210,18 +215,49 @@ class _SwapHook(_Hook):
         module._parameters[self.name] = self.slot.param
 
     def _swap(self, module: nn.Module) -> None:
-        param = self.slot.param
-        self.buffer = self._take(param)
-        out = self.buffer[: param.numel()].view(self.slot.m, self.slot.n)
-        assign([Assignment(self.slot, out, self.slot.matrix, 1.0, self.terms)])
-        module._parameters[self.name] = out.view(param.shape)
+        self.buffer = self._take(self.slot.param.numel())
+        out = self._perturbed(0, self.slot.m)
+        module._parameters[self.name] = out.view(self.slot.param.shape)
 
-    def _take(self, like: Tensor) -> Tensor:
+    def _perturbed(self, start: int, stop: int) -> Tensor:
+        """Return some perturbed rows, in the buffer; `start` lies on a block boundary."""
+        base = self.slot.matrix[start:stop]
+        out = self.buffer[: base.numel()].view(base.shape)
+        assign([Assignment(self.slot, out, base, 1.0, self.terms, start=start)])
+        return out
+
+    def _take(self, entries: int) -> Tensor:
+        dtype, device = self.slot.dtype, self.slot.device
         for index, buffer in enumerate(self.buffers):
-            if buffer.dtype == like.dtype and buffer.device == like.device:
+            if buffer.dtype == dtype and buffer.device == device:
                 found = self.buffers.pop(index)
-                if found.numel() >= like.numel():
+                if found.numel() >= entries:
                     return found
                 break  # replace the small buffer by a larger one, do not hold both
         with torch.inference_mode(False):
-            return torch.empty(like.numel(), dtype=like.dtype, device=like.device)
+            return torch.empty(entries, dtype=dtype, device=device)
+
+
+class _RowsHook(_SwapHook):
+    """y = x (W + noise)^T for a Linear without bias, some rows of W + noise at a time."""
+
+    def run(
+        self, module: nn.Module, inner: Callable, watch: _Watch, args: tuple, kwargs: dict
+    ) -> Tensor:
+        slot = self.slot
+        height = slot.rows_per_block * max(1, _PIECE // (slot.rows_per_block * slot.n))
+        if slot.m <= height:
+            return super().run(module, inner, watch, args, kwargs)
+        self.buffer = self._take(height * slot.n)
+        output = None
+        for low in range(0, slot.m, height):
+            high = min(slot.m, low + height)
+            with watch.pause():
+                module._parameters[self.name] = self._perturbed(low, high)
+            part = inner(*args, **kwargs)
+            if output is None:
+                output = part.new_empty(*part.shape[:-1], slot.m)
+            output[..., low:high] = part
+        module._parameters[self.name] = slot.param
+        self.buffers.append(self.buffer)
+        return output

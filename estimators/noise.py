@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from estimators.bases import Basis
+from estimators.products import add_product
 from estimators.slots import Slot
 from estimators.streams import Stream, parallel
 
@@ -104,7 +105,7 @@ class LowRankNoise(Noise):
     def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
         left, right = self.basis.factors(self.coordinates)
         left, right = left[start:stop].to(out.dtype), right.to(out.dtype)
-        out.addmm_(left, right.T, alpha=weight)
+        add_product(out, left, right, weight)
 
     def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
         return self.basis.rows(rows, self.coordinates)

@@ -104,14 +104,16 @@ def parallel(task: Callable[[int], None], count: int, device: torch.device, entr
                 task(index)
         return
 
+    tasks = iter(range(count))  # shared: a thread whose core is busy elsewhere takes fewer
+
     @torch.no_grad()
-    def share(worker: int) -> None:
-        for index in range(worker, count, workers):
+    def share() -> None:
+        for index in tasks:
             task(index)
 
-    others = [_pool(workers).submit(share, worker) for worker in range(1, workers)]
+    others = [_pool(workers).submit(share) for _ in range(1, workers)]
     try:
-        share(0)
+        share()
     finally:  # nobody may still be writing when an error is dealt with
         wait(others)
     for other in others:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from estimators.directions.base import Direction, Estimate, check_count, two_sided
 
 if TYPE_CHECKING:
-    from estimators.probe import Probe
+    from estimators.probe import Draw, Probe, Weights
+
+_HALF = 0.5**0.5
 
 
 class GuidingVector(Direction):
@@ -16,6 +18,12 @@ class GuidingVector(Direction):
     "Prior-informed ZO", Eqs. 5 and 6, Algorithms 1 and 2: M draws are evaluated one-sided at
     theta + eps Z_i, the floor(alpha M) lowest losses are the elite. M + 2 evaluations. As printed,
     v points downhill; its sign cancels in kappa v. Ties keep the order of the draws.
+
+    If half of the candidates are the elite and draws are Gaussian, pairs of candidates are
+    (Y_1 + Y_2) / sqrt 2 and (Y_1 - Y_2) / sqrt 2 with fresh draws Y. These are independent draws
+    too; but whether the elite takes one or both of a pair, one of the two Y cancels in v, so that
+    M / 2 draws are regenerated, not M, wherever v is added (14 or 15 against 19 in a step in
+    place with M = 4, 14 against 16 in the forward pass).
 
     Raises ValueError unless both sets are non-empty.
     """
@@ -30,13 +38,27 @@ class GuidingVector(Direction):
             )
 
     def run(self, probe: Probe) -> Estimate:
-        draws = [probe.draw(query) for query in range(self.candidates)]
-        losses = probe.evaluate([{draw: probe.eps} for draw in draws])
+        candidates = self._candidates(probe)
+        losses = probe.evaluate([_combined([(probe.eps, z)]) for z in candidates])
         order = sorted(range(self.candidates), key=losses.__getitem__)
         rest = self.candidates - self.best
-        guide = {
-            draws[index]: 1.0 / self.best if place < self.best else -1.0 / rest
-            for place, index in enumerate(order)
-        }
+        shares = [1.0 / self.best] * self.best + [-1.0 / rest] * rest
+        guide = _combined([(w, candidates[i]) for w, i in zip(shares, order, strict=True)])
         slope, loss = two_sided(probe, guide)
         return Estimate({draw: slope * weight for draw, weight in guide.items()}, loss)
+
+    def _candidates(self, probe: Probe) -> list[Weights]:
+        draws = [probe.draw(query) for query in range(self.candidates)]
+        if 2 * self.best != self.candidates or not probe.perturbation.gaussian:
+            return [{draw: 1.0} for draw in draws]
+        pairs = zip(draws[::2], draws[1::2], strict=True)
+        return [{y: _HALF, x: sign * _HALF} for y, x in pairs for sign in (1.0, -1.0)]
+
+
+def _combined(parts: list[tuple[float, Weights]]) -> Weights:
+    """Return the sum of weighted combinations of draws, without those that cancel."""
+    total: dict[Draw, float] = {}
+    for weight, combination in parts:
+        for draw, share in combination.items():
+            total[draw] = total.get(draw, 0.0) + weight * share
+    return {draw: weight for draw, weight in total.items() if weight}

@@ -19,6 +19,10 @@ Rebase = Callable[[Slot, Basis, Basis], None]
 class Perturbation(ABC):
     """A distribution of Z for every tensor; what it keeps lives in `slot.state`."""
 
+    # Whether the draws of one step are independent, centred Gaussians with a common covariance:
+    # then so are (Z_1 + Z_2) / sqrt 2 and (Z_1 - Z_2) / sqrt 2.
+    gaussian = False
+
     def validate(self, slot: Slot) -> None:  # noqa: B027  no demands by default
         """Raise ValueError if the tensor cannot be perturbed this way."""
 
@@ -41,6 +45,8 @@ class LowRankPerturbation(Perturbation):
     The basis is drawn at the start and every `interval` steps (never again if None); the
     coordinates are drawn anew for every query.
     """
+
+    gaussian = True
 
     interval: int | None
 

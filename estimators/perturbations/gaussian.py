@@ -11,6 +11,8 @@ class Gaussian(Perturbation):
     E[<G, Z> Z] = G. `purpose` separates the streams of two uses in one step.
     """
 
+    gaussian = True
+
     def __init__(self, purpose: str = "z") -> None:
         self.purpose = purpose
 

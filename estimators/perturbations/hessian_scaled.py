@@ -30,6 +30,8 @@ class HessianScaled(Perturbation):
     HiZOO (Zhao et al. 2024, Algorithm 1), where Sigma = H^(-1). One number a weight is kept.
     """
 
+    gaussian = True
+
     def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
         for slot in slots:
             if "H" not in slot.state:

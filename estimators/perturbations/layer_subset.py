@@ -26,6 +26,7 @@ class LayerSubset(Perturbation):
 
     def __init__(self, inner: Perturbation, sparsity: float) -> None:
         self.inner = inner
+        self.gaussian = inner.gaussian
         self.sparsity = check_sparsity(sparsity)
         self._off: frozenset[str] = frozenset()
 

@@ -45,6 +45,8 @@ class MagnitudeMask(Perturbation):
     for the step, for methods that lose the unperturbed weights while they perturb.
     """
 
+    gaussian = True
+
     def __init__(self, sparsity: float, *, stored: bool) -> None:
         self.sparsity = check_sparsity(sparsity)
         self.stored = stored
@@ -93,6 +95,8 @@ class RandomMask(Perturbation):
     The baseline of the S-MeZO paper; like its magnitude mask the set is chosen before training.
     The mask is regenerated from the seed, never stored.
     """
+
+    gaussian = True
 
     def __init__(self, sparsity: float) -> None:
         self.sparsity = check_sparsity(sparsity)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 import estimators
+from estimators import forward
 from tests.estimators.problems import RECIPES, Recorder, Table, build, net_problem, same, weights
 
 
@@ -72,6 +73,31 @@ def test_low_rank_noise_is_never_dense_in_linear_and_embedding(name):
     with Largest():
         optimizer.step(closure)
     assert 0 < Largest.largest <= 3 * 250  # activations and factors, not 200 x 250
+
+
+@pytest.mark.parametrize("name", ["mezo", "s_mezo", "sphere"])
+def test_rows_of_a_large_linear_are_perturbed_in_turn(name, monkeypatch):
+    """No perturbed copy of a head without bias is held; its noise is that of every other way."""
+    monkeypatch.setattr(forward, "_PIECE", 1 << 15)
+    held, take = [], forward._SwapHook._take
+    monkeypatch.setattr(
+        forward._SwapHook,
+        "_take",
+        lambda self, entries: held.append(entries) or take(self, entries),
+    )
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(50, 90), nn.Linear(90, 1500, bias=False))
+    tokens, losses = torch.arange(12).view(3, 4), []
+    closure = lambda: model(tokens).square().mean()  # noqa: E731
+    before = weights(model)
+    for apply in ("inplace", "forward"):
+        optimizer = build(name, model, lr=0.0, seed=2, apply=apply, eps=0.1)
+        optimizer.step(closure)
+        losses.append(optimizer.log.losses[0])
+        for old, new in zip(before, weights(model), strict=True):
+            torch.testing.assert_close(old, new, rtol=0, atol=1e-6)
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=0)
+    assert set(held) == {(1 << 15) // 90 // 364 * 364 * 90}
 
 
 def test_forward_refuses_what_it_cannot_perturb():

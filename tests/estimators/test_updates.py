@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from estimators import lozo_m, tezo_adam
+from estimators.noise import DenseNoise
 from tests.estimators.problems import Recorder, Table, build
 
 EPS = 1e-3
@@ -151,6 +152,45 @@ def test_guiding_vector():
         kappa = (losses[4] - losses[5]) / (2 * EPS)
         reference.append(reference[-1] - LR * kappa * v)
     assert_path(path, reference)
+
+
+@pytest.mark.parametrize(("candidates", "elite"), [(4, 0.5), (6, 0.5), (4, 0.25), (3, 0.5)])
+@pytest.mark.parametrize("name", ["mezo_gv", "subzo_gv"])
+def test_candidates_are_independent_draws(name, candidates, elite):
+    """Also when pairs of them share two draws."""
+    seen = []
+    for seed in range(300):
+        model = Table()
+        closure = Recorder(model)
+        optimizer = build(name, model, seed=seed, candidates=candidates, elite=elite)
+        optimizer.estimate(closure)
+        z = torch.stack(closure.points[:candidates]) - model.vector()
+        seen.append(z[:, [0, 40, 76]] / optimizer.eps)  # three entries of the embedding
+    z = torch.stack(seen).detach()
+    z /= z.square().mean((0, 1)).sqrt()
+    moments = torch.einsum("tia,tjb->ijab", z, z) / len(z)
+    for i in range(candidates):
+        assert (moments[i, i].diagonal() - 1).abs().max() < 0.6
+        for j in range(i):
+            assert moments[i, j].abs().max() < 6 / len(z) ** 0.5
+
+
+@pytest.mark.parametrize(("apply", "draws"), [("inplace", {14, 15}), ("forward", {14})])
+def test_guiding_vector_regenerates_few_draws(apply, draws, monkeypatch):
+    counts, sample = [], DenseNoise.sample
+
+    def counted(self, out, generator):
+        counts[-1] += 1
+        return sample(self, out, generator)
+
+    monkeypatch.setattr(DenseNoise, "sample", counted)
+    model = torch.nn.Linear(9, 8, bias=False)
+    optimizer = build("mezo_gv", model, apply=apply)
+    x = torch.arange(9.0)
+    for _ in range(10):
+        counts.append(0)
+        optimizer.step(lambda: model(x).square().sum())
+    assert set(counts) == draws
 
 
 def test_greedy():
