@@ -6,7 +6,7 @@ from torch.nn.functional import conv2d
 
 # Below these sizes, measured on two cores, `addmm_` is the faster way.
 _ENTRIES, _RANK, _ROWS = 1 << 18, 32, 64
-_PIECE = 1 << 20  # entries of the product that are held at once
+_PIECE = 1 << 21  # entries of the product that are held at once
 _IMAGES = 16  # PyTorch gives so many to oneDNN, whatever the number of threads
 
 
