@@ -1,7 +1,7 @@
 """Evaluation with the noise added inside the forward passes of modules.
 
 The weights are never written. Low-rank noise acts on the activations of Linear and Embedding
-modules; any other noise makes one perturbed tensor at a time, for as long as its module runs.
+modules; any other noise makes perturbed tensors, a few at a time, for as long as their modules run.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from estimators.noise import LowRankNoise
 from estimators.products import add_product
 from estimators.slots import Slot
 
-_PIECE = 1 << 22  # entries of a perturbed matrix that are held at once, where its rows can part
+_PIECE = 1 << 22  # entries that are perturbed at once, of one matrix or of several tensors
 
 
 class Forward(Applier):
@@ -39,11 +40,12 @@ class Forward(Applier):
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.audited = False
-        self._buffers: list[Tensor] = []
+        self._space = _Workspace()
 
     def evaluate(self, call: Callable[[], Any], offsets: Offsets) -> Any:
         terms = {id(s.param): (s, [(w, z) for z, w in o.items()]) for s, o in offsets.items()}
         watch = _Watch({key: slot.name for key, (slot, _) in terms.items()})
+        self._space.waiting.clear()
         with ExitStack() as stack:
             # Fused transformer layers would read the weights of modules that they do not run.
             stack.callback(mha.set_fastpath_enabled, mha.get_fastpath_enabled())
@@ -63,11 +65,11 @@ class Forward(Applier):
         return value
 
     def finish(self) -> dict[Slot, Terms]:
-        self._buffers.clear()
+        self._space.clear()
         return {}
 
     def restore(self) -> None:
-        self._buffers.clear()
+        self._space.clear()
 
     def _hook(self, module: nn.Module, name: str, slot: Slot, terms: Terms) -> _Hook:
         kind = type(module).forward
@@ -76,9 +78,12 @@ class Forward(Applier):
             return _LinearHook(slot, merge(terms))
         if name == "weight" and kind is nn.Embedding.forward and module.max_norm is None:
             return _EmbeddingHook(slot, merge(terms) if low_rank else terms)
-        if name == "weight" and kind is nn.Linear.forward and module.bias is None:
-            return _RowsHook(slot, terms, name, self._buffers)
-        return _SwapHook(slot, terms, name, self._buffers)
+        parts = name == "weight" and kind is nn.Linear.forward and module.bias is None
+        if parts and slot.m > _height(slot):
+            return _RowsHook(slot, terms, name, self._space)
+        hook = _SwapHook(slot, terms, name, self._space)
+        self._space.waiting.append(hook)
+        return hook
 
 
 class _Watch(TorchFunctionMode):
@@ -190,74 +195,133 @@ class _EmbeddingHook(_Hook):
 class _SwapHook(_Hook):
     """Puts a perturbed tensor in the place of the parameter, from a reused buffer."""
 
-    def __init__(self, slot: Slot, terms: Terms, name: str, buffers: list[Tensor]) -> None:
+    def __init__(self, slot: Slot, terms: Terms, name: str, space: _Workspace) -> None:
         super().__init__(slot, terms)
         self.name = name
-        self.buffers = buffers
+        self.space = space
         self.depth = 0
+        self.tensor: Tensor | None = None
+        self.share: _Share | None = None
 
     def run(
         self, module: nn.Module, inner: Callable, watch: _Watch, args: tuple, kwargs: dict
     ) -> Any:
         if self.depth == 0:  # a module that calls itself keeps the tensor it has
-            with watch.pause():
-                self._swap(module)
+            if self.tensor is None:
+                with watch.pause():
+                    self.space.perturb(self)
+            module._parameters[self.name] = self.tensor
         self.depth += 1
         output = inner(*args, **kwargs)
         self.depth -= 1
         if self.depth == 0:
             module._parameters[self.name] = self.slot.param
-            self.buffers.append(self.buffer)
+            self.tensor = None
+            self.space.leave(self.share)
         return output
 
     def detach(self, module: nn.Module, own: Callable | None) -> None:
         super().detach(module, own)
         module._parameters[self.name] = self.slot.param
 
-    def _swap(self, module: nn.Module) -> None:
-        self.buffer = self._take(self.slot.param.numel())
-        out = self._perturbed(0, self.slot.m)
-        module._parameters[self.name] = out.view(self.slot.param.shape)
 
-    def _perturbed(self, start: int, stop: int) -> Tensor:
-        """Return some perturbed rows, in the buffer; `start` lies on a block boundary."""
-        base = self.slot.matrix[start:stop]
-        out = self.buffer[: base.numel()].view(base.shape)
-        assign([Assignment(self.slot, out, base, 1.0, self.terms, start=start)])
-        return out
+@dataclass
+class _Share:
+    """A buffer in which some tensors live, and how many of them are still needed."""
 
-    def _take(self, entries: int) -> Tensor:
-        dtype, device = self.slot.dtype, self.slot.device
-        for index, buffer in enumerate(self.buffers):
-            if buffer.dtype == dtype and buffer.device == device:
-                found = self.buffers.pop(index)
+    buffer: Tensor
+    needed: int
+
+
+class _Workspace:
+    """Perturbs tensors into reused buffers, those of small modules together.
+
+    Threads that draw noise get in the way of those of OpenMP, which spin for milliseconds after
+    every operation: a few tensors at a time, both meet less often. `waiting` holds the hooks of
+    an evaluation that have no tensor yet, in the order of their modules.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: list[_SwapHook] = []
+        self.free: list[Tensor] = []
+
+    def perturb(self, hook: _SwapHook) -> None:
+        """Make the tensor of a hook, and of those that wait behind it while there is space."""
+        batch, entries = [hook], hook.slot.param.numel()
+        if hook in self.waiting:  # not if its module runs again
+            place = self.waiting.index(hook)
+            for other in self.waiting[place + 1 :]:
+                entries += other.slot.param.numel()
+                alike = (other.slot.dtype, other.slot.device) == (hook.slot.dtype, hook.slot.device)
+                if entries > _PIECE or not alike:
+                    break
+                batch.append(other)
+            del self.waiting[place : place + len(batch)]
+        sizes = [member.slot.param.numel() for member in batch]
+        share = _Share(self.take(sum(sizes), hook.slot), len(batch))
+        assignments = []
+        for member, part in zip(batch, share.buffer[: sum(sizes)].split(sizes), strict=True):
+            slot = member.slot
+            out = part.view(slot.m, slot.n)
+            assignments.append(Assignment(slot, out, slot.matrix, 1.0, member.terms))
+            member.tensor, member.share = part.view(slot.param.shape), share
+        assign(assignments)
+
+    def leave(self, share: _Share) -> None:
+        """Give back the place of one tensor."""
+        share.needed -= 1
+        if not share.needed:
+            self.free.append(share.buffer)
+
+    def take(self, entries: int, like: Slot) -> Tensor:
+        """Return a buffer of at least so many entries."""
+        for index, buffer in enumerate(self.free):
+            if buffer.dtype == like.dtype and buffer.device == like.device:
+                found = self.free.pop(index)
                 if found.numel() >= entries:
                     return found
                 break  # replace the small buffer by a larger one, do not hold both
         with torch.inference_mode(False):
-            return torch.empty(entries, dtype=dtype, device=device)
+            return torch.empty(entries, dtype=like.dtype, device=like.device)
+
+    def clear(self) -> None:
+        """Forget all buffers."""
+        self.waiting.clear()
+        self.free.clear()
 
 
-class _RowsHook(_SwapHook):
-    """y = x (W + noise)^T for a Linear without bias, some rows of W + noise at a time."""
+class _RowsHook(_Hook):
+    """y = x (W + noise)^T for a large Linear without bias, some rows of W + noise at a time."""
+
+    def __init__(self, slot: Slot, terms: Terms, name: str, space: _Workspace) -> None:
+        super().__init__(slot, terms)
+        self.name = name
+        self.space = space
 
     def run(
         self, module: nn.Module, inner: Callable, watch: _Watch, args: tuple, kwargs: dict
     ) -> Tensor:
-        slot = self.slot
-        height = slot.rows_per_block * max(1, _PIECE // (slot.rows_per_block * slot.n))
-        if slot.m <= height:
-            return super().run(module, inner, watch, args, kwargs)
-        self.buffer = self._take(height * slot.n)
-        output = None
+        slot, height, output = self.slot, _height(self.slot), None
+        buffer = self.space.take(height * slot.n, slot)
         for low in range(0, slot.m, height):
-            high = min(slot.m, low + height)
             with watch.pause():
-                module._parameters[self.name] = self._perturbed(low, high)
+                base = slot.matrix[low : low + height]
+                rows = buffer[: base.numel()].view(base.shape)
+                assign([Assignment(slot, rows, base, 1.0, self.terms, start=low)])
+            module._parameters[self.name] = rows
             part = inner(*args, **kwargs)
             if output is None:
                 output = part.new_empty(*part.shape[:-1], slot.m)
-            output[..., low:high] = part
+            output[..., low : low + height] = part
         module._parameters[self.name] = slot.param
-        self.buffers.append(self.buffer)
+        self.space.free.append(buffer)
         return output
+
+    def detach(self, module: nn.Module, own: Callable | None) -> None:
+        super().detach(module, own)
+        module._parameters[self.name] = self.slot.param
+
+
+def _height(slot: Slot) -> int:
+    """Rows of a large matrix that are perturbed at once: whole blocks, `_PIECE` entries."""
+    return slot.rows_per_block * max(1, _PIECE // (slot.rows_per_block * slot.n))

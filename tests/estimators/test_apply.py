@@ -79,11 +79,11 @@ def test_low_rank_noise_is_never_dense_in_linear_and_embedding(name):
 def test_rows_of_a_large_linear_are_perturbed_in_turn(name, monkeypatch):
     """No perturbed copy of a head without bias is held; its noise is that of every other way."""
     monkeypatch.setattr(forward, "_PIECE", 1 << 15)
-    held, take = [], forward._SwapHook._take
+    held, take = [], forward._Workspace.take
     monkeypatch.setattr(
-        forward._SwapHook,
-        "_take",
-        lambda self, entries: held.append(entries) or take(self, entries),
+        forward._Workspace,
+        "take",
+        lambda self, entries, like: held.append(entries) or take(self, entries, like),
     )
     torch.manual_seed(0)
     model = nn.Sequential(nn.Embedding(50, 90), nn.Linear(90, 1500, bias=False))
@@ -98,6 +98,36 @@ def test_rows_of_a_large_linear_are_perturbed_in_turn(name, monkeypatch):
             torch.testing.assert_close(old, new, rtol=0, atol=1e-6)
     torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=0)
     assert set(held) == {(1 << 15) // 90 // 364 * 364 * 90}
+
+
+def test_modules_that_run_again_or_in_another_order_than_they_are_listed(monkeypatch):
+    """Small tensors are perturbed together, ahead of their modules; that is never seen."""
+
+    class Turned(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.ModuleList(nn.Linear(6, 6) for _ in range(5))
+
+        def forward(self, x):
+            for index in (3, 1, 1, 4, 0, 2, 3):
+                x = x + self.inner[index](x).tanh()
+            return x.square().mean()
+
+    torch.manual_seed(0)
+    model, x, losses, draws = Turned(), torch.randn(2, 6), [], []
+    perturb = forward._Workspace.perturb
+    monkeypatch.setattr(
+        forward._Workspace, "perturb", lambda self, hook: draws.append(1) or perturb(self, hook)
+    )
+    for apply, piece in (("inplace", 0), ("forward", 0), ("forward", 1 << 22)):
+        monkeypatch.setattr(forward, "_PIECE", piece)
+        draws.clear()
+        optimizer = estimators.mezo(model, lr=0.0, seed=3, eps=0.1, apply=apply, restore="copy")
+        optimizer.step(lambda: model(x))
+        losses.append(optimizer.log.losses[0])
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=0)
+    assert losses[1] == losses[2]
+    assert len(draws) < 2 * 14  # 14 tensors are used in each of two evaluations
 
 
 def test_forward_refuses_what_it_cannot_perturb():
