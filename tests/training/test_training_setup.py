@@ -27,7 +27,8 @@ def test_bad_values_are_named(changes, expected):
 
 def test_the_command_says_what_is_not_default():
     plain = Setup("mezo", lrs=(1e-6, 1e-7))
-    assert plain.command() == "zotheory train --method mezo --lr 1e-06 --lr 1e-07"
+    expected = "zotheory train --method mezo --lr 1e-06 --lr 1e-07 --device cpu --seed 0"
+    assert plain.command() == expected
     full = Setup(
         "tezo",
         task="my task.tsv",
@@ -39,5 +40,6 @@ def test_the_command_says_what_is_not_default():
     )
     assert shlex.split(full.command())[2:] == [
         *("--method", "tezo", "--lr", "3e-07", "--set", "rank=4", "--set", "apply=forward"),
-        *("--task", "my task.tsv", "--batch-size", "8", "--max-tokens", "20", "--seed", "3"),
+        *("--task", "my task.tsv", "--batch-size", "8", "--max-tokens", "20", "--device", "cpu"),
+        *("--seed", "3"),
     ]

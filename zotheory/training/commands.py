@@ -67,6 +67,7 @@ def train(
     from zotheory.model.assets import AssetError
     from zotheory.model.language_model import ModelError
     from zotheory.training.interruption import Stopped
+    from zotheory.training.loading import best_device
     from zotheory.training.progress import TrainingProgress
     from zotheory.training.run import train as run
     from zotheory.training.table import show
@@ -89,7 +90,7 @@ def train(
             test=test,
             max_tokens=max_tokens,
             dtype=str(dtype),
-            device=device or _best_device(),
+            device=device or best_device(),
             seed=seed,
         )
         out = out or Path("out/train") / method
@@ -133,9 +134,3 @@ def _option(text: str) -> tuple[str, Any]:
         return name, ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return name, value
-
-
-def _best_device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -19,6 +19,7 @@ from zotheory.console import console, errors, stop
 from zotheory.model.assets import AssetError
 from zotheory.model.language_model import ModelError
 from zotheory.training.interruption import Stopped
+from zotheory.training.loading import best_device
 from zotheory.training.methods import FIRST_ORDER, UNTRAINED
 from zotheory.training.progress import TrainingProgress
 from zotheory.training.rows import dump
@@ -100,13 +101,21 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ...")] = 2,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest prompt.")] = None,
     dtype: Annotated[str, typer.Option(help=" or ".join(DTYPES))] = "bfloat16",
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; cuda where there is one.")
+    ] = None,
     work: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("out/table"),
     rows: Annotated[Path, typer.Option(help="Folder of the rows.")] = Path("results"),
 ) -> None:
     """Make every row of the table at an equal budget of forward passes; stop and go on freely."""
     try:
-        common = Setup("mezo", passes=passes, max_tokens=max_tokens, dtype=dtype, device=device)
+        common = Setup(
+            "mezo",
+            passes=passes,
+            max_tokens=max_tokens,
+            dtype=dtype,
+            device=device or best_device(),
+        )
         with TrainingProgress(console) as progress:
             found = run_all(names or ROWS, seeds, common, work, rows, progress)
     except TrainingError as error:

@@ -63,6 +63,11 @@ def device(setup: Setup) -> torch.device:
     return found
 
 
+def best_device() -> str:
+    """The GPU where there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def dtype(setup: Setup) -> torch.dtype:
     """The type the model is held in."""
     return getattr(torch, setup.dtype)

@@ -94,6 +94,8 @@ class Setup:
             words += ["--set", f"{name}={value}"]
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name not in ("method", "lrs", "options") and value != field.default:
+            if field.name in ("method", "lrs", "options"):
+                continue
+            if value != field.default or field.name in ("device", "seed"):
                 words += [f"--{field.name.replace('_', '-')}", str(value)]
         return shlex.join(words)
