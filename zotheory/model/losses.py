@@ -75,12 +75,15 @@ def check_packing(language_model: LanguageModel, examples: Sequence[Example]) ->
     Raises:
         ModelError: the model cannot be called that way, or the logits differ.
     """
-    tokenizer = language_model.tokenizer
+    weights = next(language_model.model.parameters())
+
+    def logits(some: Sequence[Example]) -> torch.Tensor:
+        batch = make_batch(language_model.tokenizer, some).to(weights.device, weights.dtype)
+        return last_logits(language_model, batch)
+
     try:
-        together = last_logits(language_model, make_batch(tokenizer, examples))
-        alone = torch.cat(
-            [last_logits(language_model, make_batch(tokenizer, [one])) for one in examples]
-        )
+        together = logits(examples)
+        alone = torch.cat([logits([one]) for one in examples])
     except (TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{language_model.name} cannot read packed prompts: {error}") from error
     # float32 leaves about 1e-6 of the largest logit per layer; mixed prompts differ by order one.
