@@ -135,6 +135,37 @@ def test_the_counted_difference_gives_the_share(directions):
     assert np.all(found.upper - found.lower < 0.2)
 
 
+@pytest.mark.parametrize("id", ["smezo.fig2b.same_batch", "smezo.fig2b.held_out", "own.held_out"])
+def test_the_outcomes_of_every_pair_are_kept(monkeypatch, id):
+    half = steps(0.9)
+    pairs = half.pairs.copy()
+    pairs[100:] = [1, 0]
+    study = StepStudy(STEP, half.gram, half.start, pairs, half.ends, half.linear)
+    numbers = judged(monkeypatch, id, study).numbers
+    assert numbers["pairs of batches"] == [[0, 1], [1, 0]]
+    assert numbers["draws by pair"] == [100, 100]
+    share = numbers["share" if "share" in numbers else "counted share"]
+    for loss in batches.NAMES:
+        assert sum(numbers["outcomes by pair"][loss]) == pytest.approx(200 * share[loss])
+        assert numbers["cosine by pair"][loss] == pytest.approx([0.9, 0.9])
+
+
+def test_an_outcome_of_two_directions_is_counted_once():
+    study = steps(0.9, directions=7)
+    found = batches.by_pair(study, batches.agree(study.slopes[:, :, 0] ** 2, 2))
+    assert found["draws by pair"] == [3]
+    assert found["outcomes by pair"] == batches.by_loss([[3], [3]])
+
+
+def test_the_raise_of_every_draw_is_kept(monkeypatch):
+    study = noise(2.0, 1.0)
+    numbers = judged(monkeypatch, "smezo.fig2c.large_weights", study).numbers
+    where = f"noise of {batches.NORMS[1]:.0%} of the weights' norm, {batches.NAMES[0]}"
+    for kind, name in enumerate(("largest", "smallest")):
+        raises = numbers[where][f"{name}, raise by draw"]
+        assert raises == study.raises[:, 1, kind, 0].tolist()
+
+
 @pytest.mark.parametrize(
     ("largest", "smallest", "statement", "correction"),
     [

@@ -174,6 +174,23 @@ def shares(study: StepStudy, outcomes: np.ndarray) -> dict[str, Any]:
     }
 
 
+def by_pair(study: StepStudy, outcomes: np.ndarray) -> dict[str, Any]:
+    """For every ordered pair of batches its directions, how many had the outcome, its cosines.
+
+    outcomes: (T // q, 2), one of q consecutive directions of a pair.
+    """
+    directions = len(study.pairs) // len(outcomes)
+    own = study.pairs[::directions][: len(outcomes)]
+    pairs = np.array(sorted(set(map(tuple, own.tolist()))))
+    rows = [(own == pair).all(axis=1) for pair in pairs]
+    return {
+        "pairs of batches": pairs.tolist(),
+        "draws by pair": [int(row.sum()) for row in rows],
+        "outcomes by pair": by_loss(np.array([outcomes[row].sum(axis=0) for row in rows]).T),
+        "cosine by pair": by_loss(study.cosines[:, pairs[:, 0], pairs[:, 1]]),
+    }
+
+
 def setting(study: StepStudy, context: Context) -> dict[str, Any]:
     """What the figures were taken on."""
     return {

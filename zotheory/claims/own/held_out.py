@@ -68,6 +68,7 @@ def _on_model(statement: Statement, context: Context) -> Evidence:
         "interval": batches.by_loss(np.stack([found.lower, found.upper], axis=1)),
         "law, averaged over pairs": batches.by_loss(predicted),
         "cosines": batches.by_loss(study.cosines),
+        **batches.by_pair(study, outcomes),
     }
     told = batches.setting(study, context) | {"tolerance": TOLERANCE}
     return Evidence(Kind.MODEL, verdict, "; ".join(lines), numbers, told)

@@ -43,6 +43,7 @@ def same_batch(statement: Statement, context: Context) -> Evidence:
     verdicts = _within(found.lower, found.upper, float(statement.formula.rhs), 1.0)
     summary = f"at the cosine {cosine:g} lowered " + _told(found)
     numbers = batches.shares(study, outcomes) | {"interval": _ends(found)}
+    numbers |= batches.by_pair(study, outcomes)
     numbers["fall, relative to |slope| s, quartiles"] = batches.by_loss(_falls(study))
     return _evidence(_agreed(verdicts), summary, numbers, batches.setting(study, context))
 
@@ -68,6 +69,7 @@ def held_out(statement: Statement, context: Context) -> Evidence:
     numbers = batches.shares(study, outcomes) | {
         "interval": _ends(found),
         "1/2 + arcsin(cos)/pi, averaged over the pairs": batches.by_loss(predicted),
+        **batches.by_pair(study, outcomes),
     }
     inputs: dict[str, Any] = batches.setting(study, context)
     if verdict is Verdict.REFUTED:
@@ -111,6 +113,8 @@ def large_weights(statement: Statement, context: Context) -> Evidence:
                 "interval of the median": [low, high],
                 "largest, median raise": float(np.median(study.raises[:, scale, 0, loss])),
                 "smallest, median raise": float(np.median(study.raises[:, scale, 1, loss])),
+                "largest, raise by draw": study.raises[:, scale, 0, loss].tolist(),
+                "smallest, raise by draw": study.raises[:, scale, 1, loss].tolist(),
             }
             median = float(np.median(values))
             lines.append(f"{median:.2g} in [{low:.2g}, {high:.2g}] ({where})")
