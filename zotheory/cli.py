@@ -1,4 +1,4 @@
-"""The command line: `zotheory verify | list | show | report | probe | train | results`."""
+"""The command line: `zotheory verify | list | show | report | probe | figures | train | ...`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ app.command()(train)
 app.command()(results)
 
 BudgetName = StrEnum("BudgetName", {name: name for name in BUDGETS})
+FigureBudget = StrEnum("FigureBudget", {name: name for name in ("quick", "standard")})
 ObjectiveName = StrEnum("ObjectiveName", {name: name for name in ("linear", "quadratic", "model")})
 Names = Annotated[
     list[str] | None,
@@ -178,11 +179,51 @@ def probe(
         _stop("stopped", 130)
 
 
-def main() -> None:
-    """Entry point of the `zotheory` command; wrong usage gets one line and exit status 2."""
+@app.command()
+def figures(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Which to draw; all by default."),
+    ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="A ledger.json; the recorded one by default.")
+    ] = None,
+    budget: Annotated[
+        FigureBudget, typer.Option(help="How much to compute where the ledger has no curve.")
+    ] = "standard",
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("out/figures"),
+    list_names: Annotated[bool, typer.Option("--list", help="Name the figures only.")] = False,
+) -> None:
+    """Draw the papers' figures and ours from a ledger: PDF, PNG and caption of each.
+
+    Exit status: 0 all drawn; 1 the ledger lacks what a figure needs; 2 bad input.
+    """
+    from figures.command import draw, listing
+    from figures.picture import UnknownPicture
+
+    try:
+        if list_names:
+            console.print(listing(names or []))
+            return
+        found = Ledger.read(ledger) if ledger else recorded()
+        status = draw(console, errors, names or [], found, budget, out)
+    except (UnknownPicture, LedgerError) as error:
+        _stop(error)
+    except OSError as error:
+        _stop(f"cannot write {out}: {error.strerror}")
+    except KeyboardInterrupt:
+        _stop("stopped", 130)
+    raise typer.Exit(status)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the `zotheory` command; wrong usage gets one line and exit status 2.
+
+    arguments: those of the command line by default.
+    """
     usage_error = typer.BadParameter.__base__  # of click, or of the copy of it that typer carries
     try:
-        status = app(standalone_mode=False)
+        status = app(arguments, standalone_mode=False)
     except usage_error as error:
         message = " ".join(error.format_message().split())
         if not message:  # the help was asked for by giving no argument, and has been shown

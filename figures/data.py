@@ -1,0 +1,68 @@
+"""What a figure draws from: a ledger's numbers and verdicts, and a budget for what it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from zotheory.budget import ALPHA
+from zotheory.ledger import Ledger
+from zotheory.vocabulary import Kind, Verdict
+
+LEVEL = f"{1 - ALPHA:.2%}"  # of the ledger's intervals
+
+
+class MissingData(Exception):
+    """The ledger lacks what a figure needs; the message is one line for a person."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """A ledger, and how much a figure may compute beside it.
+
+    Everything drawn is read from here or computed by the library; random streams start from the
+    ledger's seed.
+    """
+
+    ledger: Ledger
+    budget: str = "standard"
+
+    def claim(self, name: str) -> Mapping[str, Any]:
+        """One claim's entry. Raises MissingData if the ledger has none."""
+        for entry in self.ledger.claims:
+            if entry["id"] == name:
+                return entry
+        raise MissingData(f"this ledger has no claim {name}; `zotheory verify {name}` judges it")
+
+    def verdict(self, name: str) -> Verdict:
+        """One claim's verdict. Raises MissingData as :meth:`claim`."""
+        return Verdict(self.claim(name)["verdict"])
+
+    def numbers(self, name: str, kind: Kind, *keys: str) -> Any:
+        """What the claim's evidence of this kind measured, looked up key by key.
+
+        Raises MissingData if the claim, the evidence or a key is missing.
+        """
+        kinds = {e["kind"]: e["numbers"] for e in self.claim(name)["evidence"]}
+        found = kinds.get(str(kind))
+        if not found:
+            raise MissingData(f"this ledger has no {kind} evidence for {name}")
+        for key in keys:
+            if key not in found:
+                raise MissingData(
+                    f"this ledger's {kind} evidence for {name} does not hold {key!r}; "
+                    f"`zotheory verify {name}` takes it anew"
+                )
+            found = found[key]
+        return found
+
+    def count(self, quick: int, standard: int) -> int:
+        """A number of samples or of points, by the budget."""
+        return quick if self.budget == "quick" else standard
+
+    def rng(self, *stream: int) -> np.random.Generator:
+        """A generator of its own for each stream of the ledger's seed."""
+        return np.random.default_rng([self.ledger.seed, *stream])

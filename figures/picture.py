@@ -1,0 +1,104 @@
+"""A figure as data, and how it is written: PDF, PNG and the caption beside them."""
+
+from __future__ import annotations
+
+import io
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from matplotlib.figure import Figure
+
+import figures
+from figures import style
+from figures.data import Data
+from zotheory.atomic import write_atomically
+
+PAPERS = ("tezo", "lezo", "smezo", "svd0", "prior", "own")
+_METADATA = {"pdf": {"CreationDate": None}, "png": {}}  # the same numbers, the same file
+
+
+class UnknownPicture(Exception):
+    """No figure of this name."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure: the claims that it shows, and `draw(data)`, which returns it with its caption.
+
+    The caption says what is shown, with sample sizes; the claims with their verdicts are added to
+    it from the ledger.
+    """
+
+    name: str
+    title: str
+    claims: tuple[str, ...]
+    draw: Callable[[Data], tuple[Figure, str]]
+
+    def write(self, data: Data, folder: Path) -> list[Path]:
+        """Write NAME.pdf, NAME.png and NAME.txt.
+
+        Raises MissingData if the ledger lacks something, OSError if the folder cannot be written.
+        """
+        verdicts = [judgement(data, name) for name in self.claims]  # before any work
+        with style.applied():
+            figure, shown = self.draw(data)
+            files = {}
+            for kind, metadata in _METADATA.items():
+                content = io.BytesIO()
+                figure.savefig(content, format=kind, metadata=metadata)
+                files[kind] = content.getvalue()
+        files["txt"] = caption(f"{self.title}. {shown}", verdicts, data)
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{self.name}.{kind}" for kind in files]
+        for path, content in zip(paths, files.values(), strict=True):
+            write_atomically(path, content)
+        return paths
+
+
+def judgement(data: Data, name: str) -> str:
+    """What the ledger says of one claim, and of its correction if there is one."""
+    entry = data.claim(name)
+    text = f"{name} ({entry['where']}), {_plain(entry['verdict'])}: {entry['says']}"
+    if entry["correction"]:
+        correction = entry["correction"]
+        text += f" Correction, {_plain(correction['verdict'])}: {correction['says']}"
+    return text
+
+
+def _plain(verdict: str) -> str:
+    return verdict.replace("_", " ")
+
+
+def caption(shown: str, verdicts: list[str], data: Data) -> str:
+    """The caption's text: what is shown, a paragraph a claim, the ledger's seed and budget."""
+    ledger = data.ledger
+    end = f"Ledger: seed {ledger.seed}, budget {ledger.budget}; figure: budget {data.budget}."
+    paragraphs = [*shown.split("\n\n"), *verdicts, end]
+    return "\n\n".join(textwrap.fill(" ".join(p.split()), 96) for p in paragraphs) + "\n"
+
+
+def names() -> list[str]:
+    """The figures that there are: the modules here that are named after a paper."""
+    modules = [m.name for m in iter_modules(figures.__path__)]
+    return [name for paper in PAPERS for name in modules if name.startswith(f"{paper}_")]
+
+
+def pictures(wanted: list[str]) -> Iterator[Picture]:
+    """The figures of these names, all by default. Raises UnknownPicture before the first."""
+    known = names()
+    for name in wanted:
+        if name not in known:
+            raise UnknownPicture(f"no figure {name!r}; `zotheory figures --list` names all")
+    return (import_module(f"figures.{name}").PICTURE for name in wanted or known)
+
+
+def main(picture: Picture) -> None:
+    """Draw one figure from the command line, with the options of `zotheory figures`."""
+    from zotheory import cli
+
+    cli.main(["figures", picture.name, *sys.argv[1:]])

@@ -1,0 +1,80 @@
+"""What every figure has to do, whatever it shows."""
+
+import re
+
+import pytest
+
+from figures.data import MissingData
+from figures.picture import caption, judgement, names, pictures
+from figures.style import COLUMN, PAGE, applied
+
+
+@pytest.fixture(scope="module", params=names())
+def picture(request):
+    return next(pictures([request.param]))
+
+
+@pytest.fixture(scope="module")
+def drawn(picture, data):
+    """The figure and its caption's first part; skipped where the record lacks a claim."""
+    have = {claim["id"] for claim in data.ledger.claims}
+    if not have.issuperset(picture.claims):
+        pytest.skip("not in the recorded ledger")
+    with applied():
+        figure, shown = picture.draw(data)
+        figure.canvas.draw()
+    return figure, shown
+
+
+def test_is_named_after_its_module(picture):
+    assert picture.draw.__module__ == f"figures.{picture.name}"
+
+
+def test_fits_a_column_or_a_page(drawn):
+    assert drawn[0].get_figwidth() in (COLUMN, PAGE)
+
+
+def test_every_panel_has_labelled_axes(drawn):
+    panels = [ax for ax in drawn[0].axes if ax.axison and ax.get_label() != "<colorbar>"]
+    assert panels
+    for axis in ("x", "y"):
+        labelled = [ax for ax in panels if _label(drawn[0], ax, axis) or _named_ticks(ax, axis)]
+        assert labelled == panels
+
+
+def _label(figure, ax, axis):
+    return getattr(ax, f"get_{axis}label")() or getattr(figure, f"get_sup{axis}label")()
+
+
+def _named_ticks(ax, axis):
+    """Categories on the ticks say what the axis is; so does an axis shared with a labelled one."""
+    shared = getattr(ax, f"get_shared_{axis}_axes")().get_siblings(ax)
+    texts = [text.get_text() for text in getattr(ax, f"get_{axis}ticklabels")()]
+    words = any(character.isalpha() for text in texts for character in text)
+    return words or any(getattr(other, f"get_{axis}label")() for other in shared)
+
+
+def test_no_text_is_cut_off(drawn):
+    figure, _ = drawn
+    page = figure.bbox
+    for text in figure.findobj(lambda artist: hasattr(artist, "get_text")):
+        if text.get_text() and text.get_visible() and not text.get_clip_on():
+            box = text.get_window_extent()
+            assert box.x0 >= page.x0 - 1, text.get_text()
+            assert box.x1 <= page.x1 + 1, text.get_text()
+
+
+def test_caption_holds_the_verdicts_of_the_ledger(picture, drawn, data):
+    lines = [judgement(data, name) for name in picture.claims]
+    text = " ".join(caption(drawn[1], lines, data).split())
+    verdicts = {claim["id"]: claim["verdict"].replace("_", " ") for claim in data.ledger.claims}
+    for name in picture.claims:
+        assert re.search(rf"{re.escape(name)} \([^)]*\), {verdicts[name]}: ", text)
+
+
+def test_a_missing_claim_is_one_clear_line(picture, without, tmp_path):
+    for name in picture.claims:
+        with pytest.raises(MissingData, match=name) as raised:
+            picture.write(without(name), tmp_path)
+        assert "\n" not in str(raised.value)
+    assert not list(tmp_path.iterdir()) or not picture.claims
