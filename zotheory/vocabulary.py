@@ -20,6 +20,8 @@ from sympy.core.relational import Relational
 if TYPE_CHECKING:
     from zotheory.context import Context
 
+DRAWN = "drawn"  # the key of an evidence's numbers that are drawn and not listed
+
 
 class Verdict(StrEnum):
     """What a check, or all checks of a claim together, found."""
@@ -92,12 +94,23 @@ class Statement:
         """The right side of the formula (a single relation) with its names written out."""
         return self.formula.rhs.subs(self.where)
 
+    def at(self, **sizes: Any) -> sp.Expr:
+        """The right side of the formula (a single relation) at values of its symbols, by name.
+
+        Raises ValueError for a name that is no symbol of it.
+        """
+        symbols = {symbol.name: symbol for symbol in self.bound.free_symbols}
+        if unknown := sizes.keys() - symbols.keys():
+            raise ValueError(f"no symbol {sorted(unknown)}; there are {sorted(symbols)}")
+        return self.bound.subs({symbols[name]: value for name, value in sizes.items()})
+
 
 @dataclass(frozen=True)
 class Evidence:
     """What one check found out about one statement.
 
-    `numbers` are the figures behind the verdict; `certificate` is what convinces a stranger: the
+    `numbers` are the figures behind the verdict, and under `DRAWN` arrays that only figures need;
+    `certificate` is what convinces a stranger: the
     steps of a derivation, or inputs, the claimed and the actual number and a snippet that prints
     both, or estimate, interval, tolerance, sample count and seed.
     """

@@ -8,7 +8,7 @@ import estimators
 from tests.model.tiny_model import sentences, tiny_model
 from zotheory.model.points import point, spread_weights
 from zotheory.sampling.real_candidates import EPS, candidates
-from zotheory.sampling.real_subspaces import averaged_share, refresh, spectrum_gap
+from zotheory.sampling.real_subspaces import averaged_share, refresh, spectra
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_the_reduced_average_has_the_law_of_averaged_estimates(found):
 
 def test_the_spectrum_of_an_estimate_is_that_of_noise(found):
     rng = np.random.default_rng(2)
-    gaps = np.array([spectrum_gap(found, 8, rng).mean() for _ in range(30)])
+    gaps = np.array([spectra(found, (8,), rng).gap(8).mean() for _ in range(30)])
     assert abs(gaps.mean()) < 4 * gaps.std() / np.sqrt(len(gaps))
     assert 0 < gaps.std() < 0.05
 

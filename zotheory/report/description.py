@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zotheory.vocabulary import Kind, Verdict
+from zotheory.vocabulary import DRAWN, Kind, Verdict
 
 MEANING = {
     Verdict.PROVED: "derived for the whole domain, from the definition of the estimator",
@@ -122,7 +122,8 @@ def _sections(entry: Mapping[str, Any]) -> Iterator[Section]:
         yield _control("Control: the same checks on a false statement", entry["mutant"])
     for evidence in entry["evidence"]:
         told = entry["certificate"]
-        new = {k: v for k, v in evidence["numbers"].items() if k not in told or told[k] != v}
+        numbers = {k: v for k, v in evidence["numbers"].items() if k != DRAWN}
+        new = {k: v for k, v in numbers.items() if k not in told or told[k] != v}
         values, table = _numbers(new)
         title = f"Evidence: {evidence['kind']}"
         prose = tuple(filter(None, (evidence["summary"],)))

@@ -6,7 +6,8 @@ squared cosines of 1/(mn). `point` is a :class:`zotheory.model.points.Point`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,19 +89,41 @@ def _cos2(gradient: Tensor, drawn: Tensor, square: float) -> float:
     return inner**2 / square / float(drawn.square().sum())
 
 
-def spectrum_gap(point: Point, top: int, rng: np.random.Generator) -> np.ndarray:
-    """cos(s(X), s(G)) of one MeZO estimate less that of fresh noise, (matrices,).
+@dataclass(frozen=True)
+class Spectra:
+    """Cosines with the true gradients of one MeZO estimate, and of fresh noise.
 
-    s: the `top` largest singular values. The estimate is made with two forward passes.
+    Attributes:
+        origin: of the matrices themselves, (2, matrices): the estimate's, the noise's.
+        after_svd: by number of singular values kept, of the vectors of these, shaped alike.
+    """
+
+    origin: np.ndarray
+    after_svd: dict[int, np.ndarray]
+
+    def gap(self, top: int) -> np.ndarray:
+        """The estimate's cosine less the noise's, (matrices,)."""
+        estimate, noise = self.after_svd[top]
+        return estimate - noise
+
+
+def spectra(point: Point, tops: Sequence[int], rng: np.random.Generator) -> Spectra:
+    """cos(s(X), s(G)) of one MeZO estimate X and of noise; s: the largest singular values.
+
+    The estimate is made with two forward passes.
     """
     optimizer = estimators.mezo(list(point.named))
     estimate = optimizer.estimate(point.loss, seed=int(rng.integers(SEEDS)))
-    gaps = []
+    origin, after = [], {top: [] for top in tops}
     for name, gradient in point.gradients.items():
         noise = torch.from_numpy(rng.standard_normal(tuple(gradient.shape), dtype=np.float32))
-        true, mezo, random = (_largest(x, top) for x in (gradient, estimate[name], noise))
-        gaps.append(_cosine(mezo, true) - _cosine(random, true))
-    return np.array(gaps)
+        others = estimate[name], noise
+        flat = [x.double().flatten().numpy() for x in (gradient, *others)]
+        origin.append([_cosine(x, flat[0]) for x in flat[1:]])
+        true, *values = (_largest(x, max(tops)) for x in (gradient, *others))
+        for top, cosines in after.items():
+            cosines.append([_cosine(x[:top], true[:top]) for x in values])
+    return Spectra(np.array(origin).T, {top: np.array(c).T for top, c in after.items()})
 
 
 def _largest(matrix: Tensor, top: int) -> np.ndarray:

@@ -8,8 +8,8 @@ otherwise intervals are Student's over independent refreshes, each the mean over
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
@@ -22,10 +22,14 @@ from zotheory.montecarlo import Accumulator
 from zotheory.statistics import BettingLower
 from zotheory.statistics.student import student
 from zotheory.timing.rounds import once
-from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import DRAWN, Check, Evidence, Kind, Statement, Verdict
+
+if TYPE_CHECKING:
+    from zotheory.sampling.real_subspaces import Spectra
 
 Array = np.ndarray
 RANK, TOP = 24, 24  # the paper's
+TOPS, BATCH_SIZES = (8, TOP, 48), (1, 2, 4, 8, 16)  # Table 13
 BATCHES = 3
 REFRESHES, ESTIMATES = 24, 6
 AVERAGES = 8  # draws at each k
@@ -153,8 +157,14 @@ def apart(difference: sp.Symbol) -> Check:
     """|mean cosine of MeZO estimates - mean cosine of noise| against what the statement says."""
 
     def judge(statement: Statement, context: Context) -> Evidence:
-        names, gaps = once("svd0.spectra", context, _gaps)
-        return decide_apart(statement, names, gaps, difference, context)
+        names, found = once("svd0.spectra", context, _spectra)
+        gaps = np.array([spectra.gap(TOP) for spectra in found])
+        evidence = decide_apart(statement, names, gaps, difference, context)
+        pictures = {
+            "by estimate": [_drawn(spectra) for spectra in found],
+            "by batch size": once("svd0.batch_sizes", context, _by_batch_size),
+        }
+        return replace(evidence, numbers={**evidence.numbers, DRAWN: pictures})
 
     return on_model(judge)
 
@@ -195,15 +205,38 @@ def decide_apart(
     return _evidence(verdict, summary, numbers, inputs, size, context)
 
 
-def _gaps(context: Context) -> tuple[tuple[str, ...], Array]:
-    from zotheory.sampling.real_subspaces import spectrum_gap
+def _spectra(context: Context) -> tuple[tuple[str, ...], list[Spectra]]:
+    from zotheory.sampling.real_subspaces import spectra
 
-    rng, rows = np.random.default_rng([context.seed, ESTIMATES, TOP]), []
-    with points(context, lambda weights: [weights] * 2, BATCH_SIZE) as found:
+    rng, found = np.random.default_rng([context.seed, ESTIMATES, TOP]), []
+    with points(context, lambda weights: [weights] * 2, BATCH_SIZE) as batches:
         for i in range(ESTIMATES):
-            rows.append(spectrum_gap(found[i % len(found)], TOP, rng))
+            found.append(spectra(batches[i % len(batches)], TOPS, rng))
             context.tell(f"{context.claim}  estimate {i + 1} of {ESTIMATES}")
-        return tuple(found[0].gradients), np.stack(rows)
+        return tuple(batches[0].gradients), found
+
+
+def _by_batch_size(context: Context) -> dict[str, Any]:
+    """Table 13: one estimate at each batch size, the gradient of the same batch beside it."""
+    from zotheory.sampling.real_subspaces import spectra
+
+    rng, found = np.random.default_rng([context.seed, *BATCH_SIZES]), {}
+    for size in BATCH_SIZES:
+        with points(context, lambda weights: [weights], size) as (batch,):
+            found[str(size)] = _drawn(spectra(batch, TOPS, rng))
+    return found
+
+
+def _drawn(spectra: Spectra) -> dict[str, Any]:
+    """Quartiles over the matrices of every cosine: "origin", and "top r" for the r largest."""
+    kept = {f"top {top}": cosines for top, cosines in spectra.after_svd.items()}
+    return {
+        name: {
+            of: np.round(np.quantile(values, QUARTILES), 5).tolist()
+            for of, values in zip(("MeZO", "noise"), cosines, strict=True)
+        }
+        for name, cosines in {"origin": spectra.origin, **kept}.items()
+    }
 
 
 @dataclass(frozen=True, eq=False)

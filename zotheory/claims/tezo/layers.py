@@ -15,8 +15,9 @@ from scipy.stats import t as student
 
 from zotheory.budget import ALPHA
 from zotheory.checks.modelled import BATCH_SIZE, Studies, Trajectory, language_model, modelled
+from zotheory.claims.tezo import drawn
 from zotheory.context import Context
-from zotheory.vocabulary import Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import DRAWN, Claim, Evidence, Kind, Statement, Verdict
 
 SPECTRUM = """import numpy as np
 
@@ -50,13 +51,15 @@ def _low_rank(statement: Statement, studies: Studies, context: Context) -> Evide
     from zotheory.model.study import ATTENTION
 
     within = statement.setting["within"]
-    numbers, failures, intervals, worst = {}, [], {}, (0.0, "", None)
+    numbers, pictures, failures, intervals, worst = {}, {}, [], {}, (0.0, "", None)
+    count = 0
     for trajectory, study in studies.items():
         weights = [w for w in study.weights if w.module in ATTENTION]
         found = np.array([[crossing(row) for row in study.spectra[w.name]] for w in weights])
         share = (found <= within).mean(axis=0)
         intervals[str(trajectory)] = _mean_interval(share)
         failures.append(int(np.count_nonzero(found > within)))
+        count += found.size
         at = np.unravel_index(found.argmax(), found.shape)
         where = f"{weights[at[0]].name}, batch {at[1]} ({trajectory})"
         spectrum = study.spectra[weights[at[0]].name][at[1]]
@@ -71,6 +74,10 @@ def _low_rank(statement: Statement, studies: Studies, context: Context) -> Evide
                 if any(w.module == m for w in weights)
             },
         }
+        pictures[str(trajectory)] = {"crossings": drawn.crossings(found, weights)}
+        if trajectory.all_layers:
+            pictures[str(trajectory)] |= drawn.spectra(study, weights)
+    numbers[DRAWN] = pictures
     if statement.setting["of"] == "each":
         verdict = Verdict.REFUTED if any(failures) else Verdict.CONFIRMED
     else:
@@ -79,7 +86,7 @@ def _low_rank(statement: Statement, studies: Studies, context: Context) -> Evide
     if verdict is Verdict.REFUTED:
         inputs["snippet"] = SPECTRUM.format(name=worst[1], values=_listed(worst[2]), claimed=within)
     summary = (
-        f"{sum(failures)} of {sum(n['gradients'] for n in numbers.values())} batch gradients fall "
+        f"{sum(failures)} of {count} batch gradients fall "
         f"below 2% only after {within:.0%} of the spectrum; "
         f"the latest at {worst[0]:.0%}, {worst[1]}"
     )
@@ -89,7 +96,7 @@ def _low_rank(statement: Statement, studies: Studies, context: Context) -> Evide
 def _similarity(statement: Statement, studies: Studies, context: Context) -> Evidence:
     """Mean pairwise cosine over all compared matrices, with a jackknife interval over batches."""
     low, high = statement.setting["between"]
-    numbers, verdicts, lines, found = {}, [], [], []
+    numbers, pictures, verdicts, lines, found = {}, {}, [], [], []
     for trajectory, study in studies.items():
         matrices = np.array(list(study.cosines.values()))
         mean, interval = _jackknife(matrices, _mean_cosine)
@@ -105,6 +112,8 @@ def _similarity(statement: Statement, studies: Studies, context: Context) -> Evi
         }
         lines.append(f"{mean:.3f} in [{interval[0]:.3f}, {interval[1]:.3f}] ({trajectory})")
         found.append((mean, str(trajectory), matrices.mean(axis=0)))
+        pictures[str(trajectory)] = drawn.cosines(study)
+    numbers[DRAWN] = pictures
     verdict = _agreed(verdicts)
     summary = "mean pairwise cosine " + "; ".join(lines)
     if len(set(verdicts)) > 1:
@@ -123,7 +132,7 @@ def _subspace(statement: Statement, studies: Studies, context: Context) -> Evide
     """Share of squared norm in the top fifth of the singular directions, matrix by matrix."""
     from zotheory.model.measurements import random_directions, top_share
 
-    numbers, lowest, failed, count = {}, (np.inf, "", None), 0, 0
+    numbers, pictures, lowest, failed, count = {}, {}, (np.inf, "", None), 0, 0
     for trajectory, study in studies.items():
         shares = {name: top_share(matrix) for name, matrix in study.cosines.items()}
         sizes = {w.name: int(np.prod(w.shape)) for w in study.weights}
@@ -142,6 +151,10 @@ def _subspace(statement: Statement, studies: Studies, context: Context) -> Evide
             "share, min median max": np.quantile(list(shares.values()), [0, 0.5, 1]),
             "unrelated gradients would hold at most": null,
         }
+        pictures[str(trajectory)] = {"share of the top k": drawn.shares(study)}
+        if trajectory.all_layers:
+            pictures[str(trajectory)]["singular values"] = drawn.stacks(study)
+    numbers[DRAWN] = pictures
     verdict = Verdict.REFUTED if failed else Verdict.CONFIRMED
     inputs = {"lowest": lowest[1], "claimed": bound, "actual": lowest[0]}
     if verdict is Verdict.REFUTED:
@@ -162,7 +175,7 @@ def _rank_correlation(statement: Statement, studies: Studies, context: Context) 
 
     (study,) = studies.values()
     spectra = weight_spectra(language_model(context).model, study.weights)
-    numbers, verdicts, lines = {}, [], []
+    numbers, pictures, verdicts, lines = {}, {}, [], []
     above = statement.setting["above"]
     for threshold in (0.25, 0.3):
         found = rank_correlation(spectra, study, seed=context.seed, threshold=threshold)
@@ -182,6 +195,8 @@ def _rank_correlation(statement: Statement, studies: Studies, context: Context) 
         lines.append(
             f"{found.pooled:.2f} in [{interval[0]:.2f}, {interval[1]:.2f}] at {threshold:.0%}"
         )
+        pictures[f"threshold {threshold:.0%}"] = drawn.ranks(found)
+    numbers[DRAWN] = pictures
     summary = f"rank correlation over {len(found.layers)} matrices: " + "; ".join(lines)
     return _evidence(_agreed(verdicts), summary, numbers, context)
 
