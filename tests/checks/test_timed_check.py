@@ -10,7 +10,7 @@ import sympy as sp
 from zotheory.budget import BUDGETS
 from zotheory.checks.timed import Timing, timed
 from zotheory.context import Context
-from zotheory.vocabulary import Kind, Statement, Verdict
+from zotheory.vocabulary import DRAWN, Kind, Statement, Verdict
 
 RATIO, OTHER = sp.symbols("ratio other")
 NEAR_TWO = np.random.default_rng(0).normal(2.0, 0.02, 21)
@@ -74,3 +74,10 @@ def test_without_a_model_nothing_is_timed():
 def test_a_relation_compares_a_ratio_with_a_number(formula):
     with pytest.raises(ValueError, match="measured ratio with a number"):
         judge(formula, Timing("here", {RATIO: NEAR_TWO}))
+
+
+def test_rounds_for_a_figure_are_kept_beside_the_numbers():
+    drawn = {"seconds": NEAR_TWO}
+    found = judge(sp.Gt(RATIO, 1), Timing("here", {RATIO: NEAR_TWO}, drawn=drawn))
+    assert set(found.numbers) == {"here", DRAWN}
+    assert found.numbers[DRAWN]["here"]["seconds"] == pytest.approx(NEAR_TWO, abs=1e-5)

@@ -13,7 +13,7 @@ from sympy.core.relational import Relational
 from zotheory.checks.exact import Counterexample, conjuncts, refuted
 from zotheory.context import Context
 from zotheory.statistics.medians import median_interval
-from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict, written
+from zotheory.vocabulary import DRAWN, Check, Evidence, Kind, Statement, Verdict, written
 
 Interval = tuple[float, float]
 
@@ -26,11 +26,13 @@ class Timing:
         at: the setting, in words.
         ratios: the rounds' ratios, by the symbol that stands for them in the formula.
         notes: further figures worth telling.
+        drawn: further rounds that only figures need, by name.
     """
 
     at: str
     ratios: Mapping[sp.Symbol, np.ndarray]
     notes: Mapping[str, Any] = field(default_factory=dict)
+    drawn: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def timed(plan: Callable[[Statement, Context], Sequence[Timing]]) -> Check:
@@ -96,6 +98,9 @@ def _evidence(
         }
         for timing in timings
     }
+    drawn = {timing.at: _rounded(timing.drawn) for timing in timings if timing.drawn}
+    if drawn:
+        numbers[DRAWN] = drawn
     certificate: dict[str, Any] = {
         "relation": written(statement.formula),
         "medians": [decision.line for decision in found],
@@ -122,6 +127,10 @@ print("claimed", {float(failed.claimed)})
 print("actual", float(np.median(rounds)))
 """
     )
+
+
+def _rounded(rounds: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
+    return {name: np.round(values, 5).tolist() for name, values in rounds.items()}
 
 
 def _spread(rounds: np.ndarray) -> dict[str, float]:

@@ -98,9 +98,10 @@ def _medians(seconds: Seconds) -> dict[str, float]:
 def _half(_: Statement, context: Context) -> Sequence[Timing]:
     """Of the published loop; what faster noise leaves of the share is told beside it."""
     seconds, _ = once("lezo.prompts", context, _on_prompts)
-    notes = {f"share, {OURS}, median": float(np.median(_share(seconds, OURS)))}
+    shares = {by: _share(seconds, by) for by in (PUBLISHED, OURS)}
+    notes = {f"share, {OURS}, median": float(np.median(shares[OURS]))}
     at = f"16 review prompts, {PUBLISHED}"
-    return [Timing(at, {SHARE: _share(seconds, PUBLISHED)}, _medians(seconds) | notes)]
+    return [Timing(at, {SHARE: shares[PUBLISHED]}, _medians(seconds) | notes, shares)]
 
 
 def _amdahl(statement: Statement, context: Context) -> Sequence[Timing]:
@@ -116,7 +117,9 @@ def _amdahl(statement: Statement, context: Context) -> Sequence[Timing]:
             "speed-up, median": float(np.median(speed_up)),
             "predicted, median": float(np.median(predicted)),
         }
-        timings.append(Timing(f"16 review prompts, {by}", {MISSED: speed_up / predicted}, notes))
+        drawn = {"speed-up": speed_up, "predicted": np.broadcast_to(predicted, speed_up.shape)}
+        at = f"16 review prompts, {by}"
+        timings.append(Timing(at, {MISSED: speed_up / predicted}, notes, drawn))
     return timings
 
 
@@ -129,7 +132,8 @@ def _length(_: Statement, context: Context) -> Sequence[Timing]:
     }
     pairs = zip(LONGER, speed_ups, speed_ups[1:], strict=False)
     ratios = {symbol: longer / shorter for symbol, shorter, longer in pairs}
-    return [Timing(f"one row of review tokens, {OURS}", ratios, notes)]
+    drawn = {str(length): s for length, s in zip(LENGTHS, speed_ups, strict=True)}
+    return [Timing(f"one row of review tokens, {OURS}", ratios, notes, drawn)]
 
 
 def _near(bound: sp.Rational) -> sp.Basic:
