@@ -10,7 +10,7 @@ import numpy as np
 
 from zotheory.budget import ALPHA
 from zotheory.ledger import Ledger
-from zotheory.vocabulary import Kind, Verdict
+from zotheory.vocabulary import DRAWN, Kind, Verdict
 
 LEVEL = f"{1 - ALPHA:.2%}"  # of the ledger's intervals
 
@@ -58,6 +58,10 @@ class Data:
                 )
             found = found[key]
         return found
+
+    def drawn(self, name: str, kind: Kind, *keys: str) -> Any:
+        """The same of the arrays that the evidence keeps for figures."""
+        return self.numbers(name, kind, DRAWN, *keys)
 
     def count(self, quick: int, standard: int) -> int:
         """A number of samples or of points, by the budget."""
