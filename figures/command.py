@@ -9,6 +9,7 @@ from rich.table import Table
 
 from figures.data import Data, MissingData
 from figures.picture import Picture, pictures
+from figures.style import judged
 from zotheory.ledger import Ledger
 
 
@@ -45,4 +46,4 @@ def draw(
 
 
 def _verdicts(picture: Picture, data: Data) -> str:
-    return ", ".join(f"{name} {data.verdict(name)}".replace("_", " ") for name in picture.claims)
+    return ", ".join(judged(name, data.verdict(name)) for name in picture.claims)

@@ -8,7 +8,7 @@ NAME, CLAIM = "svd0_table15", "svd0.table15.order"
 def test_draws_what_is_named(command, tmp_path):
     status, told, _ = command("figures", NAME, "--budget", "quick", "--out", tmp_path)
     assert status == 0
-    assert f"{CLAIM} refuted" in told
+    assert f"{CLAIM} (refuted)" in told
     files = {path.suffix: path for path in tmp_path.iterdir()}
     assert set(files) == {".pdf", ".png", ".txt"}
     assert files[".pdf"].read_bytes().startswith(b"%PDF")
@@ -20,7 +20,7 @@ def test_the_caption_follows_the_ledger(command, tmp_path, changed, written):
     ledger = written(changed(CLAIM, lambda entry: entry.update(verdict="inconclusive")))
     status, told, _ = command("figures", NAME, "--ledger", ledger, "--out", tmp_path)
     assert status == 0
-    assert f"{CLAIM} inconclusive" in told
+    assert f"{CLAIM} (inconclusive)" in told
     text = (tmp_path / f"{NAME}.txt").read_text()
     assert "(Table 15), inconclusive:" in text
     assert "refuted" not in text
