@@ -10,6 +10,7 @@ h = (<G, u_s v_s^T>)_s and C_st = (u_s . u_t)(v_s . v_t), everything about ||G_t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,28 @@ class FrozenDescent:
         return np.clip(norm2, 0.0, 1.0)
 
 
+def _redrawn(
+    rng: np.random.Generator, size: int, m: int, n: int, r: int | None, eta: float
+) -> Iterator[np.ndarray]:
+    """||G_t||^2 for t = 0, 1, ..., G_0 = e_1 e_1^T, Z drawn anew in every step.
+
+    Z has rank r, its factors redrawn with tau, and the step is eta/r; r = None: iid normal entries.
+    """
+    gradient = np.zeros((size, m, n))
+    gradient[:, 0, 0] = 1.0
+    step = eta / (1 if r is None else r)
+    while True:
+        yield np.einsum("bij,bij->b", gradient, gradient)
+        z = rng.standard_normal((size, m, n)) if r is None else _cp(rng, size, m, n, r)
+        gradient -= step * np.einsum("bij,bij->b", gradient, z)[:, None, None] * z
+
+
+def _cp(rng: np.random.Generator, size: int, m: int, n: int, r: int) -> np.ndarray:
+    tau = rng.standard_normal((size, 1, r))
+    u, v = (rng.standard_normal((size, d, r)) for d in (m, n))
+    return (u * tau) @ v.transpose(0, 2, 1)
+
+
 @dataclass(frozen=True)
 class ResampledDescent:
     """(1/T) sum_{t<T} ||G_t||^2 / ||G_0||^2 for each T of `horizons`, factors always redrawn."""
@@ -64,19 +87,32 @@ class ResampledDescent:
 
     def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """`size` independent rows, shape (size, number of horizons)."""
-        gradient = np.zeros((size, self.m, self.n))
-        gradient[:, 0, 0] = 1.0
         total, columns = np.zeros(size), {}
-        for t in range(1, max(self.horizons) + 1):
-            total += np.einsum("bij,bij->b", gradient, gradient)
+        squares = _redrawn(rng, size, self.m, self.n, self.r, self.eta)
+        for t, square in zip(range(1, max(self.horizons) + 1), squares, strict=False):
+            total += square
             columns[t] = total / t
-            tau = rng.standard_normal((size, 1, self.r))
-            u, v = (rng.standard_normal((size, d, self.r)) for d in (self.m, self.n))
-            z = (u * tau) @ v.transpose(0, 2, 1)
-            gradient -= (
-                (self.eta / self.r) * np.einsum("bij,bij->b", gradient, z)[:, None, None] * z
-            )
         return np.stack([columns[t] for t in self.horizons], axis=1)
+
+
+@dataclass(frozen=True)
+class RedrawnDescent:
+    """||G_T||^2 / ||G_0||^2 for each T of `horizons`, Z drawn anew in every step.
+
+    r: the rank of TeZO's Z; None for MeZO's, of iid normal entries.
+    """
+
+    m: int
+    n: int
+    r: int | None
+    eta: float
+    horizons: tuple[int, ...]
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent rows, shape (size, number of horizons)."""
+        squares = _redrawn(rng, size, self.m, self.n, self.r, self.eta)
+        found = [next(squares) for _ in range(max(self.horizons) + 1)]
+        return np.stack([found[t] for t in self.horizons], axis=1)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,139 @@
+"""Ours: the relative variance of one estimate against the dimension, for every perturbation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import estimators
+from figures.data import Data
+from figures.picture import Picture, main
+from figures.probed import batches, objective
+from figures.style import INK, NOISE, SERIES, Look, intervals, legend_above, panels
+from proofs_check.cards import Card, card
+from proofs_check.cards.numeric import number
+from zotheory.probing.measure import Estimator
+from zotheory.statistics.student import student
+
+RANK, KEEP, LAYERS = 4, 0.25, 4  # of low-rank Z; share of entries or layers that are on; layers
+SIDES = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
+MEASURED = SIDES[:4]
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """A perturbation of square matrices: the recipe that draws it, and its card for a side."""
+
+    label: str
+    estimator: Estimator
+    card: Callable[[int], Card]
+    look: Look
+
+
+def _recipe(name: str, layers: int = 1, **options: float) -> Estimator:
+    return Estimator(name, partial(getattr(estimators, name), **options), layers)
+
+
+def _matrix(name: str, **sizes: float) -> Callable[[int], Card]:
+    return lambda side: card(name, m=side, n=side, **sizes)
+
+
+def _layers(side: int) -> Card:
+    """The rows of the matrix as so many layers."""
+    off = LAYERS - round(KEEP * LAYERS)
+    return card("layers", layers=LAYERS, dropped=off, m=side // LAYERS, n=side)
+
+
+def _magnitude(side: int) -> Card:
+    """For gradients with entries of one size: the mask keeps the same share of G as of entries."""
+    return card("magnitude_mask", k=round(KEEP * side * side), kept=KEEP)
+
+
+_RANKED, _SPARSE = {"rank": RANK}, {"sparsity": 1 - KEEP}
+PERTURBATIONS = (
+    Perturbation("CP (TeZO)", _recipe("tezo", **_RANKED), _matrix("cp", r=RANK), SERIES[0]),
+    Perturbation(
+        "low rank (LOZO)", _recipe("lozo", **_RANKED), _matrix("low_rank", r=RANK), SERIES[1]
+    ),
+    Perturbation(
+        "subspace (SubZO)", _recipe("subzo", **_RANKED), _matrix("subspace", r=RANK), SERIES[2]
+    ),
+    Perturbation(
+        "subspace (SVD-0)", _recipe("svd0", **_RANKED), _matrix("svd_subspace", r=RANK), SERIES[3]
+    ),
+    Perturbation(
+        "random mask", _recipe("r_mezo", **_SPARSE), _matrix("random_mask", keep=KEEP), SERIES[4]
+    ),
+    Perturbation("layers (LeZO)", _recipe("lezo", LAYERS, **_SPARSE), _layers, SERIES[5]),
+    Perturbation("Gaussian (MeZO)", _recipe("mezo"), _matrix("gaussian"), Look(INK, "-", "*")),
+    Perturbation("signs", _recipe("rademacher"), _matrix("rademacher"), SERIES[6]),
+    Perturbation("sphere", _recipe("sphere"), _matrix("sphere"), NOISE),
+    Perturbation(
+        "small weights (S-MeZO)",
+        _recipe("s_mezo", **_SPARSE),
+        _magnitude,
+        Look("#56b4e9", (0, (3, 1)), "p"),
+    ),
+)
+
+
+def draw(data: Data) -> tuple[Figure, str]:
+    """Relative variance over the number of entries."""
+    samples = data.count(250, 1_000)
+    figure, ax = panels(height=3.3)
+    for i, one in enumerate(PERTURBATIONS):
+        ax.plot(
+            [side**2 for side in SIDES], [exact(one, side) for side in SIDES], **one.look.on_line()
+        )
+        shift = 1.05 ** (i - (len(PERTURBATIONS) - 1) / 2)
+        found = [measured(data, one, side, samples) for side in MEASURED]
+        places = [shift * side**2 for side in MEASURED]
+        intervals(ax, places, *zip(*found, strict=True), one.look, one.label)
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="entries mn of a square matrix",
+        ylabel="relative variance / (mn)",
+    )
+    legend_above(figure, [ax])
+    return figure, (
+        "E||estimate/s - T||^2/||T||^2 of one two-point estimate of a linear loss, E estimate = "
+        f"s T, divided by mn. Lines: exact. Points: {samples:,} estimates each by the code that "
+        f"trains, {LEVEL:.0%} Student intervals of batch means, which are approximate and more so "
+        f"where tails are heavy (CP). Rank {RANK}; masks and layers keep {KEEP:.0%}. T is the "
+        "gradient, for S-MeZO its part on the weights that the mask keeps."
+    )
+
+
+def exact(one: Perturbation, side: int) -> float:
+    """The card's relative variance over mn."""
+    return number(one.card(side).relative_variance) / side**2
+
+
+def measured(
+    data: Data, one: Perturbation, side: int, samples: int
+) -> tuple[float, tuple[float, float]]:
+    """(E||estimate||^2/(s^2 ||T||^2) - 1)/(mn) with its interval, s and T from the card."""
+    found = one.card(side)
+    kept = 1.0 if found.target == "G" else KEEP
+    target2 = kept * number(found.scale) ** 2
+    sums = batches(data, one.estimator, objective(data, side, side), samples)
+    means = np.array([part.squares / part.count for part in sums]) / target2
+    low, high = ((end - 1) / side**2 for end in student(means, 1 - LEVEL))
+    return (float(means.mean()) - 1) / side**2, (low, high)
+
+
+PICTURE = Picture(
+    "own_variance",
+    "Variance of one estimate against the dimension",
+    ("tezo.thm1.variance", "smezo.variance", "svd0.thm2.second_moment"),
+    draw,
+)
+
+if __name__ == "__main__":
+    main(PICTURE)
