@@ -66,10 +66,10 @@ def on_model(data: Data, loss: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     The outcome, that the two slopes along a direction agree, is the same for (i, j) and (j, i).
     """
     pairs, draws = (
-        data.numbers(CLAIM, Kind.MODEL, k) for k in ("pairs of batches", "draws by pair")
+        data.drawn(CLAIM, Kind.MODEL, k) for k in ("pairs of batches", "draws by pair")
     )
     hits, cosines = (
-        data.numbers(CLAIM, Kind.MODEL, k, loss) for k in ("outcomes by pair", "cosine by pair")
+        data.drawn(CLAIM, Kind.MODEL, k, loss) for k in ("outcomes by pair", "cosine by pair")
     )
     found: dict[frozenset[int], tuple[float, int, int]] = {}
     for pair, n, hit, cosine in zip(pairs, draws, hits, cosines, strict=True):
@@ -92,7 +92,7 @@ def _on_model(ax: Axes, data: Data) -> str:
         return f"No language model's pairs of batches are shown: {error}."
     for loss, (cosines, shares, bounds) in found.items():
         intervals(ax, cosines, shares, bounds, LOOKS[loss], loss, mfc="white", alpha=0.9)
-    draws = data.numbers(CLAIM, Kind.MODEL, "draws by pair")
+    draws = data.drawn(CLAIM, Kind.MODEL, "draws by pair")
     count = len(found[NAMES[0]][0])
     return (
         f"Hollow: pairs of batches of a language model, {count} pairs, {sum(draws)} directions "

@@ -54,8 +54,8 @@ def draw(data: Data) -> tuple[Figure, str]:
         ylabel="steps that raise the loss (%)",
     )
     legend_above(figure, [ax], columns=1)
-    draws = sum(data.numbers(CLAIMS["another batch"], Kind.MODEL, "draws by pair"))
-    pairs = len(data.numbers(CLAIMS["another batch"], Kind.MODEL, "pairs of batches"))
+    draws = sum(data.drawn(CLAIMS["another batch"], Kind.MODEL, "draws by pair"))
+    pairs = len(data.drawn(CLAIMS["another batch"], Kind.MODEL, "pairs of batches"))
     return figure, (
         f"Share of {draws} small MeZO steps, each along one Gaussian direction, that raise the "
         "loss of the batch they were made on, and of another batch, on a language model's two "
@@ -84,8 +84,8 @@ def raised(data: Data, claim: str, loss: str) -> tuple[float, tuple[float, float
 
 def by_pair(data: Data, claim: str, loss: str) -> np.ndarray:
     """The same share for each ordered pair of batches."""
-    lowered = np.array(data.numbers(claim, Kind.MODEL, "outcomes by pair", loss))
-    return 100 * (1 - lowered / data.numbers(claim, Kind.MODEL, "draws by pair"))
+    lowered = np.array(data.drawn(claim, Kind.MODEL, "outcomes by pair", loss))
+    return 100 * (1 - lowered / data.drawn(claim, Kind.MODEL, "draws by pair"))
 
 
 def _claimed(ax: Axes, x: int, band: tuple[float, float], label: str, colour: str) -> None:

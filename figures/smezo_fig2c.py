@@ -45,7 +45,7 @@ def draw(data: Data) -> tuple[Figure, str]:
 
 def raises(data: Data, norm: float, loss: str, kind: str) -> list[float]:
     """The raise of each draw."""
-    return data.numbers(CLAIM, Kind.MODEL, _setting(norm, loss), f"{kind}, raise by draw")
+    return data.drawn(CLAIM, Kind.MODEL, _setting(norm, loss), f"{kind}, raise by draw")
 
 
 def _setting(norm: float, loss: str) -> str:

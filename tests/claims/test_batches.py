@@ -14,7 +14,7 @@ from zotheory.checks import modelled
 from zotheory.claims import batches, select
 from zotheory.context import Context
 from zotheory.model.directions import NoiseStudy, StepStudy
-from zotheory.vocabulary import Kind, Verdict
+from zotheory.vocabulary import DRAWN, Kind, Verdict
 
 CONTEXT = Context("a claim", 0, BUDGETS["quick"], None, "a model", None)
 STEP = 1e-4
@@ -142,12 +142,13 @@ def test_the_outcomes_of_every_pair_are_kept(monkeypatch, id):
     pairs[100:] = [1, 0]
     study = StepStudy(STEP, half.gram, half.start, pairs, half.ends, half.linear)
     numbers = judged(monkeypatch, id, study).numbers
-    assert numbers["pairs of batches"] == [[0, 1], [1, 0]]
-    assert numbers["draws by pair"] == [100, 100]
+    drawn = numbers[DRAWN]
+    assert drawn["pairs of batches"] == [[0, 1], [1, 0]]
+    assert drawn["draws by pair"] == [100, 100]
     share = numbers["share" if "share" in numbers else "counted share"]
     for loss in batches.NAMES:
-        assert sum(numbers["outcomes by pair"][loss]) == pytest.approx(200 * share[loss])
-        assert numbers["cosine by pair"][loss] == pytest.approx([0.9, 0.9])
+        assert sum(drawn["outcomes by pair"][loss]) == pytest.approx(200 * share[loss])
+        assert drawn["cosine by pair"][loss] == pytest.approx([0.9, 0.9])
 
 
 def test_an_outcome_of_two_directions_is_counted_once():
@@ -162,7 +163,7 @@ def test_the_raise_of_every_draw_is_kept(monkeypatch):
     numbers = judged(monkeypatch, "smezo.fig2c.large_weights", study).numbers
     where = f"noise of {batches.NORMS[1]:.0%} of the weights' norm, {batches.NAMES[0]}"
     for kind, name in enumerate(("largest", "smallest")):
-        raises = numbers[where][f"{name}, raise by draw"]
+        raises = numbers[DRAWN][where][f"{name}, raise by draw"]
         assert raises == study.raises[:, 1, kind, 0].tolist()
 
 

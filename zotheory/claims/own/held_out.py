@@ -18,7 +18,7 @@ from zotheory.context import Context
 from zotheory.sampling.cosines import Recipe
 from zotheory.sampling.held_out import HeldOut
 from zotheory.statistics import ClopperPearson, decide_within
-from zotheory.vocabulary import Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import DRAWN, Claim, Evidence, Kind, Statement, Verdict
 
 LOWERED = sp.Symbol("P(a step on batch 1 lowers the loss of batch 2)")
 SHEPPARD = sp.Rational(1, 2) + sp.asin(COSINE) / sp.pi
@@ -68,7 +68,7 @@ def _on_model(statement: Statement, context: Context) -> Evidence:
         "interval": batches.by_loss(np.stack([found.lower, found.upper], axis=1)),
         "law, averaged over pairs": batches.by_loss(predicted),
         "cosines": batches.by_loss(study.cosines),
-        **batches.by_pair(study, outcomes),
+        DRAWN: batches.by_pair(study, outcomes),
     }
     told = batches.setting(study, context) | {"tolerance": TOLERANCE}
     return Evidence(Kind.MODEL, verdict, "; ".join(lines), numbers, told)

@@ -12,7 +12,7 @@ from zotheory.checks.modelled import language_model, on_model
 from zotheory.claims import batches
 from zotheory.context import Context
 from zotheory.statistics.medians import median_interval
-from zotheory.vocabulary import Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import DRAWN, Claim, Evidence, Kind, Statement, Verdict
 
 LAW = sp.Rational(1, 2) + sp.asin(COSINE) / sp.pi
 TOLERANCE = 0.1
@@ -43,7 +43,7 @@ def same_batch(statement: Statement, context: Context) -> Evidence:
     verdicts = _within(found.lower, found.upper, float(statement.formula.rhs), 1.0)
     summary = f"at the cosine {cosine:g} lowered " + _told(found)
     numbers = batches.shares(study, outcomes) | {"interval": _ends(found)}
-    numbers |= batches.by_pair(study, outcomes)
+    numbers[DRAWN] = batches.by_pair(study, outcomes)
     numbers["fall, relative to |slope| s, quartiles"] = batches.by_loss(_falls(study))
     return _evidence(_agreed(verdicts), summary, numbers, batches.setting(study, context))
 
@@ -69,7 +69,7 @@ def held_out(statement: Statement, context: Context) -> Evidence:
     numbers = batches.shares(study, outcomes) | {
         "interval": _ends(found),
         "1/2 + arcsin(cos)/pi, averaged over the pairs": batches.by_loss(predicted),
-        **batches.by_pair(study, outcomes),
+        DRAWN: batches.by_pair(study, outcomes),
     }
     inputs: dict[str, Any] = batches.setting(study, context)
     if verdict is Verdict.REFUTED:
@@ -100,7 +100,7 @@ def large_weights(statement: Statement, context: Context) -> Evidence:
     sign = {"largest": 1.0, "smallest": -1.0}[statement.setting["more"]]
     differences = study.raises[:, :, 0] - study.raises[:, :, 1]  # (T, norms, losses)
     alpha = context.alpha / differences[0].size
-    numbers, verdicts, lines = {}, [], []
+    numbers, drawn, verdicts, lines = {}, {}, [], []
     worst = (np.inf, "", differences[:, 0, 0])
     for scale, norm in enumerate(study.norms):
         for loss, name in enumerate(batches.NAMES):
@@ -113,6 +113,8 @@ def large_weights(statement: Statement, context: Context) -> Evidence:
                 "interval of the median": [low, high],
                 "largest, median raise": float(np.median(study.raises[:, scale, 0, loss])),
                 "smallest, median raise": float(np.median(study.raises[:, scale, 1, loss])),
+            }
+            drawn[where] = {
                 "largest, raise by draw": study.raises[:, scale, 0, loss].tolist(),
                 "smallest, raise by draw": study.raises[:, scale, 1, loss].tolist(),
             }
@@ -139,7 +141,7 @@ def large_weights(statement: Statement, context: Context) -> Evidence:
                 name=worst[1], values=told, claimed=0, sign="more" if sign > 0 else "less"
             ),
         }
-    return _evidence(verdict, summary, numbers, inputs)
+    return _evidence(verdict, summary, numbers | {DRAWN: drawn}, inputs)
 
 
 def _falls(study: Any) -> np.ndarray:
