@@ -10,7 +10,6 @@ from rich.table import Table
 from figures.data import Data, MissingData
 from figures.picture import Picture, pictures
 from figures.style import judged
-from zotheory.ledger import Ledger
 
 
 def listing(wanted: list[str]) -> Table:
@@ -23,14 +22,12 @@ def listing(wanted: list[str]) -> Table:
     return table
 
 
-def draw(
-    console: Console, problems: Console, wanted: list[str], ledger: Ledger, budget: str, out: Path
-) -> int:
+def draw(console: Console, problems: Console, wanted: list[str], data: Data, out: Path) -> int:
     """Draw each; say what could not be drawn and go on. Returns the exit status, 1 if any.
 
     Raises UnknownPicture, OSError.
     """
-    data, failed = Data(ledger, budget), 0
+    failed = 0
     for picture in pictures(wanted):
         try:
             pdf, *_ = picture.write(data, out)

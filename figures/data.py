@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,12 @@ LEVEL = f"{1 - ALPHA:.2%}"  # of the ledger's intervals
 
 
 class MissingData(Exception):
-    """The ledger lacks what a figure needs; the message is one line for a person."""
+    """The ledger, or another file, lacks what a figure needs; the message is one line to read."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """A ledger, and how much a figure may compute beside it.
+    """A ledger, how much a figure may compute beside it, and a folder with rows of training.
 
     Everything drawn is read from here or computed by the library; random streams start from the
     ledger's seed.
@@ -29,6 +30,7 @@ class Data:
 
     ledger: Ledger
     budget: str = "standard"
+    results: Path = Path("results")
 
     def claim(self, name: str) -> Mapping[str, Any]:
         """One claim's entry. Raises MissingData if the ledger has none."""

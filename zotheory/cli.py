@@ -191,14 +191,18 @@ def figures(
     budget: Annotated[
         FigureBudget, typer.Option(help="How much to compute where the ledger has no curve.")
     ] = "standard",
+    results: Annotated[
+        Path, typer.Option(help="Folder with rows of `zotheory train`, for training curves.")
+    ] = Path("results"),
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("out/figures"),
     list_names: Annotated[bool, typer.Option("--list", help="Name the figures only.")] = False,
 ) -> None:
     """Draw the papers' figures and ours from a ledger: PDF, PNG and caption of each.
 
-    Exit status: 0 all drawn; 1 the ledger lacks what a figure needs; 2 bad input.
+    Exit status: 0 all drawn; 1 the ledger or RESULTS lacks what a figure needs; 2 bad input.
     """
     from figures.command import draw, listing
+    from figures.data import Data
     from figures.picture import UnknownPicture
 
     try:
@@ -206,7 +210,7 @@ def figures(
             console.print(listing(names or []))
             return
         found = Ledger.read(ledger) if ledger else recorded()
-        status = draw(console, errors, names or [], found, budget, out)
+        status = draw(console, errors, names or [], Data(found, budget, results), out)
     except (UnknownPicture, LedgerError) as error:
         _stop(error)
     except OSError as error:
