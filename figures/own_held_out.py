@@ -65,9 +65,7 @@ def on_model(data: Data, loss: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
     The outcome, that the two slopes along a direction agree, is the same for (i, j) and (j, i).
     """
-    pairs, draws = (
-        data.drawn(CLAIM, Kind.MODEL, k) for k in ("pairs of batches", "draws by pair")
-    )
+    pairs, draws = (data.drawn(CLAIM, Kind.MODEL, k) for k in ("pairs of batches", "draws by pair"))
     hits, cosines = (
         data.drawn(CLAIM, Kind.MODEL, k, loss) for k in ("outcomes by pair", "cosine by pair")
     )

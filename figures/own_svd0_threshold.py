@@ -34,16 +34,16 @@ def draw(data: Data) -> tuple[Figure, str]:
     figure, axes = panels(2, 1, height=4.3, sharex=True)
     square, wide = axes
     _predicted(square, SQUARE[0], 0, EXACT, "predicted")
-    for shape, look in zip(SQUARE, SERIES, strict=False):
+    for shape, look, shift in zip(SQUARE, SERIES, (0.97, 1.03), strict=False):
         found = [measured(data, shape, times, samples) for times in TIMES]
-        _measured(square, found, 0, look, f"{shape[0]} × {shape[1]}")
+        _measured(square, found, 0, look, f"{shape[0]} × {shape[1]}", shift)
     found = [measured(data, WIDE, times, samples) for times in TIMES]
     for side, look in enumerate((SERIES[3], SERIES[2])):
         _predicted(wide, WIDE, side, look, "")
         _measured(wide, found, side, look, f"{SIDES[side]}, {WIDE[0]} × {WIDE[1]}")
     for ax in axes:
         claimed(ax, 1, "threshold √(mn)", data.verdict(CLAIM), axis="x")
-        ax.set(xscale="log", ylim=(-0.03, 1), ylabel="squared overlap with G's vector")
+        ax.set(xscale="log", ylim=(-0.03, 1.03), ylabel="squared overlap with $G$'s vector")
     wide.set(xlabel=r"directions averaged, $k\,/\,\sqrt{mn}$", xticks=TIMES)
     wide.set_xticklabels([f"{t:g}" for t in TIMES])
     wide.minorticks_off()
@@ -97,10 +97,11 @@ def _measured(
     side: int,
     look: Look,
     label: str,
+    shift: float = 1.0,
 ) -> None:
     values = [estimate[side] for estimate, _ in found]
     bounds = [(low[side], high[side]) for _, (low, high) in found]
-    intervals(ax, TIMES, values, bounds, look, label)
+    intervals(ax, shift * np.array(TIMES), values, bounds, look, label)
 
 
 PICTURE = Picture(

@@ -20,8 +20,8 @@ from zotheory.probing.measure import Estimator
 from zotheory.statistics.student import student
 
 RANK, KEEP, LAYERS = 4, 0.25, 4  # of low-rank Z; share of entries or layers that are on; layers
-SIDES = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
-MEASURED = SIDES[:4]
+SIDES = (8, 16, 32, 64, 128, 256, 512)
+MEASURED = SIDES[:3]
 LEVEL = 0.95
 
 
@@ -54,6 +54,8 @@ def _magnitude(side: int) -> Card:
     return card("magnitude_mask", k=round(KEEP * side * side), kept=KEEP)
 
 
+GAUSSIAN, SIGNS = Look(INK, "-", "*"), Look("#555555", (0, (3, 1)), "X")
+SMALL = Look("#56b4e9", (0, (3, 1)), "p")
 _RANKED, _SPARSE = {"rank": RANK}, {"sparsity": 1 - KEEP}
 PERTURBATIONS = (
     Perturbation("CP (TeZO)", _recipe("tezo", **_RANKED), _matrix("cp", r=RANK), SERIES[0]),
@@ -70,14 +72,14 @@ PERTURBATIONS = (
         "random mask", _recipe("r_mezo", **_SPARSE), _matrix("random_mask", keep=KEEP), SERIES[4]
     ),
     Perturbation("layers (LeZO)", _recipe("lezo", LAYERS, **_SPARSE), _layers, SERIES[5]),
-    Perturbation("Gaussian (MeZO)", _recipe("mezo"), _matrix("gaussian"), Look(INK, "-", "*")),
-    Perturbation("signs", _recipe("rademacher"), _matrix("rademacher"), SERIES[6]),
+    Perturbation("Gaussian (MeZO)", _recipe("mezo"), _matrix("gaussian"), GAUSSIAN),
+    Perturbation("signs", _recipe("rademacher"), _matrix("rademacher"), SIGNS),
     Perturbation("sphere", _recipe("sphere"), _matrix("sphere"), NOISE),
     Perturbation(
         "small weights (S-MeZO)",
         _recipe("s_mezo", **_SPARSE),
         _magnitude,
-        Look("#56b4e9", (0, (3, 1)), "p"),
+        SMALL,
     ),
 )
 
@@ -90,15 +92,15 @@ def draw(data: Data) -> tuple[Figure, str]:
         ax.plot(
             [side**2 for side in SIDES], [exact(one, side) for side in SIDES], **one.look.on_line()
         )
-        shift = 1.05 ** (i - (len(PERTURBATIONS) - 1) / 2)
+        shift = 1.1 ** (i - (len(PERTURBATIONS) - 1) / 2)
         found = [measured(data, one, side, samples) for side in MEASURED]
         places = [shift * side**2 for side in MEASURED]
         intervals(ax, places, *zip(*found, strict=True), one.look, one.label)
     ax.set(
         xscale="log",
-        yscale="log",
         xlabel="entries mn of a square matrix",
         ylabel="relative variance / (mn)",
+        ylim=0,
     )
     legend_above(figure, [ax])
     return figure, (

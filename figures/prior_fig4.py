@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from figures.data import Data
 from figures.picture import Picture, main
-from figures.style import INK, SERIES, Look, judged, legend_above, panels
+from figures.style import EXACT, INK, SERIES, Look, judged, legend_above, panels
 from zotheory.vocabulary import Kind
 
 CLAIM = "prior.step.gv"
@@ -23,14 +23,15 @@ def draw(data: Data) -> tuple[Figure, str]:
     """d cos^2 by layer as boxes, beside the exact means on a linear loss."""
     layers = data.numbers(CLAIM, Kind.MODEL)
     exact = exact_means(data)
-    figure, ax = panels(height=2.6)
+    figure, ax = panels(height=2.7)
     for i, method in enumerate(METHODS):
         look, places = LOOKS[method], [x + (i - 0.5) * 0.36 for x in range(len(layers))]
         _boxes(ax, places, [box(row, method) for row in layers.values()], look)
-        label = f"{method}: exact mean, linear loss"
-        ax.axhline(exact[method], label=label, linewidth=0.9, **look.on_line())
-        ax.bar(0, 0, label=f"{method}: measured", alpha=0.55, **look.on_bars())
-    ax.plot([], [], "D", color=INK, ms=3, mfc="white", label=judged("means", data.verdict(CLAIM)))
+        ax.axhline(exact[method], linewidth=1.0, **EXACT.on_line(), zorder=1.5)
+        ax.bar(0, 0, label=method, alpha=0.55, **look.on_bars())
+    ax.plot([], [], "D", ms=3, mfc="white", mec=INK, mew=0.8, label="mean of the draws")
+    ax.plot([], [], label="exact means, linear loss", linewidth=1.0, **EXACT.on_line())
+    ax.plot([], [], " ", label=judged("claimed: MeZO-GV larger", data.verdict(CLAIM)))
     ax.set(
         xlabel="decoder layer",
         ylabel=r"$d\,\cos^2$ with the true gradient",
