@@ -150,7 +150,7 @@ def claimed(
     """A paper's claim as a dashed line across the axes, the verdict in its label."""
     line = ax.axhline if axis == "y" else ax.axvline
     look = {"color": VERDICT_COLOURS[verdict], "linestyle": (0, (4, 2)), "linewidth": 1.0}
-    return line(value, label=judged(label, verdict), zorder=1.5, **{**look, **keywords})
+    return line(value, label=judged(label, verdict), **{**look, "zorder": 1.5, **keywords})
 
 
 def judged(label: str, verdict: Verdict) -> str:

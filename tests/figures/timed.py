@@ -1,0 +1,48 @@
+"""Entries of the timed claims, judged by their own checks on made-up seconds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zotheory.budget import BUDGETS
+from zotheory.claims import select
+from zotheory.claims.lezo import timing
+from zotheory.context import Context
+from zotheory.judge import judge
+from zotheory.timing import rounds
+
+CLAIMS = ("lezo.fig2.half", "lezo.fig5.amdahl", "lezo.fig6.length")
+FORWARD, STEPS = 1.0, {timing.PUBLISHED: (5.0, 3.2), timing.OURS: (3.0, 2.5)}
+
+
+def entries() -> list[dict]:
+    """One entry a claim: steps of 5 s and 3.2 s in the published loop, a pass of 1 s."""
+    rng = np.random.default_rng(0)
+
+    def seconds(value: float) -> np.ndarray:
+        return value * rng.normal(1, 0.02, timing.ROUNDS)
+
+    prompts = {
+        by: {
+            timing.FORWARD: seconds(FORWARD),
+            f"MeZO, {by}": seconds(mezo),
+            f"LeZO, {by}": seconds(lezo),
+        }
+        for by, (mezo, lezo) in STEPS.items()
+    }
+    rows = {
+        length: {
+            f"MeZO, {timing.OURS}": seconds(2 + length / 100),
+            f"LeZO, {timing.OURS}": seconds(1 + length / 100),
+        }
+        for length in timing.LENGTHS
+    }
+    known = {"lezo.prompts": (prompts, 0.6), "lezo.rows": rows}
+    context = Context("", 0, BUDGETS["quick"], None, "made up", None)
+    kept = dict(rounds._DONE)
+    rounds._DONE.update({(what, "made up", 0): value for what, value in known.items()})
+    try:
+        return [judge(claim, context).to_json() for claim in select(list(CLAIMS))]
+    finally:
+        rounds._DONE.clear()
+        rounds._DONE.update(kept)
