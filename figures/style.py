@@ -103,7 +103,7 @@ SERIES = (
     Look(_PALETTE[4], (0, (4, 1, 1, 1)), "D", "\\\\\\\\"),
     Look(_PALETTE[3], (0, (2.5, 1)), "v", "xxxx"),
     Look(_PALETTE[5], (0, (4, 1, 1, 1, 1, 1)), "P", "++++"),
-    Look(_PALETTE[8], (0, (7, 2)), "X", "||||"),
+    Look(_PALETTE[9], (0, (7, 2)), "X", "||||"),
 )
 NOISE = Look("#8a8a8a", (0, (1, 1.5)), "d", "----")  # a control: what pure noise gives
 EXACT = Look(INK, "-", "")

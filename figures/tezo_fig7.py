@@ -1,0 +1,61 @@
+"""TeZO Fig. 7: ranks of weights and of their gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from figures.data import LEVEL, Data
+from figures.picture import Picture, main
+from figures.style import INK, SERIES, claimed, legend_above, lettered, panels
+from zotheory.budget import ALPHA
+from zotheory.claims import select
+from zotheory.model.measurements import spearman_interval
+from zotheory.vocabulary import Kind
+
+CLAIM = "tezo.fig7.rank_correlation"
+SHOWN, OTHER = "threshold 25%", "threshold 30%"
+
+
+def draw(data: Data) -> tuple[Figure, str]:
+    """Every matrix of the model; the correlations with their intervals."""
+    modules = data.drawn(CLAIM, Kind.MODEL, SHOWN)
+    within = data.numbers(CLAIM, Kind.MODEL, SHOWN, "within module types")
+    figure, (ranks, rhos) = panels(1, 2, height=2.9)
+    for (module, found), look in zip(modules.items(), SERIES, strict=False):
+        points = {**look.on_points(), "ms": 2.6, "mew": 0.3, "mec": "white"}
+        ranks.plot(found["weight"], found["gradient"], label=module, **points)
+    ranks.set(xlabel="rank of the weight", ylabel="rank of its gradient", yscale="log")
+
+    count = sum(len(found["layer"]) for found in modules.values())
+    rows = []
+    for threshold in (SHOWN, OTHER):
+        numbers = data.numbers(CLAIM, Kind.MODEL, threshold)
+        name = f"all, {threshold.removeprefix('threshold ')}"
+        rows.append((name, numbers["correlation"], numbers["interval"], INK, "o"))
+    for (module, found), look in zip(modules.items(), SERIES, strict=False):
+        ends = spearman_interval(within[module], len(found["layer"]), 1 - ALPHA)
+        rows.append((module, within[module], ends, look.colour, look.marker))
+    for place, (_, rho, ends, colour, marker) in enumerate(rows):
+        sides = np.abs(np.array([ends]).T - rho)
+        rhos.errorbar(rho, place, xerr=sides, color=colour, marker=marker, elinewidth=0.9)
+    least = select([CLAIM])[0].statement.setting["above"]
+    claimed(rhos, least, f"claimed: above {least:g}", data.verdict(CLAIM), axis="x")
+    rhos.set(yticks=range(len(rows)), yticklabels=[row[0] for row in rows], xlim=(-1, 1))
+    rhos.set(xlabel="rank correlation", ylim=(len(rows) - 0.5, -0.5))
+    rhos.grid(axis="y", visible=False)
+    rhos.grid(axis="x")
+    lettered((ranks, rhos), ("matrices", "correlation"))
+    legend_above(figure, (ranks, rhos), columns=3)
+    return figure, (
+        f"(a) Ranks of {count} matrices of a language model, and mean ranks of their gradients "
+        f"along fine-tuning: how many singular values are above {SHOWN.removeprefix('threshold ')} "
+        f"of the largest.\n\n(b) Spearman's correlation over all matrices, at both thresholds of "
+        f"the paper, and over the layers within each kind of module, with {LEVEL} intervals."
+    )
+
+
+PICTURE = Picture("tezo_fig7", "Ranks of weights and of their gradients", (CLAIM,), draw)
+
+if __name__ == "__main__":
+    main(PICTURE)
