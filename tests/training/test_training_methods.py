@@ -76,7 +76,7 @@ def test_hyperparameters_are_those_in_effect(setup):
 
 
 def test_a_budget_is_there_if_none_is_asked_for(setup):
-    assert complete(setup("mezo", steps=None)).passes == 2000
+    assert complete(setup("mezo", steps=None)).passes == 600
     assert complete(setup("mezo", steps=5)).passes is None
 
 

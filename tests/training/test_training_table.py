@@ -31,7 +31,16 @@ def test_seeds_share_a_line_and_protocols_a_table(rows):
         f"{sum(accuracies) / 2:.1f} ({min(accuracies):.1f}-{max(accuracies):.1f})"
     )
     assert (line["lr"], line["passes"], line["seeds"]) == ("0.001", "12", "2")
-    assert dict(zip(COLUMNS, cells(groups[0]), strict=True))["s/pass"] == "-"
+    assert dict(zip(COLUMNS, cells(groups[0]), strict=True))["best at"] == "-"
+
+
+def test_machines_share_a_line_but_not_their_memory(rows):
+    other = rows[1] | {"machine": "another", "peak_memory": 3 * 10**9}
+    other["setup"] = other["setup"] | {"device": "cuda"}
+    ((_, groups),) = tables([rows[0], other])
+    line = dict(zip(COLUMNS, cells(groups[0]), strict=True))
+    assert line["machine"] == f"{rows[0]['machine']}, another"
+    assert line["memory"] == f"{rows[0]['peak_memory'] / 1e9:.2f} GB, 3.00 GB"
 
 
 def test_markdown_holds_every_line_and_every_command(rows):

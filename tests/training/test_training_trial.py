@@ -182,6 +182,20 @@ def test_a_damaged_checkpoint_is_named(setup, tmp_path):
         checkpoint.load(tmp_path / "none.pt", torch.device("cpu"))
 
 
+def test_a_full_disk_is_named_and_the_checkpoint_before_is_kept(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.pt"
+    checkpoint.save(path, {"step": 1})
+
+    def full(content, file):
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 2 vs 1")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(TrainingError, match=r"cannot write .*checkpoint\.pt .*; is the disk full"):
+        checkpoint.save(path, {"step": 2})
+    assert checkpoint.load(path, torch.device("cpu")) == {"step": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
 def test_build_is_what_a_trial_uses(setup, tmp_path):
     made = trial(setup("tezo", options=(("rank", 3),)), tmp_path)
     assert type(made.optimizer) is type(build(made.setup, 1e-3, made.model))

@@ -12,9 +12,17 @@ from zotheory.training.setup import TrainingError
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
-    """Write tensors and plain values so that a reader sees all of them or the old file."""
-    with replacing(path) as beside:
-        torch.save(content, beside)
+    """Write tensors and plain values so that a reader sees all of them or the old file.
+
+    Raises:
+        TrainingError: they cannot be written.
+    """
+    try:
+        with replacing(path) as beside:
+            torch.save(content, beside)
+    except (OSError, RuntimeError) as error:  # what PyTorch raises on a full disk is no OSError
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise TrainingError(f"cannot write {path} ({reason}); is the disk full?") from error
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any]:

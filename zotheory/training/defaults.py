@@ -1,21 +1,38 @@
-"""Default budgets, learning rates and options: what the papers search, scaled to a small model."""
+"""Default budgets, learning rates and options, as the table of results uses them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-PASSES = 2000
+PASSES = 600
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "full": {},
     "lora": {"eps": 1e-2, "rank": 4},  # LeZO, Table 5; SVD-0, App. A.6
     "prefix": {"eps": 1e-1, "rank": 4},
 }
-_GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
-    "full": {"ft_sgd": (1e-4, 1e-3, 5e-3), "ft_adam": (1e-5, 5e-5, 8e-5)},
+# For the methods of the table the highest rate is the power of ten with the best validation loss
+# after 160 passes (SmolLM2 on the reviews, seed 0); the two below it leave room for a longer run.
+_HIGHEST: dict[str, dict[str, float]] = {
+    "full": {
+        "ft_sgd": 1e-2,
+        "ft_adam": 1e-4,
+        "mezo_adam": 1e-3,
+        "tezo": 1e-6,
+        "tezo_m": 1e-6,
+        "tezo_adam": 1e-3,
+        "subzo": 1e-4,
+        "svd0": 1e-4,
+        "svd0_adam": 1e-3,
+        "s_mezo": 1e-4,
+        "r_mezo": 1e-4,
+        "lezo": 1e-4,
+        "mezo_greedy": 1e-4,
+    },
     "lora": {},
     "prefix": {},
 }
+_HIGHEST_OF_OTHERS = {"full": 1e-5, "lora": 1e-3, "prefix": 1e-2}
 
 
 def options(tuning: str) -> dict[str, Any]:
@@ -25,4 +42,5 @@ def options(tuning: str) -> dict[str, Any]:
 
 def grid(method: str, tuning: str) -> tuple[float, ...]:
     """Learning rates to try."""
-    return _GRIDS[tuning].get(method, (1e-7, 1e-6))
+    highest = _HIGHEST[tuning].get(method, _HIGHEST_OF_OTHERS[tuning])
+    return tuple(float(f"{highest * share:.0e}") for share in (0.1, 0.3, 1.0))

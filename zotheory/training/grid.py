@@ -18,6 +18,7 @@ from zotheory.atomic import write_atomically
 from zotheory.console import console, errors, stop
 from zotheory.model.assets import AssetError
 from zotheory.model.language_model import ModelError
+from zotheory.training.defaults import PASSES
 from zotheory.training.interruption import Stopped
 from zotheory.training.loading import best_device
 from zotheory.training.methods import FIRST_ORDER, UNTRAINED
@@ -27,7 +28,6 @@ from zotheory.training.run import train
 from zotheory.training.setup import DTYPES, Setup, TrainingError
 from zotheory.training.table import show
 
-EPOCHS = 5  # of first-order fine-tuning (LeZO, Table 5)
 ROWS = (
     "zero_shot",
     "icl",
@@ -60,9 +60,8 @@ def setups(names: Sequence[str], seeds: int, common: Setup) -> Iterator[tuple[st
             setup = replace(common, method=method, tuning=tuning or "full", seed=seed)
             if method in UNTRAINED:
                 setup = replace(setup, passes=None)
-            if method in FIRST_ORDER:
-                setup = replace(setup, steps=max(1, EPOCHS * setup.train // setup.batch_size))
-                setup = replace(setup, dtype=setup.dtype if tuning else "float32")
+            if method in FIRST_ORDER and not tuning:
+                setup = replace(setup, dtype="float32")
             yield name, setup
 
 
@@ -97,10 +96,10 @@ def main(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[METHOD|METHOD-TUNING]...", help="Rows.")
     ] = None,
-    passes: Annotated[int, typer.Option(min=1, help="Budget of every run.")] = 2000,
+    passes: Annotated[int, typer.Option(min=1, help="Budget of every run.")] = PASSES,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ...")] = 2,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest prompt.")] = None,
-    dtype: Annotated[str, typer.Option(help=" or ".join(DTYPES))] = "bfloat16",
+    dtype: Annotated[str, typer.Option(help=" or ".join(DTYPES))] = "float32",
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda; cuda where there is one.")
     ] = None,

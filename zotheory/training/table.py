@@ -14,19 +14,10 @@ from rich.table import Table
 Row = Mapping[str, Any]
 
 REFERENCES = ("zero_shot", "icl", "linear_probe", "ft_sgd", "ft_adam")
-COLUMNS = ("method", "lr", "accuracy", "loss", "passes", "best at", "memory", "s/pass", "seeds")
+COLUMNS = ("method", "lr", "accuracy", "loss", "passes", "best at", "memory", "seeds", "machine")
 # Rows that agree in all of these belong into one table.
-_PROTOCOL = (
-    "model",
-    "task",
-    "loss",
-    "batch_size",
-    "train",
-    "validation",
-    "test",
-    "max_tokens",
-    "device",
-)
+_PROTOCOL = ("model", "task", "loss", "batch_size", "train", "validation", "test", "max_tokens")
+_FREE = ("seed", "lrs", "device")  # what rows of one line may differ in
 
 
 def show(console: Console, rows: Sequence[Row]) -> None:
@@ -61,31 +52,33 @@ def tables(rows: Iterable[Row]) -> list[tuple[str, list[list[Row]]]]:
     found: dict[str, dict[str, list[Row]]] = {}
     for row in sorted(rows, key=_order):
         protocol = {name: row["setup"][name] for name in _PROTOCOL}
-        key = json.dumps([protocol, row["machine"]])
-        rest = {k: v for k, v in row["setup"].items() if k not in (*_PROTOCOL, "seed", "lrs")}
+        key = json.dumps(protocol)
+        rest = {k: v for k, v in row["setup"].items() if k not in (*_PROTOCOL, *_FREE)}
         found.setdefault(key, {}).setdefault(json.dumps(rest), []).append(row)
     return [(_title(json.loads(key)), list(groups.values())) for key, groups in found.items()]
 
 
 def cells(rows: Sequence[Row]) -> list[str]:
-    """One line of the table, from the rows of all seeds."""
+    """One line of the table, from the rows of all seeds; memory is the largest on each machine."""
     setup = rows[0]["setup"]
     name = rows[0]["method"]
     name += "" if setup["tuning"] == "full" else f" ({setup['tuning']})"
     name += "".join(f" {option}={value}" for option, value in setup["options"])
     name += "" if setup["dtype"] == "float32" else f" {setup['dtype']}"
     rates = sorted({row["hyperparameters"].get("lr") for row in rows} - {None})
-    passes = [row["passes"] for row in rows]
+    memory: dict[str, int] = {}
+    for row in rows:
+        memory[row["machine"]] = max(memory.get(row["machine"], 0), row["peak_memory"])
     return [
         name,
         ", ".join(f"{rate:g}" for rate in rates) or "-",
         _spread([100 * row["test"]["accuracy"] for row in rows], 1),
         _spread([row["test"]["loss"] for row in rows], 3),
-        str(round(fmean(passes))),
+        str(round(fmean(row["passes"] for row in rows))),
         f"{_best_at(rows):.0%}" if rows[0]["steps"] else "-",
-        f"{max(row['peak_memory'] for row in rows) / 1e9:.2f} GB",
-        f"{sum(r['seconds'] for r in rows) / sum(passes):.2f}" if rows[0]["steps"] else "-",
+        ", ".join(f"{peak / 1e9:.2f} GB" for peak in memory.values()),
         str(len({row["seed"] for row in rows})),
+        ", ".join(memory),
     ]
 
 
@@ -101,13 +94,12 @@ def _spread(values: Sequence[float], digits: int) -> str:
     return f"{mean} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
-def _title(key: tuple[dict[str, Any], str]) -> str:
-    protocol, machine = key
+def _title(protocol: dict[str, Any]) -> str:
     sizes = "/".join(str(protocol[part]) for part in ("train", "validation", "test"))
     short = f", at most {protocol['max_tokens']} tokens" if protocol["max_tokens"] else ""
     return (
         f"{protocol['model']} on {protocol['task']} ({sizes} sentences{short}), batches of "
-        f"{protocol['batch_size']}, loss over the {protocol['loss'].replace('_', ' ')}; {machine}"
+        f"{protocol['batch_size']}, loss over the {protocol['loss'].replace('_', ' ')}"
     )
 
 
