@@ -120,6 +120,30 @@ def test_the_recorded_ledger_can_be_read():
     assert isinstance(recorded(), Ledger)
 
 
+def test_a_part_of_the_recorded_ledger_by_ids_and_papers():
+    names = [claim["id"] for claim in recorded("tezo.thm1", "lezo.lemma1").claims]
+    assert names[-1] == "lezo.lemma1"
+    assert len(names) > 3
+    assert all(name.startswith("tezo.thm1.") for name in names[:-1])
+    assert len(recorded("lezo.eq20").claims) == 1  # though there is lezo.eq20.polynomial
+    with pytest.raises(LedgerError, match=r"no claim or paper 'tezo\.thm'"):
+        recorded("tezo.thm")
+
+
+def test_an_entry_by_its_id():
+    found = ledger(entry("p.a"), entry("p.b", Verdict.REFUTED))
+    assert found["p.b"]["verdict"] == "refuted"
+    with pytest.raises(KeyError):
+        found["p"]
+
+
+def test_as_text_it_is_one_line_a_claim():
+    corrected = entry("p.b", Verdict.REFUTED, Control("instead", Verdict.PROVED))
+    shown = repr(ledger(entry("p.a"), corrected))
+    assert shown == "p.a: proved\np.b: refuted (correction: proved)"
+    assert repr(ledger()) == "a ledger without claims"
+
+
 def test_a_changed_verdict_is_named():
     now = [entry("p.a", Verdict.REFUTED), entry("p.b"), entry("p.c", Verdict.INCONCLUSIVE)]
     before = [entry("p.a"), entry("p.b"), entry("p.c", Verdict.CONFIRMED)]

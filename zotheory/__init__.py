@@ -19,9 +19,13 @@ _HOME = {
     "Context": "context",
     "Ledger": "ledger",
     "Measurement": "checks.measured",
+    "claim": "claims",
+    "draw": "sampling.draws",
     "exact": "checks.exact",
+    "mean": "statistics.mean",
     "measured": "checks.measured",
     "probe": "probing",
+    "recorded": "ledger",
     "searched": "checks.searched",
     "verify": "run",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,14 +67,43 @@ class Entry:
         return plain(row)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ledger:
-    """All entries of one run (as JSON values) with what the run depended on."""
+    """All entries of one run (as JSON values) with what the run depended on.
+
+    A notebook shows a table of them, or, of one alone, everything that is known of it.
+    """
 
     seed: int
     budget: str
     versions: Mapping[str, str]
     claims: tuple[Mapping[str, Any], ...] = ()
+
+    def __repr__(self) -> str:
+        """One line a claim: its id, its verdict and its correction's."""
+        return "\n".join(map(_line, self.claims)) or "a ledger without claims"
+
+    def __getitem__(self, claim_id: str) -> Mapping[str, Any]:
+        """The entry of one claim. Raises KeyError if there is none."""
+        for claim in self.claims:
+            if claim["id"] == claim_id:
+                return claim
+        raise KeyError(claim_id)
+
+    def of(self, *names: str) -> Ledger:
+        """The entries that ids and papers (or other beginnings of ids) name, in their order.
+
+        Raises LedgerError for a name of nothing.
+        """
+        chosen: dict[str, Mapping[str, Any]] = {}
+        for name in names:
+            found = {c["id"]: c for c in self.claims if c["id"] == name} or {
+                c["id"]: c for c in self.claims if c["id"].startswith(f"{name}.")
+            }
+            if not found:
+                raise LedgerError(f"the ledger has no claim or paper {name!r}")
+            chosen |= found
+        return replace(self, claims=tuple(chosen.values()))
 
     def to_json(self) -> dict[str, Any]:
         """The ledger in the schema of `ledger.json`."""
@@ -131,9 +160,19 @@ class Ledger:
         return ledger_html(self)
 
 
-def recorded() -> Ledger:
-    """The ledger that the package carries: what its authors found, to compare a run with."""
-    return Ledger.read(Path(__file__).with_name("recorded") / "ledger.json")
+def recorded(*names: str) -> Ledger:
+    """The ledger that the package carries: what its authors found, to compare a run with.
+
+    All of it, or what ids and papers name (see `Ledger.of`).
+    """
+    ledger = Ledger.read(Path(__file__).with_name("recorded") / "ledger.json")
+    return ledger.of(*names) if names else ledger
+
+
+def _line(claim: Mapping[str, Any]) -> str:
+    correction = claim["correction"]
+    corrected = f" (correction: {correction['verdict']})" if correction else ""
+    return f"{claim['id']}: {claim['verdict']}{corrected}"
 
 
 def changes(

@@ -130,7 +130,7 @@ class Check:
     judge: Callable[[Statement, Context], Evidence]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Claim:
     """A published statement, the checks that judge it, and the controls that judge the checks.
 
@@ -159,6 +159,9 @@ class Claim:
     def paper(self) -> str:
         """The paper's short name, the first part of the id."""
         return self.id.split(".", 1)[0]
+
+    def __repr__(self) -> str:
+        return f"<Claim {self.id}: {self.statement.says}>"
 
     def _repr_html_(self) -> str:
         """The claim as a notebook shows it."""

@@ -85,6 +85,12 @@ class Card:
             support=support,
         )
 
+    def _repr_html_(self) -> str:
+        """The card as a notebook shows it."""
+        from proofs_check.cards.html import html
+
+        return html(self)
+
     def symbols(self) -> set[sp.Symbol]:
         """The symbols in any of the card's expressions."""
         parts = [self.scale, self.relative_variance, self.basis_variance]

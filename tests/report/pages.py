@@ -19,7 +19,7 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.articles, self.ids, self.tags, self.outside = {}, [], [], []
+        self.articles, self.ids, self.tags, self.outside, self.text = {}, [], [], [], ""
         self._open, self._article = [], None
         self.feed(text)
         self.close()
@@ -51,6 +51,7 @@ class Page(HTMLParser):
             self._article = None
 
     def handle_data(self, data):
+        self.text += data
         if self._article and not (NOT_SAID | {"math"}) & set(self._open):
             apart = "" if self._open[-1] in ("a", "span") else "\n"  # an id, coloured words
             self.articles[self._article].append(data + apart)

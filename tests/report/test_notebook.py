@@ -1,7 +1,10 @@
 """Claims and ledgers in a notebook: tables that hold what matters and nothing unescaped."""
 
+import re
+from dataclasses import replace
 from html import escape
 
+import pytest
 import sympy as sp
 from pages import HARM, Page, hostile
 
@@ -52,4 +55,27 @@ def test_a_ledger_shows_its_tally_and_every_verdict():
 
 
 def test_a_ledger_escapes_what_its_claims_say():
-    assert not {"script", "img"} & set(tags(hostile()._repr_html_()))
+    alone = hostile()
+    several = replace(alone, claims=alone.claims * 2)
+    for shown in (alone, several):
+        assert not {"script", "img"} & set(tags(shown._repr_html_()))
+
+
+@pytest.mark.parametrize("claim", recorded().claims, ids=lambda claim: claim["id"])
+def test_one_claim_alone_is_shown_with_all_that_is_known_of_it(claim):
+    page = Page(recorded(claim["id"])._repr_html_())
+    said = [claim["says"], *(evidence["summary"] for evidence in claim["evidence"])]
+    said += [claim["correction"]["says"]] if claim["correction"] else []
+    for text in said:
+        assert " ".join(text.split()) in " ".join(page.text.split())
+    certificate = claim["certificate"]
+    assert ("pre" in [tag for tag, _ in page.tags]) == ("snippet" in certificate)
+    assert [tag for tag, _ in page.tags].count("li") == len(certificate.get("steps", ()))
+    assert page.outside == []
+    assert "Judged in" not in page.text  # seconds differ from run to run
+
+
+def test_what_is_folded_is_not_empty():
+    for claim in recorded().claims:
+        html = recorded(claim["id"])._repr_html_()
+        assert not re.search(r"</summary>\s*</details>", html)

@@ -42,6 +42,14 @@ def declared() -> tuple[Claim, ...]:
     return tuple(found)
 
 
+def claim(claim_id: str) -> Claim:
+    """The claim with this id. Raises UnknownClaim if there is none."""
+    for found in declared():
+        if found.id == claim_id:
+            return found
+    raise UnknownClaim(f"no claim is called {claim_id!r}; `zotheory list` names all")
+
+
 def select(names: Sequence[str]) -> tuple[Claim, ...]:
     """The claims that ids, papers and files of one's own name; all declared ones for no name.
 
@@ -61,7 +69,9 @@ def select(names: Sequence[str]) -> tuple[Claim, ...]:
 
 
 def _named(name: str) -> tuple[Claim, ...]:
-    found = tuple(c for c in declared() if c.id == name or c.id.startswith(f"{name}."))
+    found = tuple(c for c in declared() if c.id == name) or tuple(
+        c for c in declared() if c.id.startswith(f"{name}.")
+    )
     if not found:
         raise UnknownClaim(f"no claim, paper or file is called {name!r}; `zotheory list` names all")
     return found

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from html import escape
 
 from rich.table import Table
 from rich.text import Text
 
 from zotheory.probing.quantities import Interval
 from zotheory.probing.result import Comparison, Row
+from zotheory.report.notebook import comparison_html
 
 CAPTION = (
     "B: loss values spent. Efficiency: E cos² · d/(B - 1); on a linear loss, averaged over the"
@@ -88,21 +88,7 @@ def table(comparison: Comparison) -> Table:
 
 def html(comparison: Comparison) -> str:
     """The table for a notebook."""
-    heads, lines = cells(comparison)
-    head = "".join(f"<th>{escape(group)}<br>{escape(name)}</th>" for group, name in heads)
-    rows = []
-    for row, texts in lines:
-        marks = [("<b>", "</b>") if row.own else ("", "")] * len(texts)
-        rows.append(
-            "".join(
-                f"<td>{a}{escape(text)}{b}</td>" for (a, b), text in zip(marks, texts, strict=True)
-            )
-        )
-    body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return (
-        f"<p>{escape(_title(comparison))}</p><table><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table><p>{escape(CAPTION)}</p>"
-    )
+    return comparison_html(_title(comparison), *cells(comparison), CAPTION)
 
 
 def _title(comparison: Comparison) -> str:

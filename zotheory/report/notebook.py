@@ -1,9 +1,12 @@
-"""Claims and ledgers as they show themselves in a notebook."""
+"""Claims, ledgers and comparisons as they show themselves in a notebook."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from zotheory.report.description import Section, describe
 from zotheory.report.templating import counts, templates
 
 if TYPE_CHECKING:
@@ -23,12 +26,40 @@ def claim_html(claim: Claim) -> str:
         **{role: control.says for role, control in controls.items() if control},
         "pending": claim.pending,
     }
-    module = templates().get_template("notebook.html.j2").module
-    return str(module.claim(claim.id, rows, claim.statement.written))
+    return str(_macros().claim(claim.id, rows, claim.statement.written))
 
 
 def ledger_html(ledger: Ledger) -> str:
-    """The tally by paper and one row a claim, as the page has them."""
+    """The tally by paper and one row a claim; of one claim alone, all that is known of it."""
+    if len(ledger.claims) == 1:
+        return entry_html(ledger.claims[0])
     papers = dict.fromkeys(entry["paper"] for entry in ledger.claims)
     tallies = {p: counts(e["verdict"] for e in ledger.claims if e["paper"] == p) for p in papers}
-    return str(templates().get_template("notebook.html.j2").module.ledger(ledger, tallies))
+    return str(_macros().ledger(ledger, tallies))
+
+
+def entry_html(entry: Mapping[str, Any]) -> str:
+    """An entry in full: statement, verdict, what holds instead, evidence; the rest is folded."""
+    told = describe(entry)
+    shown = [part for part in told.sections if part.first or part.title == "Counterexample"]
+    rest = [_numbers_alone(part) for part in told.sections if part not in shown]
+    folded = [part for part in rest if part.prose or part.values or part.table or _long(part)]
+    return str(_macros().entry(told, entry["evidence"], shown, folded))
+
+
+def comparison_html(title: str, heads: list, lines: list, caption: str) -> str:
+    """A comparison of estimators: heads of two lines, a row and its texts, a user's own in bold."""
+    return str(_macros().comparison(title, heads, lines, caption))
+
+
+def _numbers_alone(part: Section) -> Section:
+    """Evidence without the summary and verdict that stand in the table already."""
+    return replace(part, prose=(), verdict="") if part.title.startswith("Evidence") else part
+
+
+def _long(part: Section) -> bool:
+    return bool(part.steps or part.code)
+
+
+def _macros() -> Any:
+    return templates().get_template("notebook.html.j2").module

@@ -1,0 +1,85 @@
+"""The mean of values that one has at hand, with an interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from zotheory.montecarlo import Accumulator
+from zotheory.statistics.bounded import Bernstein
+from zotheory.statistics.catoni import Catoni
+from zotheory.statistics.intervals import check_alpha
+from zotheory.statistics.student import student
+
+BATCHES = 30
+
+
+@dataclass(frozen=True, repr=False)
+class Mean:
+    """An estimated mean, an interval [low, high] for it, and what is claimed of it, if known.
+
+    `interval` names its level and its method.
+    A list of them makes a pandas frame: ``pd.DataFrame([mean(a), mean(b)], index=["a", "b"])``.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    claimed: float | None
+    samples: int
+    interval: str
+
+    def __repr__(self) -> str:
+        claimed = "" if self.claimed is None else f", claimed {self.claimed:.4g}"
+        return (
+            f"{self.estimate:.4g} in [{self.low:.4g}, {self.high:.4g}]{claimed}"
+            f" ({self.samples:,} samples, {self.interval})"
+        )
+
+
+def mean(
+    values: ArrayLike,
+    *,
+    claimed: object = None,
+    bounds: tuple[float, float] | None = None,
+    variance: float | None = None,
+    level: float = 0.95,
+) -> Mean:
+    """The mean of independent values of one law, with an interval at `level`.
+
+    With `bounds` that hold every value, by the empirical Bernstein inequality; with an upper bound
+    on the law's `variance`, by Catoni's estimator: both hold for every number of samples, however
+    heavy the tails. With neither, Student's interval of the means of 30 batches, which holds in
+    the limit of many samples.
+
+    `claimed`, a number or a SymPy expression without symbols, is kept beside the estimate.
+
+    Raises ValueError for values that are not finite, not one row of numbers, outside the bounds,
+    or, with neither, fewer than 60; and for both bounds and variance.
+
+    Example:
+        >>> mean(np.random.default_rng(0).standard_normal(3_000) ** 2, claimed=1, variance=2)
+        0.9994 in [0.9304, 1.069], claimed 1 (3,000 samples, 95% Catoni)
+    """
+    check_alpha(1 - level)
+    x = np.asarray(values, dtype=float)
+    if x.ndim != 1 or not np.isfinite(x).all():
+        raise ValueError("a mean needs one row of finite values")
+    if bounds is not None and variance is not None:
+        raise ValueError("give bounds or a variance, not both")
+    if bounds is None and variance is None:
+        if len(x) < 2 * BATCHES:
+            raise ValueError(f"{len(x)} values are too few for {BATCHES} batches")
+        batches = x[: len(x) // BATCHES * BATCHES].reshape(BATCHES, -1)
+        low, high = student(batches.mean(axis=1), 1 - level)
+        estimate, method = batches.mean(), f"Student, {BATCHES} batches"
+    else:
+        interval = Catoni(variance) if bounds is None else Bernstein(*bounds)
+        shards = [Accumulator.of(x)] if bounds else [Accumulator.of(value[None]) for value in x]
+        found = interval(shards, 1 - level)
+        estimate, low, high, method = found.estimate, found.lower, found.upper, interval.name
+    told = None if claimed is None else float(claimed)
+    named = f"{100 * level:.4g}% {method}"
+    return Mean(float(estimate), float(low), float(high), told, len(x), named)
