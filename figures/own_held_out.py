@@ -29,7 +29,12 @@ def draw(data: Data) -> tuple[Figure, str]:
     grid = np.linspace(-1, 1, data.count(81, 401))
     label = judged("1/2 + arcsin(cos)/π", data.verdict(CLAIM))
     ax.plot(grid, 100 * law(1, grid), label=label, **EXACT.on_line())
-    ax.plot(grid, 100 * law(AVERAGED, grid), label=f"{AVERAGED} directions", **NOISE.on_line())
+    ax.plot(
+        grid,
+        100 * law(AVERAGED, grid),
+        label=f"average of {AVERAGED} directions",
+        **NOISE.on_line(),
+    )
     values, bounds, samples = linear(data)
     intervals(ax, COSINES, values, bounds, SERIES[2], "linear losses", clip_on=False)
     told = _on_model(ax, data)
@@ -37,12 +42,13 @@ def draw(data: Data) -> tuple[Figure, str]:
         xlabel=r"$\cos(g_1, g_2)$ of the batches' gradients",
         ylabel="steps that help the other batch (%)",
         xlim=(-1.04, 1.04),
+        xticks=np.linspace(-1, 1, 5),
         ylim=(-3, 103),
     )
     legend_above(figure, [ax], columns=1)
     return figure, (
         "Probability that a small step along one Gaussian direction, made on batch 1, lowers the "
-        f"loss of batch 2. Solid: exact; dashed: steps along the average of {AVERAGED} directions. "
+        f"loss of batch 2. Solid: exact; dotted: steps along the average of {AVERAGED} directions. "
         f"Triangles: MeZO's own steps on linear losses in {DIMENSION} dimensions, {samples:,} "
         f"steps, {LEVEL} intervals, as the ledger has them. {told}"
     )

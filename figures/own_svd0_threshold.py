@@ -43,7 +43,7 @@ def draw(data: Data) -> tuple[Figure, str]:
         _measured(wide, found, side, look, f"{SIDES[side]}, {WIDE[0]} × {WIDE[1]}")
     for ax in axes:
         claimed(ax, 1, "threshold √(mn)", data.verdict(CLAIM), axis="x")
-        ax.set(xscale="log", ylim=(-0.03, 1.03), ylabel="squared overlap with $G$'s vector")
+        ax.set(xscale="log", ylim=(-0.03, 1.03), ylabel="squared overlap")
     wide.set(xlabel=r"directions averaged, $k\,/\,\sqrt{mn}$", xticks=TIMES)
     wide.set_xticklabels([f"{t:g}" for t in TIMES])
     wide.minorticks_off()

@@ -13,15 +13,16 @@ import estimators
 from figures.data import Data
 from figures.picture import Picture, main
 from figures.probed import batches, objective
-from figures.style import INK, NOISE, SERIES, Look, intervals, legend_above, panels
+from figures.style import INK, NOISE, SERIES, Look, intervals, legend_above, lettered, panels
 from proofs_check.cards import Card, card
 from proofs_check.cards.numeric import number
 from zotheory.probing.measure import Estimator
 from zotheory.statistics.student import student
 
 RANK, KEEP, LAYERS = 4, 0.25, 4  # of low-rank Z; share of entries or layers that are on; layers
-SIDES = (8, 16, 32, 64, 128, 256, 512)
-MEASURED = SIDES[:3]
+SIDES = sorted({4 * round(side / 4) for side in np.geomspace(8, 512, 30)})  # of square matrices
+MEASURED = (8, 16, 32)
+ZOOM = 0.85, 1.3
 LEVEL = 0.95
 
 
@@ -87,22 +88,22 @@ PERTURBATIONS = (
 def draw(data: Data) -> tuple[Figure, str]:
     """Relative variance over the number of entries."""
     samples = data.count(250, 1_000)
-    figure, ax = panels(height=3.3)
+    figure, axes = panels(2, 1, height=4.9, sharex=True)
     for i, one in enumerate(PERTURBATIONS):
-        ax.plot(
-            [side**2 for side in SIDES], [exact(one, side) for side in SIDES], **one.look.on_line()
-        )
         shift = 1.1 ** (i - (len(PERTURBATIONS) - 1) / 2)
-        found = [measured(data, one, side, samples) for side in MEASURED]
         places = [shift * side**2 for side in MEASURED]
-        intervals(ax, places, *zip(*found, strict=True), one.look, one.label)
-    ax.set(
-        xscale="log",
-        xlabel="entries mn of a square matrix",
-        ylabel="relative variance / (mn)",
-        ylim=0,
-    )
-    legend_above(figure, [ax])
+        found = [measured(data, one, side, samples) for side in MEASURED]
+        entries, line = [side**2 for side in SIDES], [exact(one, side) for side in SIDES]
+        for ax in axes:
+            ax.plot(entries, line, **one.look.on_line())
+            intervals(ax, places, *zip(*found, strict=True), one.look, one.label)
+    whole, zoomed = axes
+    for ax in axes:
+        ax.set(xscale="log", ylabel="relative variance / (mn)")
+    whole.set(ylim=0)
+    zoomed.set(xlabel="entries mn of a square matrix", ylim=ZOOM)
+    lettered(axes, ("", "the same, near 1"))
+    legend_above(figure, axes)
     return figure, (
         "E||estimate/s - T||^2/||T||^2 of one two-point estimate of a linear loss, E estimate = "
         f"s T, divided by mn. Lines: exact. Points: {samples:,} estimates each by the code that "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -45,7 +46,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     for loss in NAMES:
         law = 100 * (1 - data.numbers(CLAIMS["another batch"], Kind.MODEL, LAW, loss))
         ends = 1 + SHIFTS[loss] - 0.13, 1 + SHIFTS[loss] + 0.13
-        ax.plot(ends, (law, law), color=NOISE.colour, label="1/2 + arcsin(cos)/π")
+        ax.plot(ends, (law, law), color=NOISE.colour, label="1/2 - arcsin(cos)/π")
     ax.set(
         xticks=range(len(CLAIMS)),
         xticklabels=CLAIMS,
@@ -90,18 +91,8 @@ def by_pair(data: Data, claim: str, loss: str) -> np.ndarray:
 
 def _claimed(ax: Axes, x: int, band: tuple[float, float], label: str, colour: str) -> None:
     low, high = band
-    ax.add_patch(
-        Rectangle(
-            (x - 0.4, low),
-            0.8,
-            high - low,
-            facecolor=colour,
-            alpha=0.13,
-            edgecolor=colour,
-            linestyle=(0, (4, 2)),
-            label=label,
-        )
-    )
+    look = {"facecolor": to_rgba(colour, 0.12), "edgecolor": colour, "linestyle": (0, (4, 2))}
+    ax.add_patch(Rectangle((x - 0.4, low), 0.8, high - low, label=label, linewidth=0.8, **look))
 
 
 PICTURE = Picture("smezo_fig2b", "Whom a step on one batch harms", tuple(CLAIMS.values()), draw)

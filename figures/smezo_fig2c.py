@@ -22,7 +22,7 @@ TICKS = ("whole\nvocabulary", "label\nwords")
 
 def draw(data: Data) -> tuple[Figure, str]:
     """The raise in every draw, and its median; a panel for each norm of the noise."""
-    figure, axes = panels(1, len(NORMS), height=2.7)
+    figure, axes = panels(1, len(NORMS), height=2.9)
     for ax, norm in zip(axes, NORMS, strict=True):
         for kind in LOOKS:
             _raises(ax, data, norm, kind)
@@ -32,7 +32,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     claimed = judged("claimed: more on the largest", data.verdict(CLAIM))
     axes[0].plot([], [], " ", label=claimed)
     lettered(axes, [f"{norm:.0%} noise" for norm in NORMS])
-    legend_above(figure, axes)
+    legend_above(figure, axes, columns=1)
     draws = len(raises(data, NORMS[0], NAMES[0], "largest"))
     return figure, (
         "Raise of a language model's loss by Gaussian noise on the 20% largest and on the 20% "
