@@ -12,6 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 import estimators.recipes
 from zotheory.model.assets import AssetError
 from zotheory.model.language_model import ModelError, load_model
+from zotheory.timing.published import PublishedStep
 
 REFERENCE = "reference"
 LEADING = (REFERENCE, "mezo", "lezo", "mezo_gv", "mezo_greedy", "tezo", "lozo", "subzo", "svd0")
@@ -55,25 +56,6 @@ def loss_of(model: nn.Module, batch: int, length: int) -> Closure:
     return lambda: model(input_ids=tokens, labels=tokens, use_cache=False).loss
 
 
-def reference_step(model: nn.Module, closure: Closure, seed: int) -> None:
-    """One MeZO step the plain way: normal draws per parameter, +1, -2, +1, update."""
-    parameters = list(model.parameters())
-
-    def move(scale: float) -> None:
-        generator = torch.Generator().manual_seed(seed)
-        for parameter in parameters:
-            z = torch.normal(0.0, 1.0, parameter.shape, generator=generator)
-            parameter.data = parameter.data + scale * z
-
-    with torch.no_grad():
-        move(_EPS)
-        plus = float(closure())
-        move(-2 * _EPS)
-        minus = float(closure())
-        move(_EPS)
-        move(-_LR * (plus - minus) / (2 * _EPS))
-
-
 class Contender:
     """A recipe at work on a model; `evaluations` is what a step of it needs."""
 
@@ -82,9 +64,9 @@ class Contender:
         self.apply = apply
         self.model = model
         self.evaluations = 2
-        self.steps = 0
         self.optimizer = None
         if name == REFERENCE:
+            self.published = PublishedStep(model, _LR, _EPS)
             return
         recipe = getattr(estimators, name)
         options = {"rank": rank} if takes_rank(name) else {}
@@ -94,9 +76,8 @@ class Contender:
 
     def step(self, closure: Closure) -> None:
         """Make one step."""
-        self.steps += 1
         if self.optimizer is None:
-            reference_step(self.model, closure, self.steps)
+            self.published(closure)
             return
         self.optimizer.step(closure)
         self.evaluations = len(self.optimizer.log.losses[-1])
