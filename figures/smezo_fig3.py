@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.data import Data, MissingData
+from figures.data import Data
 from figures.picture import Picture, main
 from figures.style import INK, SERIES, intervals, legend_above, panels
-from zotheory.training.rows import read_rows
-from zotheory.training.setup import TrainingError
-from zotheory.training.table import tables
+from figures.trained import Rows, course, runs
 
 NAMES = {"mezo": "MeZO", "s_mezo": "S-MeZO", "r_mezo": "R-MeZO (random mask)"}
 NEEDED = ("mezo", "s_mezo")
 LOOKS = dict(zip(NAMES, SERIES, strict=False))
 PRINTED = 5_000, 17_500  # Sec. 4.4: steps of S-MeZO, and of MeZO, to the same accuracy
-Rows = Sequence[Mapping[str, Any]]
 
 
 def draw(data: Data) -> tuple[Figure, str]:
     """Validation accuracy: the mean over seeds, and their range."""
-    title, found = runs(data)
+    title, found = runs(data, NEEDED, tuple(NAMES))
     figure, ax = panels(height=2.7)
     for method, rows in found.items():
-        steps, accuracies = course(rows)
+        steps, accuracies = percent(rows)
         look, mean = LOOKS[method], accuracies.mean(axis=0)
         ax.plot(steps, mean, **look.on_line())
         bounds = np.stack([accuracies.min(axis=0), accuracies.max(axis=0)], axis=1)
@@ -50,40 +44,15 @@ def draw(data: Data) -> tuple[Figure, str]:
     )
 
 
-def runs(data: Data) -> tuple[str, dict[str, Rows]]:
-    """A protocol's title and the runs of each method, of the protocol with most of them.
-
-    Raises MissingData if no protocol has runs of both methods.
-    """
-    try:
-        rows = read_rows([data.results])
-    except TrainingError as error:
-        raise MissingData(f"{error}; {_MAKE}") from error
-    chosen: list[tuple[str, dict[str, Rows]]] = []
-    for title, groups in tables(rows):
-        plain = [g for g in groups if g[0]["tuning"] == "full" and not g[0]["setup"]["options"]]
-        found = {m: g for m in NAMES for g in plain if g[0]["method"] == m}
-        if found.keys() >= set(NEEDED):
-            chosen.append((title, found))
-    if not chosen:
-        needed = " and ".join(NEEDED)
-        raise MissingData(f"{data.results} holds no runs of {needed} by one protocol; {_MAKE}")
-    return max(chosen, key=lambda protocol: sum(map(len, protocol[1].values())))
-
-
-_MAKE = f"`python -m zotheory.training.grid {' '.join(NEEDED)}` makes them"
-
-
-def course(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Steps (k,) and accuracy in percent (runs, k) at the evaluations that all runs share."""
-    courses = [{p["step"]: 100 * p["accuracy"] for p in row["history"]} for row in rows]
-    steps = sorted(set.intersection(*(set(c) for c in courses)))
-    return np.array(steps), np.array([[c[step] for step in steps] for c in courses])
+def percent(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Steps (k,) and accuracy in percent (runs, k)."""
+    steps, accuracies = course(rows, "accuracy")
+    return steps, 100 * accuracies
 
 
 def printed(rows: Rows) -> tuple[float, float]:
     """Where S-MeZO would be by the paper: as accurate as MeZO at its best, in fewer steps."""
-    steps, accuracies = course(rows)
+    steps, accuracies = percent(rows)
     mean = accuracies.mean(axis=0)
     best = int(mean.argmax())
     return float(steps[best]) * PRINTED[0] / PRINTED[1], float(mean[best])
@@ -91,7 +60,7 @@ def printed(rows: Rows) -> tuple[float, float]:
 
 def first_at(rows: Rows, accuracy: float) -> int | None:
     """The first evaluated step at which the mean over runs is as high."""
-    steps, accuracies = course(rows)
+    steps, accuracies = percent(rows)
     reached = steps[accuracies.mean(axis=0) >= accuracy]
     return int(reached[0]) if len(reached) else None
 
