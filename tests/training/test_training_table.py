@@ -2,7 +2,7 @@ import pytest
 from rich.console import Console
 
 from zotheory.training import train
-from zotheory.training.table import COLUMNS, cells, markdown, show, tables
+from zotheory.training.table import COLUMNS, cells, markdown, passes_to, show, tables
 
 
 @pytest.fixture
@@ -59,3 +59,18 @@ def test_the_terminal_shows_the_same(rows):
     for row in rows:
         assert row["command"] in told
     assert "mezo (lora)" in told
+
+
+def test_the_passes_a_run_would_need_go_on_at_its_second_half(rows):
+    losses = {0: 9.0, 10: 7.0, 20: 4.0, 30: 2.0, 40: 1.0}
+    history = [{"passes": passes, "loss": loss} for passes, loss in losses.items()]
+    assert passes_to(history, 2.0) == 30
+    assert passes_to(history, 0.25) == pytest.approx(60)  # two more halvings, ten passes each
+    assert passes_to([*history[:3], {"passes": 40, "loss": 4.0}], 1.0) == float("inf")
+
+    tuned = {**rows[4], "method": "ft_adam", "validation": {"loss": 0.1}}
+    text = markdown([rows[0], tuned])
+    (line,) = (row for row in text.splitlines() if row.startswith("| mezo "))
+    told = dict(zip(COLUMNS, line.strip("| ").split(" | "), strict=True))["to FT"]
+    needed = passes_to(rows[0]["history"], 0.1)
+    assert told == ("never" if needed == float("inf") else f"{float(f'{needed:.2g}'):.0f}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -14,7 +15,11 @@ from rich.table import Table
 Row = Mapping[str, Any]
 
 REFERENCES = ("zero_shot", "icl", "linear_probe", "ft_sgd", "ft_adam")
-COLUMNS = ("method", "lr", "accuracy", "loss", "passes", "best at", "memory", "seeds", "machine")
+COLUMNS = (
+    *("method", "lr", "accuracy", "loss", "passes", "best at", "to FT"),
+    *("memory", "seeds", "machine"),
+)
+GOAL = "ft_adam"
 # Rows that agree in all of these belong into one table.
 _PROTOCOL = ("model", "task", "loss", "batch_size", "train", "validation", "test", "max_tokens")
 _FREE = ("seed", "lrs", "device")  # what rows of one line may differ in
@@ -26,8 +31,9 @@ def show(console: Console, rows: Sequence[Row]) -> None:
         table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
         for name in COLUMNS:
             table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
+        goal = _goal(lines)
         for group in lines:
-            table.add_row(*cells(group))
+            table.add_row(*cells(group, goal))
         console.print(table)
     for row in sorted(rows, key=_order):
         console.print(_made_by(row), style="dim", markup=False, highlight=False, soft_wrap=True)
@@ -39,7 +45,8 @@ def markdown(rows: Sequence[Row]) -> str:
     for title, lines in tables(rows):
         bars = ["| " + " | ".join(COLUMNS) + " |"]
         bars.append("| --- |" + " ---: |" * (len(COLUMNS) - 1))
-        bars += ["| " + " | ".join(cells(group)) + " |" for group in lines]
+        goal = _goal(lines)
+        bars += ["| " + " | ".join(cells(group, goal)) + " |" for group in lines]
         parts += [title, "\n".join(bars)]
     commands = "\n".join(_made_by(row) for row in sorted(rows, key=_order))
     fold = "<details><summary>The command that made each row</summary>"
@@ -58,8 +65,11 @@ def tables(rows: Iterable[Row]) -> list[tuple[str, list[list[Row]]]]:
     return [(_title(json.loads(key)), list(groups.values())) for key, groups in found.items()]
 
 
-def cells(rows: Sequence[Row]) -> list[str]:
-    """One line of the table, from the rows of all seeds; memory is the largest on each machine."""
+def cells(rows: Sequence[Row], goal: float | None = None) -> list[str]:
+    """One line of the table, from the rows of all seeds; memory is the largest on each machine.
+
+    goal: a validation loss; "to FT" tells after how many passes a run would be there.
+    """
     setup = rows[0]["setup"]
     name = rows[0]["method"]
     name += "" if setup["tuning"] == "full" else f" ({setup['tuning']})"
@@ -76,6 +86,7 @@ def cells(rows: Sequence[Row]) -> list[str]:
         _spread([row["test"]["loss"] for row in rows], 3),
         str(round(fmean(row["passes"] for row in rows))),
         f"{_best_at(rows):.0%}" if rows[0]["steps"] else "-",
+        _needed(rows, goal),
         ", ".join(f"{peak / 1e9:.2f} GB" for peak in memory.values()),
         str(len({row["seed"] for row in rows})),
         ", ".join(memory),
@@ -85,6 +96,44 @@ def cells(rows: Sequence[Row]) -> list[str]:
 def _best_at(rows: Sequence[Row]) -> float:
     """Where in the run the best evaluation was, as a share of its steps."""
     return fmean(row["best_step"] / row["steps"] for row in rows)
+
+
+def _goal(lines: Sequence[Sequence[Row]]) -> float | None:
+    """The mean validation loss of first-order fine-tuning of all weights."""
+    losses = [
+        row["validation"]["loss"]
+        for group in lines
+        for row in group
+        if row["method"] == GOAL and row["setup"]["tuning"] == "full"
+    ]
+    return fmean(losses) if losses else None
+
+
+def _needed(rows: Sequence[Row], goal: float | None) -> str:
+    if goal is None or not rows[0]["steps"] or rows[0]["method"] == GOAL:
+        return "-"
+    passes = fmean(passes_to(row["history"], goal) for row in rows)
+    return f"{float(f'{passes:.2g}'):.0f}" if math.isfinite(passes) else "never"
+
+
+def passes_to(history: Sequence[Mapping[str, Any]], goal: float) -> float:
+    """After how many passes the validation loss would reach `goal`.
+
+    Where the run did not, its logarithm goes on falling at the mean pace of the run's second half:
+    an optimistic guess, since learning slows down. Infinite where the loss did not fall there.
+    """
+    for point in history:
+        if point["loss"] <= goal:
+            return point["passes"]
+    end, before = history[-1], history[:-1]
+    if not before:  # it diverged at once
+        return math.inf
+    middle = min(before, key=lambda point: abs(2 * point["passes"] - end["passes"]))
+    fallen = math.log(middle["loss"] / end["loss"])
+    if fallen <= 0.0:
+        return math.inf
+    spent = end["passes"] - middle["passes"]
+    return end["passes"] + spent * math.log(end["loss"] / goal) / fallen
 
 
 def _spread(values: Sequence[float], digits: int) -> str:
