@@ -77,7 +77,7 @@ FAMILIES = (
 
 def draw(data: Data) -> tuple[Figure, str]:
     """E cos^2 over B, and for each loss value beyond the first."""
-    samples = data.count(150, 600)
+    samples = data.count(100, 300)
     on = objective(data, *SIZE)
     d = on.entries
     figure, (cosines, shares) = panels(2, 1, height=4.7, sharex=True)
@@ -87,12 +87,12 @@ def draw(data: Data) -> tuple[Figure, str]:
         (ANY, "B/d: no estimator is above", (0, (1, 1))),
         (SCALE_FREE, "(B-1)/d: nor any scale-free one", (0, (4, 2))),
     ):
-        look = {"color": VERDICT_COLOURS[verdict], "linestyle": line, "linewidth": 1.0}
+        look = {"color": VERDICT_COLOURS[verdict], "linestyle": line, "zorder": 2.6}
         values = np.array([limit(name, b, d) for b in grid])
         cosines.plot(grid, values, label=judged(label, verdict), **look)
         shares.plot(grid, values * d / (grid - 1), **look)
     for i, family in enumerate(FAMILIES):
-        found = [measured(data, family.at(b), samples) for b in family.spends]
+        found = [measured(data, family.at(b), on, samples) for b in family.spends]
         _family(cosines, shares, family, found, d, 1.02 ** (i - 2))
     told = _others(cosines, shares, data, on, samples)
     for ax in (cosines, shares):
@@ -126,9 +126,8 @@ class Found:
     cos2: Interval
 
 
-def measured(data: Data, estimator: Estimator, samples: int) -> Found:
+def measured(data: Data, estimator: Estimator, on: Objective, samples: int) -> Found:
     """An estimator's cosine on the linear loss, from the sums of `zotheory probe`."""
-    on = objective(data, *SIZE)
     found = quantities(batches(data, estimator, on, samples))
     theory = exact(estimator.build(on, data.ledger.seed)[0], on)
     return Found(found.losses, found.cos2.beside(None if theory is None else theory.cos2))
@@ -166,7 +165,7 @@ def _others(cosines: Axes, shares: Axes, data: Data, on: Objective, samples: int
     """Crosses side by side at each B; which recipes they are, in words."""
     at: dict[float, list[tuple[str, Interval]]] = {}
     for estimator in others(on):
-        found = measured(data, estimator, samples)
+        found = measured(data, estimator, on, samples)
         at.setdefault(found.losses, []).append((estimator.name, found.cos2))
     for spent, group in at.items():
         places = spent * 1.03 ** (np.arange(len(group)) - (len(group) - 1) / 2)

@@ -20,7 +20,7 @@ from zotheory.probing.measure import Estimator
 from zotheory.statistics.student import student
 
 RANK, KEEP, LAYERS = 4, 0.25, 4  # of low-rank Z; share of entries or layers that are on; layers
-SIDES = sorted({4 * round(side / 4) for side in np.geomspace(8, 512, 30)})  # of square matrices
+SIDES = sorted({4 * round(side / 4) for side in np.geomspace(8, 512, 14)})  # of square matrices
 MEASURED = (8, 16, 32)
 ZOOM = 0.85, 1.3
 LEVEL = 0.95

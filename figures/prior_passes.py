@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import sympy as sp
 from matplotlib.figure import Figure
 
@@ -71,6 +73,7 @@ def two_point(k: int) -> float:
     return float(two_point_limit().subs(M, k)) / (k + 2)
 
 
+@cache
 def selected(method: str, k: int) -> float:
     """The same of greedy's or GV's direction."""
     law = chosen(method, k)

@@ -69,6 +69,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     )
 
 
+@cache
 def claimed(method: str, which: str, k: int) -> float:
     """What the paper prints, at s = k/2."""
     if (method, which) == ("plain", "ratio 2"):
@@ -78,6 +79,7 @@ def claimed(method: str, which: str, k: int) -> float:
     return float((value * unit).subs({K: k, S: sp.Rational(k, 2), D: DIMENSION}))
 
 
+@cache
 def exact(method: str, which: str, k: int) -> float:
     """The mean of either ratio: of |A| sqrt(d-1)/(sqrt(spread) chi_(d-1)) and of A^2."""
     if method == "plain":

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from proofs_check import descent
+from proofs_check.cards import card
 from proofs_check.cp import M, N, R
 from zotheory.sampling.descent import (
     ConditionalDescent,
     FrozenDescent,
+    RedrawnDescent,
     ResampledDescent,
     frozen_projections,
 )
@@ -101,3 +103,19 @@ def test_projections_belong_to_a_unit_gradient():
     assert h == pytest.approx(tuple(u[0, :, 0] * v[0, :, 0]))
     later = frozen_projections(rng(3), 3, 4, 2, steps=200)
     assert np.abs(later).max() < 0.2 * np.abs(h).max()
+
+
+def test_the_average_is_that_of_the_steps():
+    steps = RedrawnDescent(2, 3, 2, 0.05, (0, 1, 2))(rng(), 50)
+    averages = ResampledDescent(2, 3, 2, 0.05, (1, 3))(rng(), 50)
+    np.testing.assert_allclose(averages, [[row[0], row.mean()] for row in steps])
+
+
+@pytest.mark.parametrize("r", [3, None])
+def test_a_step_falls_by_the_exact_factor(r):
+    """E||G_1||^2 / ||G_0||^2 = 1 - 2 eta + eta^2 (1 + v), v the relative variance."""
+    m, n, eta = 2, 3, 0.05
+    inner = card("gaussian", m=m, n=n) if r is None else card("cp", m=m, n=n, r=r)
+    found = RedrawnDescent(m, n, r, eta, (1,))(rng(), 100_000)[:, 0]
+    exact = 1 - 2 * eta + eta**2 * (1 + float(inner.relative_variance))
+    assert found.mean() == pytest.approx(exact, abs=5 * found.std() / len(found) ** 0.5)

@@ -1,0 +1,72 @@
+"""Sparse-MeZO's figures show the ledger's numbers, and rows of training."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from figures import smezo_fig2b, smezo_fig2c, smezo_fig3
+from figures.data import MissingData
+from figures.trained import runs
+from tests.figures.reading import ends, lines, points
+from zotheory.claims.batches import DRAWS, NAMES, NORMS
+from zotheory.vocabulary import Kind
+
+
+def test_fig2b_shows_what_is_not_lowered(drawing, data):
+    (ax,) = drawing("smezo_fig2b")[0].axes
+    order = [(claim, loss) for claim in smezo_fig2b.CLAIMS.values() for loss in NAMES]
+    for (claim, loss), series, bounds in zip(order, points(ax), ends(ax), strict=True):
+        share = data.numbers(claim, Kind.MODEL, "share", loss)
+        assert series[0, 1] == pytest.approx(100 - 100 * share)
+        low, high = data.numbers(claim, Kind.MODEL, "interval", loss)
+        assert bounds[0] == pytest.approx([100 - 100 * high, 100 - 100 * low])
+        draws = data.drawn(claim, Kind.MODEL, "draws by pair")
+        pairs = smezo_fig2b.by_pair(data, claim, loss)
+        assert np.average(pairs, weights=draws) == pytest.approx(series[0, 1])
+
+
+def test_fig2b_has_the_claims_bands():
+    assert smezo_fig2b.printed("smezo.fig2b.same_batch") == pytest.approx((0, 10))
+    assert smezo_fig2b.printed("smezo.fig2b.held_out") == pytest.approx((35, 55))
+
+
+def test_fig2c_shows_every_draw(drawing, data):
+    for ax, norm in zip(drawing("smezo_fig2c")[0].axes, NORMS, strict=True):
+        for series, kind in zip(points(ax), smezo_fig2c.LOOKS, strict=True):
+            for (_, median), loss in zip(series, NAMES, strict=True):
+                raises = smezo_fig2c.raises(data, norm, loss, kind)
+                assert len(raises) == DRAWS
+                assert median == np.median(raises)
+                assert any(np.array_equal(line.get_ydata(), raises) for line in ax.get_lines())
+
+
+def test_fig3_shows_the_rows(drawing, data):
+    (ax,) = drawing("smezo_fig3")[0].axes
+    _, found = runs(data, smezo_fig3.NEEDED)
+    for method, series, bounds in zip(found, points(ax), ends(ax), strict=True):
+        accuracies = np.array(
+            [[100 * p["accuracy"] for p in row["history"]] for row in found[method]]
+        )
+        assert series[:, 1] == pytest.approx(accuracies.mean(axis=0))
+        assert bounds == pytest.approx(np.array([accuracies.min(axis=0), accuracies.max(axis=0)]).T)
+    at, best = smezo_fig3.printed(found["mezo"])
+    assert lines(ax)["printed: S-MeZO in 5,000 of MeZO's 17,500 steps"] == pytest.approx(
+        np.array([[at, best]])
+    )
+    assert at == pytest.approx(1000 * 5 / 17.5)
+
+
+def test_fig3_tells_when_mezo_is_reached(data):
+    _, found = runs(data, smezo_fig3.NEEDED)
+    _, best = smezo_fig3.printed(found["mezo"])
+    reached = smezo_fig3.first_at(found["s_mezo"], best)
+    assert 0 < reached < 1000  # its loss falls twice as fast
+    assert smezo_fig3.first_at(found["s_mezo"], 100.0) is None
+
+
+def test_fig3_without_rows_is_one_clear_line(data, tmp_path):
+    for place in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(MissingData, match=r"grid mezo s_mezo") as raised:
+            smezo_fig3.draw(replace(data, results=place))
+        assert "\n" not in str(raised.value)
