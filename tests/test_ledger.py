@@ -174,6 +174,17 @@ def test_a_correction_that_was_not_run_is_no_change():
     assert changes(now, before) == changes(before, now) == []
 
 
+def test_a_clock_that_leaves_open_what_it_settled_elsewhere_is_no_change():
+    def timed(verdict):
+        claim = entry("p.a", verdict)
+        claim["evidence"][0]["kind"] = "timed"
+        return [claim]
+
+    settled, opened = timed(Verdict.CONFIRMED), timed(Verdict.INCONCLUSIVE)
+    assert changes(settled, opened) == changes(opened, settled) == []
+    assert changes(timed(Verdict.REFUTED), settled) == [("p.a", "confirmed", "refuted")]
+
+
 def test_the_frame_has_one_row_a_claim():
     correction = Control("instead", Verdict.PROVED)
     frame = ledger(entry("p.a"), entry("p.b", Verdict.REFUTED, correction)).frame()

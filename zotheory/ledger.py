@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from zotheory.atomic import write_atomically
-from zotheory.vocabulary import Evidence, Verdict
+from zotheory.vocabulary import Evidence, Kind, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,7 +180,8 @@ def changes(
 ) -> list[tuple[str, str, str]]:
     """Claims judged in both ledgers whose verdict (or correction's verdict) differs.
 
-    What one of the two did not run, claim or correction, is no change. Returns (id, before, now).
+    What one of the two did not run, claim or correction, is no change; nor is it one if a clock
+    settles a claim on one machine and leaves it open on a busier one. Returns (id, before, now).
     """
     old = {claim["id"]: claim for claim in before}
     differing = []
@@ -188,6 +189,9 @@ def changes(
         if claim["id"] not in old:
             continue
         known = old[claim["id"]]
+        unsaid = {Verdict.NOT_RUN}
+        if any(evidence["kind"] == Kind.TIMED for evidence in claim["evidence"]):
+            unsaid.add(Verdict.INCONCLUSIVE)
         pairs = [("", known["verdict"], claim["verdict"])]
         if known["correction"] and claim["correction"]:
             of = known["correction"]["verdict"], claim["correction"]["verdict"]
@@ -195,7 +199,7 @@ def changes(
         differing += [
             (claim["id"], label + a, label + b)
             for label, a, b in pairs
-            if a != b and Verdict.NOT_RUN not in (a, b)
+            if a != b and not unsaid & {a, b}
         ]
     return differing
 
