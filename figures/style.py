@@ -35,6 +35,7 @@ _TEXT = {
     "font.size": 7.5,
     "axes.titlesize": 7.5,
     "axes.labelsize": 7.5,
+    "figure.labelsize": 7.5,
     "xtick.labelsize": 6.8,
     "ytick.labelsize": 6.8,
     "legend.fontsize": 6.8,

@@ -32,7 +32,7 @@ def draw(data: Data) -> tuple[Figure, str]:
             intervals(ax, places + shift, rows[:, 2], rows[:, [1, 3]], look, label, ms=3)
         ax.set(xticks=places, xticklabels=BATCH_SIZES, ylim=(0, 1))
     axes[0].set_ylabel("cosine of singular values")
-    axes[1].set_xlabel("batch size")
+    figure.supxlabel("batch size")
     lettered(axes, [f"rank {rank}" for rank in PRINTED])
     legend_above(figure, axes, columns=3)
     matrices = "medians and quartiles over the matrices of a language model"

@@ -1,18 +1,40 @@
-"""A ledger to draw from, whole or changed."""
+"""A ledger to draw from, whole or changed, and every figure drawn once."""
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
 from figures.data import Data
+from figures.picture import pictures
+from figures.style import applied
+from tests.figures import batch_studies, timed
+from tests.figures.training_rows import write_rows
 from zotheory.ledger import Ledger, recorded
 
 
 @pytest.fixture(scope="session")
-def data() -> Data:
-    """The recorded ledger, at the smallest budget."""
-    return Data(recorded(), "quick")
+def data(tmp_path_factory) -> Data:
+    """The recorded ledger with made-up rows of training, at the smallest budget.
+
+    Timed claims, and claims about batches of text, that it has not judged are judged on made-up
+    measurements.
+    """
+    rows = tmp_path_factory.mktemp("rows")
+    write_rows(rows)
+    ledger = recorded()
+    judged = {claim["id"] for claim in ledger.claims if claim["evidence"]}
+    entries = (*timed.entries(), *batch_studies.entries())
+    made_up = [entry for entry in entries if entry["id"] not in judged]
+    return Data(replaced(ledger, made_up), "quick", rows)
+
+
+def replaced(ledger: Ledger, entries: list[dict]) -> Ledger:
+    """The ledger with these entries in the place of others of the same claims."""
+    ids = {entry["id"] for entry in entries}
+    kept = [claim for claim in ledger.claims if claim["id"] not in ids]
+    return Ledger(ledger.seed, ledger.budget, ledger.versions, (*kept, *entries))
 
 
 @pytest.fixture
@@ -20,9 +42,9 @@ def changed(data):
     """changed(id, edit): the same data after `edit(entry)` of one claim's entry."""
 
     def change(name, edit) -> Data:
-        ledger = copy.deepcopy(data.ledger)
-        edit(next(claim for claim in ledger.claims if claim["id"] == name))
-        return Data(ledger, data.budget)
+        entry = copy.deepcopy(data.claim(name))
+        edit(entry)
+        return Data(replaced(data.ledger, [entry]), data.budget, data.results)
 
     return change
 
@@ -34,7 +56,8 @@ def without(data):
     def leave_out(name) -> Data:
         ledger = data.ledger
         claims = tuple(claim for claim in ledger.claims if claim["id"] != name)
-        return Data(Ledger(ledger.seed, ledger.budget, ledger.versions, claims), data.budget)
+        less = Ledger(ledger.seed, ledger.budget, ledger.versions, claims)
+        return Data(less, data.budget, data.results)
 
     return leave_out
 
@@ -43,9 +66,27 @@ def without(data):
 def written(tmp_path):
     """written(data): a file with that ledger, as `--ledger` takes it."""
 
-    def write(data):
+    def write(data) -> Path:
         path = tmp_path / "ledger.json"
         path.write_text(json.dumps(data.ledger.to_json()))
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def drawing(data):
+    """drawing(name, other): the figure and the first part of its caption; each drawn once."""
+    done = {}
+
+    def draw(name: str, other: Data | None = None):
+        if other is None and name in done:
+            return done[name]
+        with applied():
+            figure, shown = next(pictures([name])).draw(other or data)
+            figure.canvas.draw()
+        if other is None:
+            done[name] = figure, shown
+        return figure, shown
+
+    return draw
