@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 import estimators
 from figures.data import Data
@@ -40,7 +41,7 @@ from zotheory.vocabulary import Verdict
 CLAIM = "own.query_limit"
 OTHERS = Look("#8a8a8a", "none", "x")
 SIZE = (24, 16)  # of `zotheory probe`
-VALUES_SPENT = (2, 4, 6, 10, 18, 34)
+VALUES_SPENT = (2, 4, 6, 10, 18)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ FAMILIES = (
 
 def draw(data: Data) -> tuple[Figure, str]:
     """E cos^2 over B, and for each loss value beyond the first."""
-    samples = data.count(100, 300)
+    samples = data.count(50, 250)
     on = objective(data, *SIZE)
     d = on.entries
     figure, (cosines, shares) = panels(2, 1, height=4.7, sharex=True)
@@ -95,10 +96,13 @@ def draw(data: Data) -> tuple[Figure, str]:
         found = [measured(data, family.at(b), on, samples) for b in family.spends]
         _family(cosines, shares, family, found, d, 1.02 ** (i - 2))
     told = _others(cosines, shares, data, on, samples)
+    cosines.set(yscale="log")
+    cosines.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    cosines.yaxis.set_major_formatter("{x:g}")
+    cosines.set(ylabel=r"$\mathrm{E}\cos^2$ with the gradient")
     for ax in (cosines, shares):
         ax.set(xscale="log", xticks=VALUES_SPENT, xticklabels=VALUES_SPENT)
         ax.minorticks_off()
-    cosines.set(yscale="log", ylabel=r"$\mathrm{E}\cos^2$ with the gradient")
     shares.set(xlabel="loss values B", ylabel=r"$\mathrm{E}\cos^2\;d\,/\,(B-1)$", ylim=(0, 2.05))
     lettered((cosines, shares), ("", ""))
     legend_above(figure, (cosines, shares))

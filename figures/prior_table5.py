@@ -150,6 +150,7 @@ PICTURE = Picture(
     (
         "prior.table5.greedy",
         "prior.table5.gv",
+        "prior.lemma2.ratio1_large",
         "prior.lemma3.minimum",
         "prior.lemma3.ratio2",
         "prior.lemma4.ratio1",

@@ -28,7 +28,7 @@ def draw(data: Data) -> tuple[Figure, str]:
             _raises(ax, data, norm, kind)
         ax.axhline(0, color="#999999", linewidth=0.6, zorder=1)
         ax.set(xticks=range(len(NAMES)), xticklabels=TICKS, xlim=(-0.5, len(NAMES) - 0.5))
-    axes[0].set(ylabel="raise of the loss (nats)")
+        ax.set(ylabel="raise of the loss (nats)")
     claimed = judged("claimed: more on the largest", data.verdict(CLAIM))
     axes[0].plot([], [], " ", label=claimed)
     lettered(axes, [f"{norm:.0%} noise" for norm in NORMS])
