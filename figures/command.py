@@ -43,4 +43,4 @@ def draw(console: Console, problems: Console, wanted: list[str], data: Data, out
 
 
 def _verdicts(picture: Picture, data: Data) -> str:
-    return ", ".join(judged(name, data.verdict(name)) for name in picture.claims)
+    return ", ".join(judged(name, data.verdict(name)) for name in picture.claims) or "no claim"

@@ -79,8 +79,8 @@ def _claimed(ax: Axes, data: Data, claim: str) -> None:
     if formula.lhs not in (AVERAGE2, COORDINATE2):
         raise ValueError(f"{claim} is about {formula.lhs}")
     bound = float(sp.sqrt(formula.rhs))
-    where = "average" if claim == AVERAGE else "at one"
-    claimed(ax, bound, f"{where} < {bound:.0%}", data.verdict(claim))
+    where, line = ("average", (0, (1, 1))) if claim == AVERAGE else ("at one", (0, (4, 2)))
+    claimed(ax, bound, f"{where} < {bound:.0%}", data.verdict(claim), linestyle=line)
 
 
 PICTURE = Picture("tezo_a2", "Separable and cross term after one step", (COORDINATE, AVERAGE), draw)

@@ -64,7 +64,7 @@ def draw(data: Data) -> tuple[Figure, str]:
         "claim is that every matrix lies above the star. "
         f"Dotted: unrelated gradients.\n\n(d) Weights, state and temporaries, r_max = {rank}: "
         "counted at the peak of the step that is printed, in place where a line allows; of "
-        "MeZO-Adam, weights and state. Triangles: Table 7."
+        "MeZO-Adam, weights and state, which the claimed share is about. Triangles: Table 7."
     )
 
 

@@ -1,5 +1,10 @@
 """`zotheory figures`."""
 
+import subprocess
+import sys
+from pathlib import Path
+
+import figures
 from figures.picture import names
 
 NAME, CLAIM = "svd0_table15", "svd0.table15.order"
@@ -26,15 +31,23 @@ def test_the_caption_follows_the_ledger(command, tmp_path, changed, written):
     assert "refuted" not in text
 
 
-def test_a_missing_claim_is_told(command, tmp_path, without, written):
-    ledger = written(without(CLAIM))
+def test_a_missing_claim_is_told_and_the_rest_drawn(command, tmp_path, without, written):
+    ledger, out = written(without(CLAIM)), tmp_path / "out"
+    names = NAME, "svd0_table16"
     status, told, problems = command(
-        "figures", NAME, "--ledger", ledger, "--out", tmp_path / "out", "--budget", "quick"
+        "figures", *names, "--ledger", ledger, "--out", out, "--budget", "quick"
     )
     assert status == 1
-    assert not told
+    assert told.startswith("svd0_table16")
     assert problems.count("\n") == 1
     assert CLAIM in problems
+    assert {path.stem for path in out.iterdir()} == {"svd0_table16"}
+
+
+def test_a_figures_module_draws_it(tmp_path):
+    module = [sys.executable, "-m", f"figures.{NAME}", "--budget", "quick", "--out", tmp_path]
+    subprocess.run(module, check=True, cwd=Path(figures.__file__).parents[1])
+    assert (tmp_path / f"{NAME}.pdf").exists()
 
 
 def test_the_same_numbers_give_the_same_files(command, tmp_path):
