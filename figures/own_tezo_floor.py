@@ -94,7 +94,7 @@ def draw(data: Data) -> tuple[Figure, str]:
         f"Points: means of {samples:,} runs by the reduced samplers, {LEVEL} intervals (Catoni's "
         "from exact fourth moments; empirical Bernstein for factors drawn once, where the loss is "
         "capped at its start, which only lowers the mean). With factors drawn once the step size "
-        "is r/(tr C + 2 lambda_max(C)), set for each run by its factors, and the loss stays above "
+        "is r/(tr C + 2 lambda_max(C)), set for each run by its factors, and the mean stays above "
         "the floor."
     )
 
