@@ -10,9 +10,9 @@ from zotheory.statistics.mean import Mean, mean
 
 def test_what_is_known_of_the_law_chooses_the_interval():
     values = np.random.default_rng(0).random(600)
-    assert mean(values, bounds=(0, 1)).interval == "95% empirical Bernstein"
+    assert mean(values, bounds=(0, 1)).interval == "99% empirical Bernstein"
     assert mean(values, variance=1 / 12, level=0.999).interval == "99.9% Catoni"
-    assert mean(values).interval == "95% Student, 30 batches"
+    assert mean(values).interval == "99% Student, 30 batches"
 
 
 @pytest.mark.parametrize("known", [{}, {"bounds": (0, 1)}, {"variance": 1 / 12}])
@@ -27,7 +27,7 @@ def test_the_interval_holds_as_often_as_it_says(known):
 
 def test_it_says_what_was_found_and_what_is_claimed():
     found = mean(np.tile([1.0, 3.0], 30), claimed=sp.Rational(5, 2))
-    assert repr(found) == "2 in [2, 2], claimed 2.5 (60 samples, 95% Student, 30 batches)"
+    assert repr(found) == "2 in [2, 2], claimed 2.5 (60 samples, 99% Student, 30 batches)"
     assert "claimed" not in repr(mean(np.tile([1.0, 3.0], 30)))
 
 
