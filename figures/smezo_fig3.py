@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.data import Data
 from figures.picture import Picture, main
-from figures.style import INK, SERIES, intervals, legend_above, panels
+from figures.style import INK, SERIES, Look, intervals, legend_above, lettered, panels
 from figures.trained import Rows, course, runs
 
 NAMES = {"mezo": "MeZO", "s_mezo": "S-MeZO", "r_mezo": "R-MeZO (random mask)"}
@@ -17,31 +20,58 @@ PRINTED = 5_000, 17_500  # Sec. 4.4: steps of S-MeZO, and of MeZO, to the same a
 
 
 def draw(data: Data) -> tuple[Figure, str]:
-    """Validation accuracy: the mean over seeds, and their range."""
+    """Validation accuracy and loss: means over seeds, and their range."""
     title, found = runs(data, NEEDED, tuple(NAMES))
-    figure, ax = panels(height=2.7)
+    figure, axes = panels(2, 1, height=4.3, sharex=True)
+    accuracy, loss = axes
     for method, rows in found.items():
-        steps, accuracies = percent(rows)
-        look, mean = LOOKS[method], accuracies.mean(axis=0)
-        ax.plot(steps, mean, **look.on_line())
-        bounds = np.stack([accuracies.min(axis=0), accuracies.max(axis=0)], axis=1)
-        intervals(ax, steps, mean, bounds, look, NAMES[method])
+        look, name = LOOKS[method], NAMES[method]
+        _course(accuracy, *percent(rows), look, name)
+        _course(loss, *course(rows, "loss"), look, name)
     at, best = printed(found["mezo"])
     label = f"printed: S-MeZO in {PRINTED[0]:,} of MeZO's {PRINTED[1]:,} steps"
-    ax.axhline(best, color=INK, linewidth=0.7, linestyle=(0, (4, 2)), zorder=1.5)
-    ax.plot([at], [best], "*", color=INK, ms=7, label=label, zorder=5)
-    ax.set(xlabel="steps", ylabel="validation accuracy (%)")
-    legend_above(figure, [ax], columns=1)
-    seeds = " and ".join(f"{len(found[m])} of {NAMES[m]}" for m in found)
+    accuracy.axhline(best, color=INK, linewidth=0.7, linestyle=(0, (4, 2)), zorder=1.5)
+    accuracy.plot([at], [best], "*", color=INK, ms=7, label=label, zorder=5)
+    accuracy.set(ylabel="validation accuracy (%)")
+    loss.set(xlabel="steps", ylabel="validation loss (nats)", ylim=0)
+    lettered(axes, ("", ""))
+    legend_above(figure, axes, columns=1)
+    seeds = ", ".join(f"{len(found[m])} of {NAMES[m]}" for m in found)
     reached = first_at(found["s_mezo"], best)
     told = "does not reach it" if reached is None else f"is first at it at step {reached:,}"
+    sentences = found["mezo"][0]["setup"]["validation"]
     return figure, (
         f"{title}. Means over runs with different seeds ({seeds}), bars from the lowest to the "
-        "highest run; each method at the learning rate that its validation loss chose. Dashed: "
-        f"the best mean accuracy of MeZO; the star is where S-MeZO would reach it by the paper's "
-        f"numbers. Here S-MeZO's mean {told}. The ledger holds no claim on this figure: it is "
-        "shown, not judged."
+        "highest run. The standard error of an accuracy near 50% on so many validation sentences "
+        f"is {50 / sentences**0.5:.1f} points. Dashed: the best mean accuracy of MeZO; the star is "
+        f"where S-MeZO would reach it by the paper's numbers. Here S-MeZO's mean {told}.\n\n"
+        f"Learning rates, chosen by the validation loss: {_rates(found)}. The ledger holds no "
+        "claim on this figure: it is shown, not judged."
     )
+
+
+def _course(ax: Axes, steps: np.ndarray, values: np.ndarray, look: Look, label: str) -> None:
+    mean = values.mean(axis=0)
+    ax.plot(steps, mean, **look.on_line())
+    bounds = np.stack([values.min(axis=0), values.max(axis=0)], axis=1)
+    intervals(ax, steps, mean, bounds, look, label)
+
+
+def _rates(found: Mapping[str, Rows]) -> str:
+    """Which learning rate each method took, of which; and whether it was the largest of them."""
+    told, largest = [], []
+    for method, rows in found.items():
+        taken = sorted({row["hyperparameters"]["lr"] for row in rows})
+        tried = sorted({trial["lr"] for row in rows for trial in row["grid"]})
+        told.append(f"{NAMES[method]} {_listed(taken)} of {_listed(tried)}")
+        if len(tried) > 1 and taken[-1] == tried[-1]:
+            largest.append(NAMES[method])
+    edge = f" ({', '.join(largest)}: the largest tried, so a larger one may do better)"
+    return "; ".join(told) + (edge if largest else "")
+
+
+def _listed(rates: Sequence[float]) -> str:
+    return ", ".join(f"{rate:g}" for rate in rates)
 
 
 def percent(rows: Rows) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from figures.data import MissingData
 from figures.trained import runs
 from tests.figures.reading import ends, lines, points
 from zotheory.claims.batches import DRAWS, NAMES, NORMS
+from zotheory.training.rows import dump, read_rows
 from zotheory.vocabulary import Kind
 
 
@@ -42,7 +43,7 @@ def test_fig2c_shows_every_draw(drawing, data):
 
 
 def test_fig3_shows_the_rows(drawing, data):
-    (ax,) = drawing("smezo_fig3")[0].axes
+    ax, losses = drawing("smezo_fig3")[0].axes
     _, found = runs(data, smezo_fig3.NEEDED)
     for method, series, bounds in zip(found, points(ax), ends(ax), strict=True):
         accuracies = np.array(
@@ -50,11 +51,27 @@ def test_fig3_shows_the_rows(drawing, data):
         )
         assert series[:, 1] == pytest.approx(accuracies.mean(axis=0))
         assert bounds == pytest.approx(np.array([accuracies.min(axis=0), accuracies.max(axis=0)]).T)
+    assert points(losses)[0][-1, 1] == pytest.approx(
+        np.mean([row["history"][-1]["loss"] for row in found["mezo"]])
+    )
     at, best = smezo_fig3.printed(found["mezo"])
     assert lines(ax)["printed: S-MeZO in 5,000 of MeZO's 17,500 steps"] == pytest.approx(
         np.array([[at, best]])
     )
     assert at == pytest.approx(1000 * 5 / 17.5)
+
+
+def test_fig3_tells_where_a_learning_rate_is_the_largest_tried(data, tmp_path):
+    rows = {(r["method"], r["seed"]): r for r in read_rows([data.results])}
+    for (method, seed), row in rows.items():
+        rates = (1e-6, 1e-5) if method == "mezo" else (1e-6, 1e-7)
+        row["grid"] = [{"lr": rate} for rate in rates] if seed == 0 else []
+        row["hyperparameters"]["lr"] = max(rates)
+        if method == "s_mezo":
+            row["hyperparameters"]["lr"] = 1e-7
+        (tmp_path / f"{method}-{seed}.json").write_text(dump(row))
+    _, shown = smezo_fig3.draw(replace(data, results=tmp_path))
+    assert "MeZO 1e-05 of 1e-06, 1e-05; S-MeZO 1e-07 of 1e-07, 1e-06 (MeZO: the largest" in shown
 
 
 def test_fig3_tells_when_mezo_is_reached(data):

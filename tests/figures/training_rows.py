@@ -54,5 +54,6 @@ def _row(method: str, seed: int, rate: float) -> dict:
         "command": setup.command(),
         "setup": setup.to_json(),
         "hyperparameters": {"lr": 1e-6},
+        "grid": [{"lr": 1e-6}],
         "history": history,
     }
