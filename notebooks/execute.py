@@ -35,6 +35,7 @@ def executed(name: str) -> nbformat.NotebookNode:
         timeout=LIMIT,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(HERE)}},
     )
     client.execute(env=os.environ | {"OMP_NUM_THREADS": "1"})
