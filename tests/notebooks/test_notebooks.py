@@ -39,6 +39,11 @@ def texts(notebook):
                     yield data
 
 
+def kinds(cell):
+    """What kinds of output a cell has: text, tables, pictures."""
+    return [sorted(o.get("data", [o.output_type])) for o in cell.outputs]
+
+
 def verdicts(notebook):
     """The verdicts of claims and of their corrections that ledgers show, {id: pairs}."""
     found = {}
@@ -106,8 +111,7 @@ def test_it_runs_from_top_to_bottom_and_finds_the_same(name):
     now, before = executed(name), kept(name)
     assert verdicts(now) == verdicts(before), STALE
     for cell, known in zip(code(now), code(before), strict=True):
-        kinds = [[*o.get("data", [o.output_type])] for o in cell.outputs]
-        assert kinds == [[*o.get("data", [o.output_type])] for o in known.outputs], STALE
+        assert kinds(cell) == kinds(known), STALE
 
 
 def test_one_can_be_run_again_and_kept(tmp_path, monkeypatch):
