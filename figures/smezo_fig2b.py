@@ -60,7 +60,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     return figure, (
         f"Share of {draws} small MeZO steps, each along one Gaussian direction, that raise the "
         "loss of the batch they were made on, and of another batch, on a language model's two "
-        f"losses, with {LEVEL} Clopper-Pearson intervals. Small dots: the {pairs} ordered pairs "
+        f"losses, with {LEVEL} intervals. Small dots: the {pairs} ordered pairs "
         "of batches. Bands: the claimed shares. Grey: what the cosines of the batches' gradients "
         "predict."
     )

@@ -22,7 +22,8 @@ TICKS = ("whole\nvocabulary", "label\nwords")
 
 def draw(data: Data) -> tuple[Figure, str]:
     """The raise in every draw, and its median; a panel for each norm of the noise."""
-    figure, axes = panels(1, len(NORMS), height=2.9)
+    figure, found = panels(1, len(NORMS), height=2.9)
+    axes = np.ravel(found)
     for ax, norm in zip(axes, NORMS, strict=True):
         for kind in LOOKS:
             _raises(ax, data, norm, kind)

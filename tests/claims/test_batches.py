@@ -36,7 +36,7 @@ def steps(cosine, directions=200, curvature=0.0, norm=50.0, seed=0) -> StepStudy
 def noise(largest, smallest, seed=0) -> NoiseStudy:
     rng = np.random.default_rng(seed)
     mean = np.array([largest, smallest])[:, None]
-    raises = mean + 0.1 * rng.standard_normal((24, 2, 2, 2))
+    raises = mean + 0.1 * rng.standard_normal((24, len(batches.NORMS), 2, 2))
     return NoiseStudy(np.array(batches.NORMS), raises, np.ones((2, 4)))
 
 
@@ -161,10 +161,10 @@ def test_an_outcome_of_two_directions_is_counted_once():
 def test_the_raise_of_every_draw_is_kept(monkeypatch):
     study = noise(2.0, 1.0)
     numbers = judged(monkeypatch, "smezo.fig2c.large_weights", study).numbers
-    where = f"noise of {batches.NORMS[1]:.0%} of the weights' norm, {batches.NAMES[0]}"
+    where = f"noise of {batches.NORMS[-1]:.0%} of the weights' norm, {batches.NAMES[0]}"
     for kind, name in enumerate(("largest", "smallest")):
         raises = numbers[DRAWN][where][f"{name}, raise by draw"]
-        assert raises == study.raises[:, 1, kind, 0].tolist()
+        assert raises == study.raises[:, -1, kind, 0].tolist()
 
 
 @pytest.mark.parametrize(

@@ -53,12 +53,11 @@ def held_out(statement: Statement, context: Context) -> Evidence:
     study = batches.steps(context)
     outcomes = study.changes[:, :, 1] < 0
     predicted = batches.law(LAW, study)
+    found = batches.lowered(study, outcomes, 1, context.alpha, context.seed)
     band = statement.setting["between"]
     if band is None:
-        found = batches.lowered(study, outcomes, 1, context.alpha, context.seed)
         low, high = predicted - TOLERANCE, np.minimum(predicted + TOLERANCE, 1.0)
     else:
-        found = batches.binomial(outcomes, context.alpha)
         low, high = (np.full(2, end) for end in band)
     verdicts = _within(found.lower, found.upper, low, high)
     verdict = _agreed(verdicts)
