@@ -95,7 +95,7 @@ def _on_model(ax: Axes, data: Data) -> str:
     except MissingData as error:
         return f"No language model's pairs of batches are shown: {error}."
     for loss, (cosines, shares, bounds) in found.items():
-        intervals(ax, cosines, shares, bounds, LOOKS[loss], loss, mfc="white", alpha=0.9)
+        intervals(ax, cosines, shares, bounds, LOOKS[loss], loss, mfc="white", alpha=0.75)
     draws = data.drawn(CLAIM, Kind.MODEL, "draws by pair")
     count = len(found[NAMES[0]][0])
     return (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
@@ -42,7 +44,9 @@ def draw(data: Data) -> tuple[Figure, str]:
             pairs = by_pair(data, claim, loss)
             spread = at + np.linspace(-0.09, 0.09, len(pairs))
             ax.plot(spread, pairs, ".", ms=3, mfc="none", mec=look.colour, mew=0.6, alpha=0.8)
-            intervals(ax, [at], [share], [bounds], look, loss, zorder=4)
+            bar = replace(look, marker="")  # a share may lie beside its interval, see the caption
+            intervals(ax, [at], [np.mean(bounds)], [bounds], bar, zorder=4)
+            ax.plot([at], [share], label=loss, zorder=5, **look.on_points())
     for loss in NAMES:
         law = 100 * (1 - data.numbers(CLAIMS["another batch"], Kind.MODEL, LAW, loss))
         ends = 1 + SHIFTS[loss] - 0.13, 1 + SHIFTS[loss] + 0.13
@@ -60,9 +64,11 @@ def draw(data: Data) -> tuple[Figure, str]:
     return figure, (
         f"Share of {draws} small MeZO steps, each along one Gaussian direction, that raise the "
         "loss of the batch they were made on, and of another batch, on a language model's two "
-        f"losses, with {LEVEL} intervals. Small dots: the {pairs} ordered pairs "
-        "of batches. Bands: the claimed shares. Grey: what the cosines of the batches' gradients "
-        "predict."
+        f"losses: counted shares, and bars with {LEVEL} intervals of the probability, for the "
+        "step's own batch from the counts alone, for another batch as the claim has them: from the "
+        "law of the losses' linear parts, and from how often the losses themselves differ from "
+        f"that, so that a share may lie beside its bar. Small dots: the {pairs} ordered pairs of "
+        "batches. Bands: the claimed shares. Grey: what the cosines of the gradients predict."
     )
 
 

@@ -32,16 +32,21 @@ def draw(data: Data) -> tuple[Figure, str]:
         ax.set(ylabel="raise of the loss (nats)")
     claimed = judged("claimed: more on the largest", data.verdict(CLAIM))
     axes[0].plot([], [], " ", label=claimed)
-    lettered(axes, [f"{norm:.0%} noise" for norm in NORMS])
+    if len(NORMS) > 1:
+        lettered(axes, [f"{norm:.0%} noise" for norm in NORMS])
     legend_above(figure, axes, columns=1)
     draws = len(raises(data, NORMS[0], NAMES[0], "largest"))
     return figure, (
         "Raise of a language model's loss by Gaussian noise on the 20% largest and on the 20% "
-        f"smallest weights of every matrix; panels: the noise's norm in percent of the norm of "
-        f"all matrices. Dots: {draws} draws, each the mean of +noise and -noise. Markers: "
+        f"smallest weights of every matrix; the noise's norm is {_norms()} of the norm of all "
+        f"matrices. Dots: {draws} draws, each the mean of +noise and -noise. Markers: "
         f"medians, with intervals from order statistics that hold together at {LEVEL}. Medians "
         f"of the difference of a draw, with the ledger's intervals: {_differences(data)}."
     )
+
+
+def _norms() -> str:
+    return " and ".join(f"{norm:.0%}" for norm in NORMS)
 
 
 def raises(data: Data, norm: float, loss: str, kind: str) -> list[float]:
