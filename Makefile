@@ -22,6 +22,12 @@ calibrate: $(STAMP)  ## how often a true claim is refuted, and a false one
 bench: $(STAMP)  ## step time and peak memory of every method beside the forward pass; ratios of one run
 	$(PYTHON) -m benchmarks.step_time $(ARGS)
 
+figures: $(STAMP)  ## the papers' figures again, and ours, into out/figures
+	$(PYTHON) -m zotheory figures $(ARGS)
+
+notebooks: $(STAMP)  ## run the notebooks and keep what they show
+	$(PYTHON) -m notebooks.execute $(ARGS)
+
 clean:  ## forget the environment
 	rm -rf $(VENV)
 
@@ -31,4 +37,4 @@ $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-.PHONY: verify test test-all lint calibrate bench clean
+.PHONY: verify test test-all lint calibrate bench figures notebooks clean
