@@ -25,6 +25,9 @@ bench: $(STAMP)  ## step time and peak memory of every method beside the forward
 figures: $(STAMP)  ## the papers' figures again, and ours, into out/figures
 	$(PYTHON) -m zotheory figures $(ARGS)
 
+page: figures  ## the recorded ledger as a page with the figures, out/page.html
+	$(PYTHON) -m zotheory report --figures out/figures --out out/page.html
+
 notebooks: $(STAMP)  ## run the notebooks and keep what they show
 	$(PYTHON) -m notebooks.execute $(ARGS)
 
@@ -37,4 +40,4 @@ $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-.PHONY: verify test test-all lint calibrate bench figures notebooks clean
+.PHONY: verify test test-all lint calibrate bench figures page notebooks clean

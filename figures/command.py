@@ -30,7 +30,7 @@ def draw(console: Console, problems: Console, wanted: list[str], data: Data, out
     failed = 0
     for picture in pictures(wanted):
         try:
-            pdf, *_ = picture.write(data, out)
+            _, pdf, _ = picture.write(data, out)
         except MissingData as error:
             failed = 1
             problems.print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -19,7 +20,6 @@ from figures.data import Data
 from zotheory.atomic import write_atomically
 
 PAPERS = ("tezo", "lezo", "smezo", "svd0", "prior", "own")
-_METADATA = {"pdf": {"CreationDate": None}, "png": {}}  # the same numbers, the same file
 
 
 class UnknownPicture(Exception):
@@ -40,24 +40,30 @@ class Picture:
     draw: Callable[[Data], tuple[Figure, str]]
 
     def write(self, data: Data, folder: Path) -> list[Path]:
-        """Write NAME.pdf, NAME.png and NAME.txt.
+        """Write NAME.txt, NAME.pdf and NAME.png, which holds the caption and verdicts, too.
 
         Raises MissingData if the ledger lacks something, OSError if the folder cannot be written.
         """
         verdicts = [judgement(data, name) for name in self.claims]  # before any work
         with style.applied():
             figure, shown = self.draw(data)
-            files = {}
-            for kind, metadata in _METADATA.items():
+            text = caption(f"{self.title}. {shown}", verdicts, data)
+            files: dict[str, bytes | str] = {"txt": text}
+            for kind, metadata in self._metadata(text, data).items():
                 content = io.BytesIO()
                 figure.savefig(content, format=kind, metadata=metadata)
                 files[kind] = content.getvalue()
-        files["txt"] = caption(f"{self.title}. {shown}", verdicts, data)
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{self.name}.{kind}" for kind in files]
         for path, content in zip(paths, files.values(), strict=True):
             write_atomically(path, content)
         return paths
+
+    def _metadata(self, text: str, data: Data) -> dict[str, dict[str, str | None]]:
+        """What the files say of themselves: the same numbers give the same files."""
+        verdicts = json.dumps({name: data.verdict(name) for name in self.claims})
+        png = {"Title": self.title, "Description": text, "Claims": verdicts}
+        return {"pdf": {"CreationDate": None}, "png": png}
 
 
 def judgement(data: Data, name: str) -> str:

@@ -16,6 +16,7 @@ from zotheory.judge import CONTRADICTION
 from zotheory.ledger import Ledger, LedgerError, changes, recorded
 from zotheory.montecarlo import MonteCarloError
 from zotheory.report.page import write_page
+from zotheory.report.pictures import read_pictures
 from zotheory.run import OutputError, Run
 from zotheory.table import Progress, details, summary
 from zotheory.training.commands import results, train
@@ -128,10 +129,14 @@ def report(
         typer.Argument(metavar="LEDGER.json", help="The recorded ledger by default."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("ledger.html"),
+    figures: Annotated[
+        Path | None, typer.Option(help="A folder of `zotheory figures`, to show them, too.")
+    ] = None,
 ) -> None:
     """Write a ledger as one HTML page that needs no network."""
     try:
-        write_page(Ledger.read(ledger) if ledger else recorded(), out)
+        pictures = read_pictures(figures) if figures else ()
+        write_page(Ledger.read(ledger) if ledger else recorded(), out, pictures)
     except LedgerError as error:
         _stop(error)
     except OSError as error:

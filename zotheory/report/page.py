@@ -14,6 +14,7 @@ from zotheory.atomic import write_atomically
 from zotheory.claims import PAPERS
 from zotheory.ledger import Ledger
 from zotheory.report.description import MEANING, SOURCE, Description, describe
+from zotheory.report.pictures import Drawn, check_verdicts
 from zotheory.report.templating import HERE, counts, templates
 from zotheory.vocabulary import Kind
 
@@ -37,13 +38,17 @@ class Paper:
         return counts(claim.verdict for claim in self.claims)
 
 
-def write_page(ledger: Ledger, path: Path) -> None:
+def write_page(ledger: Ledger, path: Path, pictures: Sequence[Drawn] = ()) -> None:
     """Write the page of a ledger, whole or not at all."""
-    write_atomically(path, page(ledger))
+    write_atomically(path, page(ledger, pictures))
 
 
-def page(ledger: Ledger) -> str:
-    """The HTML of a ledger: summary by paper, filters, and every claim with all its sections."""
+def page(ledger: Ledger, pictures: Sequence[Drawn] = ()) -> str:
+    """The HTML of a ledger: summary by paper, filters, and every claim with all its sections.
+
+    Figures stand behind the claims of their paper. Raises LedgerError if one shows other verdicts.
+    """
+    check_verdicts(pictures, ledger.claims)
     claims = [describe(entry) for entry in ledger.claims]
     style, script = (_read(f"page.{kind}") for kind in ("css", "js"))
     return (
@@ -57,6 +62,7 @@ def page(ledger: Ledger) -> str:
             filters=_filters(claims),
             meanings=MEANING,
             sources=SOURCE,
+            pictures=pictures,
             style=style,
             script=script,
             script_hash=_digest(f"\n{script}"),
