@@ -71,7 +71,7 @@ def test_a_folder_without_figures_is_named(tmp_path, content):
         (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(LedgerError, match=r"holds no figure|cannot read"):
         read_pictures(tmp_path)
-    with pytest.raises(LedgerError, match="cannot read .*none"):
+    with pytest.raises(LedgerError, match=r"cannot read .*none"):
         read_pictures(tmp_path / "none")
 
 
