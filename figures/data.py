@@ -34,10 +34,11 @@ class Data:
 
     def claim(self, name: str) -> Mapping[str, Any]:
         """One claim's entry. Raises MissingData if the ledger has none."""
-        for entry in self.ledger.claims:
-            if entry["id"] == name:
-                return entry
-        raise MissingData(f"this ledger has no claim {name}; `zotheory verify {name}` judges it")
+        try:
+            return self.ledger[name]
+        except KeyError:
+            told = f"this ledger has no claim {name}; `zotheory verify {name}` judges it"
+            raise MissingData(told) from None
 
     def verdict(self, name: str) -> Verdict:
         """One claim's verdict. Raises MissingData as :meth:`claim`."""

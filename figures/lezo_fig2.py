@@ -9,7 +9,7 @@ from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.style import SERIES, claimed, legend_above, panels
 from zotheory.budget import ALPHA
-from zotheory.claims import select
+from zotheory.claims import claim
 from zotheory.claims.lezo.timing import OURS, PUBLISHED
 from zotheory.statistics.medians import median_interval
 from zotheory.vocabulary import Kind
@@ -29,7 +29,7 @@ def draw(data: Data) -> tuple[Figure, str]:
         ax.barh(place, share, label=PARTS[0], height=0.5, **SERIES[0].on_bars())
         ax.barh(place, 1 - share, left=share, label=PARTS[1], height=0.5, **SERIES[1].on_bars())
         ax.errorbar(share, place, xerr=np.abs(ends - share), color="black", elinewidth=1.1)
-    half = float(select([CLAIM])[0].statement.formula.rhs)
+    half = float(claim(CLAIM).statement.formula.rhs)
     claimed(ax, half, f"claimed: above {half:g}", data.verdict(CLAIM), axis="x", zorder=3)
     ax.set(yticks=[0, 1], yticklabels=["published\nloop", "this\ntoolkit"], ylim=(1.5, -0.5))
     ax.set(xlim=(0, 1), xlabel="share of a step's time")

@@ -29,7 +29,7 @@ from figures.style import (
 )
 from proofs_check.queries import VALUES, D
 from zotheory.checks.exact import conjuncts
-from zotheory.claims import select
+from zotheory.claims import claim
 from zotheory.claims.own.query_limit import ANY, SCALE_FREE
 from zotheory.probing.lineup import of_recipe, recipe_names
 from zotheory.probing.measure import Estimator
@@ -117,8 +117,8 @@ def draw(data: Data) -> tuple[Figure, str]:
 
 def limit(name: Any, values: float, d: int) -> float:
     """What the claim's correction says is the most that B loss values buy."""
-    (claim,) = select([CLAIM])
-    limits = {relation.lhs: relation.rhs for relation in conjuncts(claim.correction.formula)}
+    formula = claim(CLAIM).correction.formula
+    limits = {relation.lhs: relation.rhs for relation in conjuncts(formula)}
     return float(limits[name].subs({VALUES: values, D: d}))
 
 

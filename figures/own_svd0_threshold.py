@@ -13,8 +13,7 @@ from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.sampled import sampled
 from figures.style import EXACT, SERIES, Look, claimed, intervals, legend_above, lettered, panels
-from proofs_check.cp import M, N
-from zotheory.claims import select
+from zotheory.claims import claim
 from zotheory.claims.own.svd0_threshold import SHAPES
 from zotheory.sampling.spiked import Overlaps, predicted_overlaps
 from zotheory.statistics import Bernstein
@@ -62,8 +61,7 @@ def draw(data: Data) -> tuple[Figure, str]:
 
 def threshold(shape: tuple[int, int]) -> float:
     """k from which the claim says that the overlap begins."""
-    (claim,) = select([CLAIM])
-    return float(claim.statement.formula.rhs.subs({M: shape[0], N: shape[1]}))
+    return float(claim(CLAIM).statement.at(m=shape[0], n=shape[1]))
 
 
 def predicted(shape: tuple[int, int], times: float, side: int) -> float:

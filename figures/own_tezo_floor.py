@@ -16,7 +16,7 @@ from proofs_check import cp, descent
 from proofs_check.cards import card
 from proofs_check.descent import ETA
 from proofs_check.moments import norm_moment, scalar_moment
-from zotheory.claims import select
+from zotheory.claims import claim
 from zotheory.sampling.descent import FrozenDescent, RedrawnDescent
 from zotheory.statistics import Bernstein, Catoni
 
@@ -101,9 +101,7 @@ def draw(data: Data) -> tuple[Figure, str]:
 
 def claimed_floor() -> float:
     """The claim's floor at these sizes."""
-    (claim,) = select([CLAIM])
-    sizes = {cp.M: SIZE, cp.N: SIZE, cp.R: RANK}
-    return float(claim.statement.formula.rhs.subs(sizes))
+    return float(claim(CLAIM).statement.at(m=SIZE, n=SIZE, r=RANK))
 
 
 def falling(

@@ -18,8 +18,8 @@ import figures
 from figures import style
 from figures.data import Data
 from zotheory.atomic import write_atomically
-
-PAPERS = ("tezo", "lezo", "smezo", "svd0", "prior", "own")
+from zotheory.claims import PAPERS
+from zotheory.report.description import worded
 
 
 class UnknownPicture(Exception):
@@ -69,15 +69,11 @@ class Picture:
 def judgement(data: Data, name: str) -> str:
     """What the ledger says of one claim, and of its correction if there is one."""
     entry = data.claim(name)
-    text = f"{name} ({entry['where']}), {_plain(entry['verdict'])}: {entry['says']}"
+    text = f"{name} ({entry['where']}), {worded(entry['verdict'])}: {entry['says']}"
     if entry["correction"]:
         correction = entry["correction"]
-        text += f" Correction, {_plain(correction['verdict'])}: {correction['says']}"
+        text += f" Correction, {worded(correction['verdict'])}: {correction['says']}"
     return text
-
-
-def _plain(verdict: str) -> str:
-    return verdict.replace("_", " ")
 
 
 def caption(shown: str, verdicts: list[str], data: Data) -> str:

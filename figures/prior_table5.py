@@ -18,7 +18,7 @@ from proofs_check.cards.order_statistics import Selection, size_of_minimum
 from proofs_check.covariance import D
 from proofs_check.extremes import K
 from proofs_check.moments import norm_power_moment
-from zotheory.claims import select
+from zotheory import claims
 from zotheory.claims.prior.estimate import RATIO
 from zotheory.claims.prior.lemma3 import SECOND, SIZE
 from zotheory.claims.prior.lemma4 import RATIO1, RATIO2
@@ -75,7 +75,7 @@ def claimed(method: str, which: str, k: int) -> float:
     if (method, which) == ("plain", "ratio 2"):
         return 1.0  # E V = g
     claim, name, unit = PRINTED[method, which]
-    value, _ = band(select([claim])[0].statement.formula, name)
+    value, _ = band(claims.claim(claim).statement.formula, name)
     return float((value * unit).subs({K: k, S: sp.Rational(k, 2), D: DIMENSION}))
 
 

@@ -19,6 +19,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from zotheory.report.description import worded
 from zotheory.vocabulary import Verdict
 
 COLUMN, PAGE = 3.3, 6.8  # widths in inches
@@ -156,7 +157,7 @@ def claimed(
 
 def judged(label: str, verdict: Verdict) -> str:
     """A label with the verdict in brackets."""
-    return f"{label} ({verdict.replace('_', ' ')})"
+    return f"{label} ({worded(verdict)})"
 
 
 def lettered(axes: Sequence[Axes], titles: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.style import NOISE, SERIES, claimed, intervals, legend_above, lettered, panels
-from zotheory.claims import select
+from zotheory.claims import claim
 from zotheory.vocabulary import Kind
 
 CLAIM = "svd0.fig1.metric"
@@ -21,7 +21,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     estimates = data.drawn(CLAIM, Kind.MODEL, "by estimate")
     layers = data.numbers(CLAIM, Kind.MODEL, "difference by layer, quartiles")
     low, high = data.numbers(CLAIM, Kind.MODEL, "interval")
-    least = float(select([CLAIM])[0].statement.formula.rhs)
+    least = float(claim(CLAIM).statement.formula.rhs)
 
     figure, (cosines, gaps) = panels(1, 2, height=2.75, gridspec_kw={"width_ratios": (3, 2)})
     at = np.arange(1, len(estimates) + 1)

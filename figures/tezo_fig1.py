@@ -23,7 +23,7 @@ from figures.style import (
     lettered,
     panels,
 )
-from zotheory.claims import select
+from zotheory.claims import claim
 from zotheory.claims.tezo.layers import FAST, SLOW, WORDS_FAST, WORDS_SLOW
 from zotheory.claims.tezo.memory import GIB, RANKS
 from zotheory.vocabulary import Kind
@@ -101,7 +101,7 @@ def _shares(ax: Axes, data: Data) -> None:
         if run is FAST:
             ax.fill_between(x, quartiles[0], quartiles[4], color=look.colour, alpha=0.15, lw=0)
     ax.plot([0, 1], [0, 1], lw=0.9, **NOISE.on_line())
-    least = select([SUBSPACE])[0].statement.setting["above"]
+    least = claim(SUBSPACE).statement.setting["above"]
     verdict = data.verdict(SUBSPACE)
     look = {"color": VERDICT_COLOURS[verdict], "mec": "white", "mew": 0.5, "linestyle": "none"}
     ax.plot(TOP, least, marker="*", ms=8, label=judged("every matrix above", verdict), **look)
@@ -130,7 +130,7 @@ def _memory(ax: Axes, data: Data) -> int:
     below, part = (data.verdict(claim) for claim in (BELOW, SHARE))
     bound = {"colors": VERDICT_COLOURS[below], "linestyles": [(0, (4, 1))], "linewidths": 1.1}
     ax.vlines(counted["MeZO"], 0.6, 1.4, label=judged("below MeZO", below), **bound)
-    low, high = sorted(float(end.rhs) for end in select([SHARE])[0].statement.formula.args)
+    low, high = sorted(float(end.rhs) for end in claim(SHARE).statement.formula.args)
     label = judged(f"{low:.0%}–{high:.0%} MeZO-Adam", part)
     band = {"facecolor": "none", "edgecolor": VERDICT_COLOURS[part], "hatch": "||||", "lw": 0.5}
     whole = counted["MeZO-Adam"]

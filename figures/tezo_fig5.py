@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from figures.data import Data
 from figures.picture import Picture, main
 from figures.style import SERIES, VERDICT_COLOURS, claimed, judged, legend_above, lettered, panels
-from zotheory.claims import select
+from zotheory.claims import claim
 from zotheory.claims.tezo.layers import FAST
 from zotheory.vocabulary import Kind, Verdict
 
@@ -25,7 +25,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     """Spectra of each attention matrix in four layers; crossings in all layers."""
     found = data.drawn(CLAIM, Kind.MODEL, str(FAST))
     gradients = data.numbers(CLAIM, Kind.MODEL, str(FAST), "gradients")
-    within = select([CLAIM])[0].statement.setting["within"]
+    within = claim(CLAIM).statement.setting["within"]
     verdict = data.verdict(CLAIM)
     modules = list(found["crossings"])
 

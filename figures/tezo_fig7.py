@@ -9,7 +9,7 @@ from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.style import INK, SERIES, claimed, legend_above, lettered, panels
 from zotheory.budget import ALPHA
-from zotheory.claims import select
+from zotheory.claims import claim
 from zotheory.model.measurements import spearman_interval
 from zotheory.vocabulary import Kind
 
@@ -39,7 +39,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     for place, (_, rho, ends, colour, marker) in enumerate(rows):
         sides = np.abs(np.array([ends]).T - rho)
         rhos.errorbar(rho, place, xerr=sides, color=colour, marker=marker, elinewidth=0.9)
-    least = select([CLAIM])[0].statement.setting["above"]
+    least = claim(CLAIM).statement.setting["above"]
     claimed(rhos, least, f"claimed: above {least:g}", data.verdict(CLAIM), axis="x")
     rhos.set(yticks=range(len(rows)), yticklabels=[row[0] for row in rows], xlim=(-1, 1))
     rhos.set(xlabel="rank correlation", ylim=(len(rows) - 0.5, -0.5))

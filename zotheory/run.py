@@ -16,6 +16,7 @@ from joblib import Parallel, delayed
 
 from zotheory.atomic import write_atomically
 from zotheory.budget import BUDGETS, Budget
+from zotheory.claims import claim as declared_claim
 from zotheory.claims import declared, files_digest, select
 from zotheory.context import Context
 from zotheory.judge import judge
@@ -155,7 +156,7 @@ class Run:
 
 def _judge_in_worker(claim_id: str, run: Run, scratch: Path) -> tuple[str, dict[str, Any]]:
     """Judge a claim of the toolkit's own; named, since SymPy evaluates relations it unpickles."""
-    claim = next(c for c in declared() if c.id == claim_id)
+    claim = declared_claim(claim_id)
     engine = MonteCarlo(run.seed, store=scratch / "shards")
     context = Context(claim.id, run.seed, run.budget, engine, run.model, scratch)
     return claim_id, judge(claim, context).to_json()

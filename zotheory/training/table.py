@@ -31,9 +31,8 @@ def show(console: Console, rows: Sequence[Row]) -> None:
         table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
         for name in COLUMNS:
             table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
-        goal = _goal(lines)
-        for group in lines:
-            table.add_row(*cells(group, goal))
+        for texts in _body(lines):
+            table.add_row(*texts)
         console.print(table)
     for row in sorted(rows, key=_order):
         console.print(_made_by(row), style="dim", markup=False, highlight=False, soft_wrap=True)
@@ -45,8 +44,7 @@ def markdown(rows: Sequence[Row]) -> str:
     for title, lines in tables(rows):
         bars = ["| " + " | ".join(COLUMNS) + " |"]
         bars.append("| --- |" + " ---: |" * (len(COLUMNS) - 1))
-        goal = _goal(lines)
-        bars += ["| " + " | ".join(cells(group, goal)) + " |" for group in lines]
+        bars += ["| " + " | ".join(texts) + " |" for texts in _body(lines)]
         parts += [title, "\n".join(bars)]
     commands = "\n".join(_made_by(row) for row in sorted(rows, key=_order))
     fold = "<details><summary>The command that made each row</summary>"
@@ -63,6 +61,11 @@ def tables(rows: Iterable[Row]) -> list[tuple[str, list[list[Row]]]]:
         rest = {k: v for k, v in row["setup"].items() if k not in (*_PROTOCOL, *_FREE)}
         found.setdefault(key, {}).setdefault(json.dumps(rest), []).append(row)
     return [(_title(json.loads(key)), list(groups.values())) for key, groups in found.items()]
+
+
+def _body(lines: Sequence[Sequence[Row]]) -> list[list[str]]:
+    goal = _goal(lines)
+    return [cells(group, goal) for group in lines]
 
 
 def cells(rows: Sequence[Row], goal: float | None = None) -> list[str]:

@@ -89,8 +89,10 @@ def stacks(study: GradientStudy) -> dict[str, list]:
 
 
 def _stacks(study: GradientStudy) -> dict[str, np.ndarray]:
+    from zotheory.model.spectra import singular_values_of_gram
+
     return {
-        label(w): np.sqrt(np.linalg.eigvalsh(study.cosines[w.name])[::-1].clip(min=0))
+        label(w): singular_values_of_gram(study.cosines[w.name])
         for w in study.weights
         if w.name in study.cosines
     }
