@@ -69,7 +69,7 @@ class Assignment:
         terms = merge(self.terms)
         if self.out.dtype != slot.compute_dtype:
             merged = replace(self, terms=terms)
-            height = slot.rows_per_block * max(1, _PIECE // (slot.rows_per_block * slot.n))
+            height = slot.rows_within(_PIECE)
             for low in range(0, len(self.out), height):
                 merged._run_rows(slice(low, min(len(self.out), low + height)), low)
             return

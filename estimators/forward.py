@@ -79,7 +79,7 @@ class Forward(Applier):
         if name == "weight" and kind is nn.Embedding.forward and module.max_norm is None:
             return _EmbeddingHook(slot, merge(terms) if low_rank else terms)
         parts = name == "weight" and kind is nn.Linear.forward and module.bias is None
-        if parts and slot.m > _height(slot):
+        if parts and slot.m > slot.rows_within(_PIECE):
             return _RowsHook(slot, terms, name, self._space)
         hook = _SwapHook(slot, terms, name, self._space)
         self._space.waiting.append(hook)
@@ -192,13 +192,24 @@ class _EmbeddingHook(_Hook):
             return total.to(output.dtype).view_as(output)
 
 
-class _SwapHook(_Hook):
-    """Puts a perturbed tensor in the place of the parameter, from a reused buffer."""
+class _ReplacingHook(_Hook):
+    """Puts perturbed entries, in a reused buffer, in the place of the parameter `name`."""
 
     def __init__(self, slot: Slot, terms: Terms, name: str, space: _Workspace) -> None:
         super().__init__(slot, terms)
         self.name = name
         self.space = space
+
+    def detach(self, module: nn.Module, own: Callable | None) -> None:
+        super().detach(module, own)
+        module._parameters[self.name] = self.slot.param
+
+
+class _SwapHook(_ReplacingHook):
+    """Puts a whole perturbed tensor in the place of the parameter."""
+
+    def __init__(self, slot: Slot, terms: Terms, name: str, space: _Workspace) -> None:
+        super().__init__(slot, terms, name, space)
         self.depth = 0
         self.tensor: Tensor | None = None
         self.share: _Share | None = None
@@ -219,10 +230,6 @@ class _SwapHook(_Hook):
             self.tensor = None
             self.space.leave(self.share)
         return output
-
-    def detach(self, module: nn.Module, own: Callable | None) -> None:
-        super().detach(module, own)
-        module._parameters[self.name] = self.slot.param
 
 
 @dataclass
@@ -290,18 +297,14 @@ class _Workspace:
         self.free.clear()
 
 
-class _RowsHook(_Hook):
+class _RowsHook(_ReplacingHook):
     """y = x (W + noise)^T for a large Linear without bias, some rows of W + noise at a time."""
-
-    def __init__(self, slot: Slot, terms: Terms, name: str, space: _Workspace) -> None:
-        super().__init__(slot, terms)
-        self.name = name
-        self.space = space
 
     def run(
         self, module: nn.Module, inner: Callable, watch: _Watch, args: tuple, kwargs: dict
     ) -> Tensor:
-        slot, height, output = self.slot, _height(self.slot), None
+        slot, output = self.slot, None
+        height = slot.rows_within(_PIECE)
         buffer = self.space.take(height * slot.n, slot)
         for low in range(0, slot.m, height):
             with watch.pause():
@@ -316,12 +319,3 @@ class _RowsHook(_Hook):
         module._parameters[self.name] = slot.param
         self.space.free.append(buffer)
         return output
-
-    def detach(self, module: nn.Module, own: Callable | None) -> None:
-        super().detach(module, own)
-        module._parameters[self.name] = self.slot.param
-
-
-def _height(slot: Slot) -> int:
-    """Rows of a large matrix that are perturbed at once: whole blocks, `_PIECE` entries."""
-    return slot.rows_per_block * max(1, _PIECE // (slot.rows_per_block * slot.n))

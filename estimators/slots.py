@@ -68,6 +68,10 @@ class Slot:
         """Rows drawn from one generator; blocks are whole rows, so rows can be drawn alone."""
         return max(1, block_size(self.device) // self.n) if self.n else 1
 
+    def rows_within(self, entries: int) -> int:
+        """Rows of whole blocks that hold at most so many entries; one block at least."""
+        return self.rows_per_block * max(1, entries // (self.rows_per_block * self.n))
+
     @cached_property
     def blocks(self) -> int:
         return -(-self.m // self.rows_per_block)

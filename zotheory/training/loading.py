@@ -34,10 +34,10 @@ def prepare(language_model: LanguageModel, setup: Setup, some: Sequence[Example]
     """
     try:
         language_model.model.to(device(setup))
+        check_packing(language_model, some)  # before rounding, which would hide a small mixture
+        language_model.model.to(dtype(setup))
     except RuntimeError as error:
         raise TrainingError(f"device {setup.device}: {str(error).splitlines()[0]}") from error
-    check_packing(language_model, some)  # before rounding, which would hide a small mixture
-    language_model.model.to(dtype(setup))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
         return adapt(language_model, setup.tuning, setup.seed)
