@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from zotheory.ledger import Ledger
-from zotheory.run import verify
+from tests.model.tiny_model import tiny_model
+from zotheory.claims import select
+from zotheory.ledger import Ledger, recorded
+from zotheory.run import _in_turn, verify
+from zotheory.vocabulary import Kind
 
 HANDFUL = (
     "tezo.lemma1.norm4",
@@ -174,3 +177,24 @@ def test_changed_claims_are_judged_anew_on_resume(claims_file):
     judge(claims_file, "out", resume=True)
     found = {c["id"]: c["verdict"] for c in ledger(claims_file.parent / "out")["claims"]}
     assert found == {"my.function": "refuted", "my.dataclass": "confirmed"}
+
+
+def test_workers_change_nothing_on_a_model(tmp_path):
+    tiny, names = tiny_model(), ("smezo.mask_changes", "smezo.alg3.magnitude", "smezo.appendix8")
+    tiny.model.save_pretrained(tmp_path / "tiny")
+    tiny.tokenizer.save_pretrained(tmp_path / "tiny")
+    for jobs in (1, 2):
+        options = ("--model", tmp_path / "tiny", "--jobs", jobs, "--out", tmp_path / str(jobs))
+        finish(start(*names, *options))
+    assert ledger(tmp_path / "1") == ledger(tmp_path / "2")
+    assert {c["reason"] for c in ledger(tmp_path / "1")["claims"]} == {""}
+
+
+def test_the_longest_on_the_model_come_first_and_the_clock_last():
+    seconds = {entry["id"]: entry["seconds"] for entry in recorded().claims}
+    turns = _in_turn(select([]))
+    kinds = [(Kind.TIMED in c.needs, Kind.MODEL in c.needs) for c in turns]
+    assert kinds == sorted(kinds)
+    assert set(kinds) == {(False, False), (False, True), (True, False)}
+    on_model = [seconds[c.id] for c in turns if Kind.MODEL in c.needs]
+    assert on_model == sorted(on_model, reverse=True)

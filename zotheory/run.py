@@ -6,13 +6,15 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed
+from joblib.externals.loky import process_executor
 
 from zotheory.atomic import write_atomically
 from zotheory.budget import BUDGETS, Budget
@@ -20,12 +22,11 @@ from zotheory.claims import claim as declared_claim
 from zotheory.claims import declared, files_digest, select
 from zotheory.context import Context
 from zotheory.judge import judge
-from zotheory.ledger import Ledger, versions
+from zotheory.ledger import Ledger, recorded, versions
 from zotheory.montecarlo import MonteCarlo
+from zotheory.relay import Relay, say
 from zotheory.report.page import write_page
 from zotheory.vocabulary import Claim, Kind
-
-_ALONE = frozenset({Kind.MODEL, Kind.TIMED})
 
 
 class OutputError(Exception):
@@ -62,7 +63,7 @@ class Run:
         """Judge the claims; yield each entry as JSON when it is made and keep the ledger on disk.
 
         At the end `ledger.html` is written beside `ledger.json`.
-        Claims on the real model come last, so that everything else is read while they run.
+        Claims on the real model come late and those on the clock last: all else is read meanwhile.
 
         Raises:
             OutputError: the output folder cannot be made or written.
@@ -81,16 +82,16 @@ class Run:
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Entries as they are made: kept ones, then several claims at a time, then one by one.
 
-        Claims on the model or the clock have the machine to themselves; one claim alone, or one
-        from a file, has all workers for its shards.
+        Claims on the clock have the machine to themselves; one claim alone, or one from a file,
+        has all workers for its shards.
         """
         kept = {c.id: scratch / "entries" / f"{c.id}.json" for c in claims}
         for claim in claims:
             if kept[claim.id].is_file():
                 yield claim.id, json.loads(kept[claim.id].read_text(encoding="utf-8"))
-        left = [c for c in claims if not kept[c.id].is_file()]
+        left = _in_turn(c for c in claims if not kept[c.id].is_file())
         own = set(map(id, declared()))
-        together = [c for c in left if id(c) in own and not _ALONE & set(c.needs)]
+        together = [c for c in left if id(c) in own and Kind.TIMED not in c.needs]
         if self.jobs == 1 or self.dask or len(together) < 2:
             together = []
         alone = [c for c in left if c not in together]
@@ -112,8 +113,9 @@ class Run:
             if together:
                 tell(f"{len(together)} claims on {self.jobs} workers")
                 tasks = (delayed(_judge_in_worker)(c.id, self, scratch) for c in together)
-                yield from Parallel(self.jobs, return_as="generator_unordered")(tasks)
-            for claim in sorted(alone, key=lambda c: Kind.MODEL in c.needs):
+                with Relay(_said(scratch), tell):
+                    yield from Parallel(self.jobs, return_as="generator_unordered")(tasks)
+            for claim in alone:
                 context = Context(
                     claim.id, self.seed, self.budget, engine, self.model, scratch, tell
                 )
@@ -154,11 +156,33 @@ class Run:
         return scratch
 
 
+def _in_turn(claims: Iterable[Claim]) -> list[Claim]:
+    """Claims without the model, then those on it, the longest first, then those on the clock.
+
+    The longest first leaves no worker idle at the end, and claims that share a study behind the
+    one that measures it; the recorded ledger says how long each takes.
+    """
+    seconds = {entry["id"]: entry["seconds"] for entry in recorded().claims}
+
+    def turn(claim: Claim) -> tuple[bool, bool, float]:
+        on_model = Kind.MODEL in claim.needs
+        return Kind.TIMED in claim.needs, on_model, -seconds.get(claim.id, 0.0) * on_model
+
+    return sorted(claims, key=turn)
+
+
+def _said(scratch: Path) -> Path:
+    return scratch / "said"
+
+
 def _judge_in_worker(claim_id: str, run: Run, scratch: Path) -> tuple[str, dict[str, Any]]:
     """Judge a claim of the toolkit's own; named, since SymPy evaluates relations it unpickles."""
+    # loky would replace a worker that has grown by 300 MB, and with it the model that claims share.
+    process_executor._MAX_MEMORY_LEAK_SIZE = float("inf")
     claim = declared_claim(claim_id)
     engine = MonteCarlo(run.seed, store=scratch / "shards")
-    context = Context(claim.id, run.seed, run.budget, engine, run.model, scratch)
+    tell = partial(say, _said(scratch))
+    context = Context(claim.id, run.seed, run.budget, engine, run.model, scratch, tell)
     return claim_id, judge(claim, context).to_json()
 
 

@@ -20,19 +20,19 @@ LENGTH = 1e-3
 
 @pytest.fixture
 def batches(tiny, text):
-    return make_batches(tiny, text, count=3, size=4, words=4, seed=0)
+    return make_batches(tiny, text, count=3, size=4, seed=0)
 
 
 def weights(tiny):
     return [parameter.detach().clone() for parameter in tiny.model.parameters()]
 
 
-def test_batches_hold_short_sentences_and_no_more_than_there_are(tiny, text):
-    (batch,) = make_batches(tiny, text, count=1, size=20, words=2, seed=0)
-    assert len(batch.last) == 20
-    assert batch.tokens.numel() == 20 * 4
-    with pytest.raises(ValueError, match="20 sentences"):
-        make_batches(tiny, text, count=3, size=7, words=2, seed=0)
+def test_batches_share_no_sentence_and_there_are_no_more_than_fit(tiny, text):
+    batches = make_batches(tiny, text[:20], count=2, size=10, seed=0)
+    rows = torch.cat([batch.tokens[0] for batch in batches]).reshape(20, 4)
+    assert len(rows.unique(dim=0)) == 20
+    with pytest.raises(ValueError, match="21 sentences, got 20"):
+        make_batches(tiny, text[:20], count=3, size=7, seed=0)
 
 
 def test_directions_are_those_of_the_optimizer(tiny, batches):

@@ -24,7 +24,7 @@ def judged(tiny, text, monkeypatch):
         return prompt_loss(last_logits(tiny, batch), batch.labels, words, "vocabulary")
 
     monkeypatch.setattr(modelled, "_load", lambda name: tiny)
-    monkeypatch.setattr(language, "prompts_loss", lambda model, context: loss)
+    monkeypatch.setattr(language, "prompts_loss", lambda model, context, words: loss)
 
     def judge(id, kind):
         (claim,) = select([id])

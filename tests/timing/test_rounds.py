@@ -6,9 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from zotheory.budget import BUDGETS
-from zotheory.context import Context
-from zotheory.timing.rounds import interleaved, once
+from zotheory.timing.rounds import interleaved
 
 
 def test_everybody_runs_once_a_round_in_turn():
@@ -46,13 +44,3 @@ def test_the_shortest_run_of_a_round_counts():
 def test_nothing_to_time_is_an_error(contenders, rounds, runs):
     with pytest.raises(ValueError, match="contenders, rounds and runs"):
         interleaved(contenders, rounds, runs=runs)
-
-
-def test_what_was_timed_is_not_timed_again():
-    def context(claim, seed):
-        return Context(claim, seed, BUDGETS["quick"], None, "model", None)
-
-    made = []
-    for claim, seed in (("a.b", 0), ("a.c", 0), ("a.b", 1)):
-        once("test_rounds", context(claim, seed), lambda context: made.append(context.seed))
-    assert made == [0, 1]

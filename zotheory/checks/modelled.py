@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from zotheory.context import Context
 from zotheory.judge import AssetMissing
+from zotheory.studies import once
 from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict
 
 if TYPE_CHECKING:
     from zotheory.model.language_model import LanguageModel
+    from zotheory.model.reviews import Example
     from zotheory.model.study import GradientStudy
 
 OWN_MODEL = "smollm2-135m"
 BATCH_SIZE = 16  # sentences, as in the TeZO paper's figures
+WORDS = 10  # of a sentence, at most: batches cost half of what all sentences would
 COMPARED_LAYERS = 4  # decoder layers whose gradients are kept whole and compared
 
 
@@ -54,12 +57,22 @@ def modelled(
 
 
 def on_model(decide: Callable[[Statement, Context], Evidence]) -> Check:
-    """A check that lets `decide` measure on the run's model; without a model it is not run."""
+    """A check that lets `decide` measure on the run's model; without a model it is not run.
+
+    A model that does not fit is a missing asset.
+    """
 
     def judge(statement: Statement, context: Context) -> Evidence:
         if context.model is None:
             return Evidence(Kind.MODEL, Verdict.NOT_RUN, "left out: no model was given")
-        return decide(statement, context)
+        from zotheory.model.language_model import ModelError
+        from zotheory.model.threads import fixed_threads
+
+        try:
+            with fixed_threads():
+                return decide(statement, context)
+        except ModelError as error:
+            raise AssetMissing(str(error)) from error
 
     return Check(Kind.MODEL, judge)
 
@@ -81,25 +94,31 @@ def _load(name: str) -> LanguageModel:
         raise AssetMissing(str(error)) from error
 
 
-_STUDIES: dict[tuple, GradientStudy] = {}
+def sentences(context: Context, words: int | None = None) -> tuple[Example, ...]:
+    """The review sentences to take batches from, those of at most so many words.
+
+    Raises AssetMissing if they cannot be had.
+    """
+    from zotheory.model.assets import AssetError
+    from zotheory.model.reviews import examples, load_reviews, split
+
+    try:
+        text = split(examples(load_reviews()), seed=context.seed).train
+    except AssetError as error:
+        raise AssetMissing(str(error)) from error
+    return tuple(e for e in text if words is None or len(e.sentence.split()) <= words)
 
 
 def study(trajectory: Trajectory, context: Context) -> GradientStudy:
     """The gradients along one trajectory, measured once a run.
 
-    Raises AssetMissing if the model or the text cannot be had, or the model does not fit.
+    Raises AssetMissing if the model or the text cannot be had, ModelError if it does not fit.
     """
-    key = (trajectory, context.model, context.seed, context.budget.batches)
-    if key not in _STUDIES:
-        _STUDIES[key] = _measure(trajectory, context)
-    return _STUDIES[key]
+    return once(f"gradients, {trajectory}", context, partial(_measure, trajectory))
 
 
 def _measure(trajectory: Trajectory, context: Context) -> GradientStudy:
-    from zotheory.model.assets import AssetError
     from zotheory.model.gradients import layer_weights
-    from zotheory.model.language_model import ModelError
-    from zotheory.model.reviews import examples, load_reviews, split
     from zotheory.model.study import measure_gradients, spread
 
     model = language_model(context)
@@ -109,19 +128,16 @@ def _measure(trajectory: Trajectory, context: Context) -> GradientStudy:
     def tell(done: int, batches: int) -> None:
         context.tell(f"{context.claim}  {trajectory}: batch {done} of {batches}")
 
-    try:
-        return measure_gradients(
-            model,
-            split(examples(load_reviews()), seed=context.seed).train,
-            seed=context.seed,
-            batches=context.budget.batches,
-            batch_size=BATCH_SIZE,
-            loss=trajectory.loss,
-            learning_rate=trajectory.learning_rate,
-            layers=None if trajectory.all_layers else some,
-            similarity_layers=some,
-            scratch=context.scratch / "gradients",
-            progress=tell,
-        )
-    except (AssetError, ModelError) as error:
-        raise AssetMissing(str(error)) from error
+    return measure_gradients(
+        model,
+        sentences(context, WORDS),
+        seed=context.seed,
+        batches=context.budget.batches,
+        batch_size=BATCH_SIZE,
+        loss=trajectory.loss,
+        learning_rate=trajectory.learning_rate,
+        layers=None if trajectory.all_layers else some,
+        similarity_layers=some,
+        scratch=context.scratch / "gradients",
+        progress=tell,
+    )

@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from proofs_check.agreement import COSINE
-from zotheory.checks.modelled import BATCH_SIZE, language_model
+from zotheory.checks.modelled import BATCH_SIZE, language_model, sentences
 from zotheory.context import Context
-from zotheory.judge import AssetMissing
 from zotheory.montecarlo import Accumulator
 from zotheory.statistics import ClopperPearson, Interval
-from zotheory.timing.rounds import once
+from zotheory.studies import once
 
 if TYPE_CHECKING:
     import sympy as sp
 
     from zotheory.model.directions import NoiseStudy, StepStudy
+    from zotheory.model.language_model import LanguageModel
+    from zotheory.model.prompts import Batch
 
-BATCHES, WORDS = 4, 10
-DIRECTIONS, LENGTH = 160, 3e-5
-DRAWS, SHARE, NORMS = 45, 0.2, (0.2,)  # less noise hardly moves the loss over the label words
+BATCHES, WORDS = 4, 7
+DIRECTIONS, LENGTH = 144, 3e-5  # twelve for every ordered pair of batches
+DRAWS, SHARE, NORMS = 32, 0.2, (0.2,)  # less noise hardly moves the loss over the label words
 SIMULATED = 400_000  # pairs of inner products, drawn from the measured Gram matrices
 NAMES = ("loss over the whole vocabulary", "loss over the label words")
 DIFFERS = (
@@ -64,21 +65,11 @@ def _noise(context: Context) -> NoiseStudy:
     )
 
 
-def _borrowed(context: Context):
-    from zotheory.model.assets import AssetError
+def _borrowed(context: Context) -> tuple[LanguageModel, list[Batch]]:
     from zotheory.model.directions import make_batches
-    from zotheory.model.language_model import ModelError
-    from zotheory.model.reviews import examples, load_reviews, split
 
-    model = language_model(context)
-    try:
-        text = split(examples(load_reviews()), seed=context.seed).train
-        batches = make_batches(
-            model, text, count=BATCHES, size=BATCH_SIZE, words=WORDS, seed=context.seed
-        )
-    except (AssetError, ModelError) as error:
-        raise AssetMissing(str(error)) from error
-    return model, batches
+    model, text = language_model(context), sentences(context, WORDS)
+    return model, make_batches(model, text, count=BATCHES, size=BATCH_SIZE, seed=context.seed)
 
 
 def _told(context: Context, what: str):
@@ -109,22 +100,23 @@ def law(formula: sp.Expr, study: StepStudy) -> np.ndarray:
 def lowered(
     study: StepStudy, real: np.ndarray, directions: int, alpha: float, seed: int
 ) -> Interval:
-    """An interval for P(real outcome), by loss, narrower than the outcomes' own.
+    """An interval for P(real outcome), by loss: the outcomes' own, and by a control variate.
 
     P(real) = P(linear) + P(real, not linear) - P(linear, not real): the outcome of the loss's
     linear part, <g_i, z><g_j, z> summed, has a law that the Gram matrices fix, and is simulated;
-    the two differences are rare, and counted. real: (T // q, 2) of bool.
+    the differences are rare, and counted. real: (T // q, 2) of bool.
     """
     linear = agree(study.linear[:, :, 0] * study.linear[:, :, 1], directions)
-    simulated = binomial(_simulated(study, directions, seed), alpha / 2)
-    counted = binomial(np.hstack([real & ~linear, linear & ~real]), alpha / 2)
-    gained, lost = counted.estimate.reshape(2, 2)
-    gained_low, lost_low = counted.lower.reshape(2, 2)
-    gained_high, lost_high = counted.upper.reshape(2, 2)
+    own = binomial(real, alpha / 10)
+    simulated = binomial(_simulated(study, directions, seed), alpha / 10)
+    # Of these only the upper ends are used, which half the error probability misses.
+    counted = binomial(np.hstack([real & ~linear, linear & ~real]), 2 * (alpha - alpha / 5))
+    gained, lost = counted.upper.reshape(2, 2)
+    differ = counted.estimate.reshape(2, 2)
     return Interval(
-        simulated.estimate + gained - lost,
-        simulated.lower + gained_low - lost_high,
-        simulated.upper + gained_high - lost_low,
+        simulated.estimate + differ[0] - differ[1],
+        np.maximum(own.lower, simulated.lower - lost),
+        np.minimum(own.upper, simulated.upper + gained),
     )
 
 

@@ -14,9 +14,9 @@ from zotheory.model.language_model import LanguageModel
 from zotheory.model.losses import Loss, last_logits, prompt_loss
 from zotheory.model.prompts import Batch, label_word_ids, make_batch
 from zotheory.model.reviews import Example
+from zotheory.model.threads import fixed_threads
 
 LOSSES: tuple[Loss, Loss] = ("vocabulary", "label_words")
-THREADS = 2  # sums are split among threads: numbers repeat at a fixed count only
 Tell = Callable[[int, int], None]
 
 
@@ -60,18 +60,14 @@ class StepStudy:
 
 
 def make_batches(
-    model: LanguageModel, text: Sequence[Example], *, count: int, size: int, words: int, seed: int
+    model: LanguageModel, text: Sequence[Example], *, count: int, size: int, seed: int
 ) -> list[Batch]:
-    """`count` batches of `size` different sentences of at most `words` words.
-
-    Raises ValueError where there are fewer.
-    """
-    short = [example for example in text if len(example.sentence.split()) <= words]
-    if len(short) < count * size:
-        raise ValueError(f"{len(short)} sentences have at most {words} words, need {count * size}")
-    order = np.random.default_rng(seed).permutation(len(short))
+    """`count` batches of `size` different sentences each. Raises ValueError for too little text."""
+    if len(text) < count * size:
+        raise ValueError(f"{count} batches need {count * size} sentences, got {len(text)}")
+    order = np.random.default_rng(seed).permutation(len(text))
     rows = order[: count * size].reshape(count, size)
-    return [make_batch(model.tokenizer, [short[i] for i in row]) for row in rows]
+    return [make_batch(model.tokenizer, [text[i] for i in row]) for row in rows]
 
 
 @torch.no_grad()
@@ -96,7 +92,7 @@ def measure_steps(
     """
     pairs = list(permutations(range(len(batches)), 2))
     chosen = np.array([pairs[(t // 2) % len(pairs)] for t in range(directions)])
-    with _threads():
+    with fixed_threads():
         gradients = [[_gradient(model, b, loss) for b in batches] for loss in LOSSES]
         gram = np.array([[[_inner(a, b) for b in row] for a in row] for row in gradients])
         start = np.array([both_losses(model, b) for b in batches]).T
@@ -142,7 +138,7 @@ def measure_noise(
 
     Both kinds of a draw have the same norm and see the same batch; batches take turns.
     """
-    with _threads():
+    with fixed_threads():
         masks = extremes(model.model, share)
         total = sum(float(p.detach().square().sum()) for p in model.model.parameters()) ** 0.5
         start = np.array([both_losses(model, b) for b in batches]).T
@@ -216,13 +212,3 @@ def _moved(model: nn.Module) -> Iterator[Callable[[Sequence[Tensor], float], Non
     finally:
         for parameter, copy in zip(parameters, copies, strict=True):
             parameter.data.copy_(copy)
-
-
-@contextmanager
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(THREADS)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

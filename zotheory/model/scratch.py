@@ -1,7 +1,8 @@
 """Finished batches of a gradient study on disk, so that a killed run goes on where it stopped.
 
-A batch counts as finished once the weights that follow it lie in the folder under their final name;
-all files appear by an atomic rename. The last batch leaves no weights: its results end the study.
+The weights are kept after every fifth batch only, since writing them takes longer than half a step;
+a run that was killed repeats the batches since then. The last batch leaves no weights: its results
+end the study. All files appear by an atomic rename.
 """
 
 import hashlib
@@ -16,6 +17,8 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from torch import nn
+
+WEIGHTS_EVERY = 5  # batches
 
 
 def fingerprint(model: nn.Module, settings: Mapping[str, object]) -> str:
@@ -48,7 +51,7 @@ class Scratch:
             self._temporary.cleanup()
 
     def restore(self, model: nn.Module) -> int:
-        """Load the newest weights into ``model``; returns the number of finished batches."""
+        """Load the newest weights into ``model``; returns the number of batches before them."""
         if self._result(self.batches - 1).exists():
             return self.batches
         kept = max(self.folder.glob("weights-*.safetensors"), default=None)
@@ -71,15 +74,15 @@ class Scratch:
         return np.load(path, mmap_mode="r+")
 
     def finish(self, t: int, measured: Mapping[str, np.ndarray], model: nn.Module) -> None:
-        """Keep what batch ``t`` gave, and the weights after it."""
+        """Keep what batch ``t`` gave and, in their turn, the weights after it."""
         part = self.folder / "part"
         with part.open("wb") as file:
             np.savez(file, **measured)
         os.replace(part, self._result(t))
-        if t + 1 < self.batches:
+        if (t + 1) % WEIGHTS_EVERY == 0 and t + 1 < self.batches:
             save_file({name: p.detach() for name, p in model.named_parameters()}, part)
             os.replace(part, self._weights(t + 1))
-        self._weights(t).unlink(missing_ok=True)
+            self._weights(t + 1 - WEIGHTS_EVERY).unlink(missing_ok=True)
 
     def results(self) -> list[dict[str, np.ndarray]]:
         """What each batch gave, in order; the weights and gradients kept on the way are deleted."""

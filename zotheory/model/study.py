@@ -20,12 +20,12 @@ from zotheory.model.prompts import Batch, label_word_ids, make_batch
 from zotheory.model.reviews import Example
 from zotheory.model.scratch import Scratch, fingerprint
 from zotheory.model.spectra import SpectrumQueue
+from zotheory.model.threads import fixed_threads
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj", "out_proj")
 # The matrices of the feed-forward blocks are wide: their spectra are taken at every fifth batch
 # only.
 FEED_FORWARD_EVERY = 5
-THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -124,19 +124,12 @@ def measure_gradients(
         "text": chosen,
         "torch": torch.__version__,
     }
-    threads = torch.get_num_threads()
-    # Sums are split among threads: the numbers repeat exactly at a fixed count only. (On busy cores
-    # OpenMP's spinning threads are costly; OMP_WAIT_POLICY=PASSIVE, set before torch is imported,
-    # avoids that.)
-    torch.set_num_threads(THREADS)
-    try:
+    with fixed_threads():
         check_packing(language_model, chosen[:2])
         with Scratch(scratch, fingerprint(language_model.model, settings), batches) as store:
             run = _Run(language_model, words, loss, learning_rate, weights, compared, store)
             run.go(chosen, batch_size, progress)
             measured = store.results()
-    finally:
-        torch.set_num_threads(threads)
     return _assemble(measured, seed, batch_size, loss, learning_rate, weights, compared)
 
 

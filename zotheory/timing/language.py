@@ -9,14 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from zotheory.checks.modelled import BATCH_SIZE, language_model
+from zotheory.checks.modelled import BATCH_SIZE, language_model, sentences
 from zotheory.context import Context
-from zotheory.judge import AssetMissing
-from zotheory.model.assets import AssetError
 from zotheory.model.language_model import LanguageModel
 from zotheory.model.losses import last_logits, prompt_loss
 from zotheory.model.prompts import label_word_ids, make_batch, prompt
-from zotheory.model.reviews import Example, examples, load_reviews, split
 
 Closure = Callable[[], Tensor]
 
@@ -33,9 +30,12 @@ def borrowed_model(context: Context) -> Iterator[LanguageModel]:
             parameter.data.copy_(copy)
 
 
-def prompts_loss(model: LanguageModel, context: Context) -> Closure:
-    """The closure of one batch of review prompts, as the papers fine-tune on SST-2."""
-    batch = make_batch(model.tokenizer, reviews(context)[:BATCH_SIZE])
+def prompts_loss(model: LanguageModel, context: Context, words: int | None = None) -> Closure:
+    """The closure of one batch of review prompts, as the papers fine-tune on SST-2.
+
+    words: the length of a sentence, at most.
+    """
+    batch = make_batch(model.tokenizer, sentences(context, words)[:BATCH_SIZE])
     words = label_word_ids(model.tokenizer)
 
     @torch.no_grad()
@@ -47,7 +47,7 @@ def prompts_loss(model: LanguageModel, context: Context) -> Closure:
 
 def row_loss(model: LanguageModel, context: Context, length: int) -> Closure:
     """The closure of one row of `length` tokens of reviews, the loss that of the next token."""
-    text = " ".join(prompt(example.sentence) for example in reviews(context)[:400])
+    text = " ".join(prompt(example.sentence) for example in sentences(context)[:400])
     tokens = torch.tensor(model.tokenizer(text).input_ids[: length + 1])
     if len(tokens) <= length:
         raise ValueError(f"the reviews hold fewer than {length + 1} tokens")
@@ -65,11 +65,3 @@ def decoder_layers(model: nn.Module) -> nn.ModuleList:
     """The model's repeated layers: its longest list of modules."""
     lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
     return max(lists, key=len)
-
-
-def reviews(context: Context) -> tuple[Example, ...]:
-    """The review sentences to take batches from. Raises AssetMissing if they cannot be had."""
-    try:
-        return split(examples(load_reviews()), seed=context.seed).train
-    except AssetError as error:
-        raise AssetMissing(str(error)) from error

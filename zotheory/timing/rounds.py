@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
-
-from zotheory.context import Context
 
 
 def interleaved(
@@ -38,14 +35,3 @@ def interleaved(
                 if turn >= 0:
                     seconds[name][turn, run] = time.perf_counter() - start
     return {name: found.min(axis=1) for name, found in seconds.items()}
-
-
-_DONE: dict[tuple[str, str | None, int], Any] = {}
-
-
-def once(what: str, context: Context, measure: Callable[[Context], Any]) -> Any:
-    """What `measure(context)` returns, measured once a run: a claim and its control share it."""
-    key = what, context.model, context.seed
-    if key not in _DONE:
-        _DONE[key] = measure(context)
-    return _DONE[key]

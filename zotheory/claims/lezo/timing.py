@@ -12,8 +12,9 @@ import sympy as sp
 import estimators
 from zotheory.checks.timed import Timing, timed
 from zotheory.context import Context
+from zotheory.studies import once
 from zotheory.timing.published import PublishedStep
-from zotheory.timing.rounds import interleaved, once
+from zotheory.timing.rounds import interleaved
 from zotheory.vocabulary import Claim, Kind, Statement
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ SHARE = sp.Symbol("share of perturbing and updating")
 MISSED = sp.Symbol("speed-up / predicted")
 LONGER = sp.symbols("speed-up(64)/speed-up(16) speed-up(256)/speed-up(64)")
 LENGTHS = (16, 64, 256)
-ROUNDS = 29  # a median's interval at 1e-5 leaves the three least and the three greatest out
-FEW = 19  # the same without leaving any out, where a claim lets the ratio stray far
-SHORT_ROUNDS, RUNS = 21, 2  # steps of half a second: others' work disturbs one run in ten or so
+ROUNDS = 23  # a median's interval at 2.5e-5 leaves the least and the greatest out
+FEW = 17  # the same without leaving any out, where a claim lets the ratio stray far
+RUNS = 2  # of a round with short steps: others' work disturbs one run in ten or so
 SPARSITY = 0.75
 LR = 0.0  # a step takes as long as at any other rate, and the model stays what it is
 WITHIN = sp.Rational(15, 100)
@@ -78,7 +79,7 @@ def _on_rows(context: Context) -> dict[int, Seconds]:
             for length in LENGTHS
             for name, step in _ours(found, row_loss(found, context, length)).items()
         }
-        seconds = interleaved(contenders, SHORT_ROUNDS, _told(context), RUNS)
+        seconds = interleaved(contenders, FEW, _told(context), RUNS)
     return {
         length: {name: seconds[f"{length} {name}"] for name in (f"MeZO, {OURS}", f"LeZO, {OURS}")}
         for length in LENGTHS

@@ -9,13 +9,13 @@ import numpy as np
 import sympy as sp
 
 from proofs_check.cards.numeric import number
-from zotheory.checks.modelled import on_model
+from zotheory.checks.modelled import WORDS, on_model
 from zotheory.checks.points import by_layer, points
 from zotheory.claims.prior.quantities import guided
 from zotheory.context import Context
 from zotheory.montecarlo import Accumulator
 from zotheory.statistics import Catoni
-from zotheory.timing.rounds import once
+from zotheory.studies import once
 from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def decide(
     )
     certificate = {
         "model": context.model,
-        "setting": f"matrices of one decoder layer at a time, {PROMPTS} review prompts, eps 1e-3, "
-        "pretrained weights; MeZO's from the same four candidates",
+        "setting": f"matrices of one decoder layer at a time, {PROMPTS} review prompts of at "
+        f"most {WORDS} words, eps 1e-3, pretrained weights; MeZO's from the same four candidates",
         "method": f"{Catoni.name}, second moment at most {variance:.3g}",
         "error probability": context.alpha,
         "seed": context.seed,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zotheory.checks.modelled import BATCH_SIZE, language_model
+from zotheory.checks.modelled import BATCH_SIZE, WORDS, language_model
 from zotheory.context import Context
 from zotheory.vocabulary import Evidence, Kind, Statement, Verdict
 
@@ -76,7 +76,7 @@ def same_loss(statement: Statement, context: Context) -> Evidence:
     for seed in range(context.seed, context.seed + SEEDS):
         with borrowed_model(context) as found:
             context.tell(f"{context.claim}  seed {seed}")
-            closure = prompts_loss(found, context)
+            closure = prompts_loss(found, context, WORDS)
             forward = step_losses(found.model, closure, "forward", SPARSITY, seed)
             if statement.setting["mask"] == "stored":
                 placed = step_losses(found.model, closure, "mask", SPARSITY, seed)
@@ -94,7 +94,8 @@ def same_loss(statement: Statement, context: Context) -> Evidence:
         "change of the loss by the perturbation": np.abs(np.diff(forward)).ravel().tolist(),
     }
     summary = f"losses differ by at most {gap.max():.2g}; rounding may make {allowed.max():.2g}"
-    inputs = {"batch": f"{BATCH_SIZE} review prompts", "seeds": SEEDS, "sparsity": SPARSITY}
+    batch = f"{BATCH_SIZE} review prompts of at most {WORDS} words"
+    inputs = {"batch": batch, "seeds": SEEDS, "sparsity": SPARSITY}
     return _evidence(verdict, summary, numbers, inputs, context)
 
 

@@ -15,13 +15,13 @@ import numpy as np
 import sympy as sp
 
 from proofs_check.cp import M, N, R
-from zotheory.checks.modelled import BATCH_SIZE, on_model
+from zotheory.checks.modelled import BATCH_SIZE, WORDS, on_model
 from zotheory.checks.points import points
 from zotheory.context import Context
 from zotheory.montecarlo import Accumulator
 from zotheory.statistics import BettingLower
 from zotheory.statistics.student import student
-from zotheory.timing.rounds import once
+from zotheory.studies import once
 from zotheory.vocabulary import DRAWN, Check, Evidence, Kind, Statement, Verdict
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ REFRESHES, ESTIMATES = 24, 6
 AVERAGES = 8  # draws at each k
 QUARTILES = np.arange(5) / 4
 DIFFERS = (
-    "differs from the paper: SmolLM2-135M or the model given, not OPT; rated reviews with SST-2's "
-    "prompt; the pretrained weights, not a fine-tuning run"
+    "differs from the paper: SmolLM2-135M or the model given, not OPT; rated reviews of at most "
+    f"{WORDS} words with SST-2's prompt; the pretrained weights, not a fine-tuning run"
 )
 SNIPPET = """import numpy as np
 

@@ -14,7 +14,14 @@ import numpy as np
 from scipy.stats import t as student
 
 from zotheory.budget import ALPHA
-from zotheory.checks.modelled import BATCH_SIZE, Studies, Trajectory, language_model, modelled
+from zotheory.checks.modelled import (
+    BATCH_SIZE,
+    WORDS,
+    Studies,
+    Trajectory,
+    language_model,
+    modelled,
+)
 from zotheory.claims.tezo import drawn
 from zotheory.context import Context
 from zotheory.vocabulary import DRAWN, Claim, Evidence, Kind, Statement, Verdict
@@ -255,7 +262,8 @@ def _evidence(
 ) -> Evidence:
     setting = {
         "model": language_model(context).name,
-        "text": f"{context.budget.batches} batches of {BATCH_SIZE} different review sentences",
+        "text": f"{context.budget.batches} batches of {BATCH_SIZE} different review sentences of "
+        f"at most {WORDS} words",
         "error probability": f"{ALPHA:g}, Student's intervals over batches or layers",
         "seed": context.seed,
     }
