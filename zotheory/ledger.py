@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from zotheory.atomic import write_atomically
-from zotheory.vocabulary import Evidence, Kind, Verdict
+from zotheory.vocabulary import Evidence, Kind, Verdict, named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,12 +97,10 @@ class Ledger:
         """
         chosen: dict[str, Mapping[str, Any]] = {}
         for name in names:
-            found = {c["id"]: c for c in self.claims if c["id"] == name} or {
-                c["id"]: c for c in self.claims if c["id"].startswith(f"{name}.")
-            }
+            found = set(named((c["id"] for c in self.claims), name))
             if not found:
                 raise LedgerError(f"the ledger has no claim or paper {name!r}")
-            chosen |= found
+            chosen |= {c["id"]: c for c in self.claims if c["id"] in found}
         return replace(self, claims=tuple(chosen.values()))
 
     def to_json(self) -> dict[str, Any]:

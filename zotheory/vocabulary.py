@@ -9,7 +9,7 @@ could not have failed is found out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,12 @@ class Kind(StrEnum):
     MODEL = "model"
     COUNTED = "counted"
     TIMED = "timed"
+
+
+def named(ids: Iterable[str], name: str) -> list[str]:
+    """The ids that a name stands for: the id itself, else all that begin with it (a paper's)."""
+    known = list(ids)
+    return [i for i in known if i == name] or [i for i in known if i.startswith(f"{name}.")]
 
 
 def written(formula: sp.Basic | None) -> str:

@@ -71,9 +71,39 @@ def test_without_a_model_nothing_is_timed():
 
 
 @pytest.mark.parametrize("formula", [sp.Gt(OTHER, 1), sp.Gt(RATIO, OTHER)])
-def test_a_relation_compares_a_ratio_with_a_number(formula):
-    with pytest.raises(ValueError, match="measured ratio with a number"):
+def test_a_relation_compares_what_was_measured(formula):
+    with pytest.raises(ValueError, match="measured ratios and numbers, not other"):
         judge(formula, Timing("here", {RATIO: NEAR_TWO}))
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        (NEAR_TWO[::-1] / 2, Verdict.CONFIRMED),
+        (NEAR_TWO[::-1] * 2, Verdict.REFUTED),
+        (NEAR_TWO[::-1], Verdict.INCONCLUSIVE),
+    ],
+)
+def test_two_medians_are_compared_by_both_intervals(other, verdict):
+    found = judge(sp.Gt(RATIO, OTHER), Timing("here", {RATIO: NEAR_TWO, OTHER: other}))
+    assert found.verdict is verdict
+    if verdict is Verdict.REFUTED:
+        ran = subprocess.run(
+            [sys.executable, "-I", "-c", found.certificate["snippet"]],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        claimed, actual = (float(line.split()[1]) for line in ran.stdout.splitlines())
+        assert (claimed, actual) == pytest.approx((np.median(other), np.median(NEAR_TWO)), abs=1e-5)
+
+
+def test_the_error_is_shared_by_medians_not_by_relations():
+    # 16 rounds have an interval at 1e-4 / 2 (two settings), and none at 1e-4 / 4.
+    some = NEAR_TWO[:16]
+    both = sp.And(sp.Ge(RATIO, 1), sp.Le(RATIO, 3))
+    found = judge(both, Timing("here", {RATIO: some}), Timing("there", {RATIO: some}))
+    assert found.verdict is Verdict.CONFIRMED
 
 
 def test_rounds_for_a_figure_are_kept_beside_the_numbers():

@@ -9,25 +9,16 @@ import pytest
 from figures.data import Data
 from figures.picture import pictures
 from figures.style import applied
-from tests.figures import batch_studies, timed
 from tests.figures.training_rows import write_rows
 from zotheory.ledger import Ledger, recorded
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory) -> Data:
-    """The recorded ledger with made-up rows of training, at the smallest budget.
-
-    Timed claims, and claims about batches of text, that it has not judged are judged on made-up
-    measurements.
-    """
+    """The recorded ledger with made-up rows of training, at the smallest budget."""
     rows = tmp_path_factory.mktemp("rows")
     write_rows(rows)
-    ledger = recorded()
-    judged = {claim["id"] for claim in ledger.claims if claim["evidence"]}
-    entries = (*timed.entries(), *batch_studies.entries())
-    made_up = [entry for entry in entries if entry["id"] not in judged]
-    return Data(replaced(ledger, made_up), "quick", rows)
+    return Data(recorded(), "quick", rows)
 
 
 def replaced(ledger: Ledger, entries: list[dict]) -> Ledger:

@@ -36,12 +36,12 @@ class Timing:
 
 
 def timed(plan: Callable[[Statement, Context], Sequence[Timing]]) -> Check:
-    """A check that decides relations "symbol against number" on medians over rounds.
+    """A check that decides relations of ratios with numbers, or with each other, on medians.
 
-    The error probability is shared by all relations and settings. A relation holds, or fails, if it
-    does so on the whole interval of the median; one that fails anywhere refutes. Rounds are taken
-    as independent. What is measured is this machine: the ledger says so, and figures differ from
-    run to run. Without a model there is nothing to time.
+    The error probability is shared by all medians. A relation holds, or fails, if it does so on the
+    whole intervals of its medians; one that fails anywhere refutes. Rounds are taken as
+    independent. What is measured is this machine: the ledger says so, and figures differ from run
+    to run. Without a model there is nothing to time.
     """
 
     def judge(statement: Statement, context: Context) -> Evidence:
@@ -49,7 +49,8 @@ def timed(plan: Callable[[Statement, Context], Sequence[Timing]]) -> Check:
             return Evidence(Kind.TIMED, Verdict.NOT_RUN, "left out: no model was given")
         timings = plan(statement, context)
         relations = conjuncts(statement.formula)
-        alpha = context.alpha / (len(timings) * len(relations))
+        symbols = {symbol for relation in relations for symbol in relation.free_symbols}
+        alpha = context.alpha / (len(timings) * max(1, len(symbols)))
         found = [_decide(r, timing, alpha) for timing in timings for r in relations]
         return _evidence(statement, timings, found, context)
 
@@ -57,33 +58,55 @@ def timed(plan: Callable[[Statement, Context], Sequence[Timing]]) -> Check:
 
 
 @dataclass(frozen=True)
+class _Side:
+    """One side of a relation: a measured median with its interval, or a number."""
+
+    name: str
+    value: float
+    interval: Interval
+    rounds: np.ndarray | None = None
+
+    @property
+    def told(self) -> str:
+        if self.rounds is None:
+            return self.name
+        low, high = self.interval
+        return f"{self.name} {self.value:.3g} in [{low:.3g}, {high:.3g}]"
+
+
+@dataclass(frozen=True)
 class _Decision:
     relation: Relational
-    timing: Timing
-    median: float
-    interval: Interval
+    at: str
+    sides: tuple[_Side, _Side]
     verdict: Verdict
 
     @property
     def line(self) -> str:
-        low, high = self.interval
-        bound = float(self.relation.rhs)
-        return (
-            f"{self.timing.at}: {self.relation.lhs} {self.median:.3g} in [{low:.3g}, {high:.3g}], "
-            f"claimed {self.relation.rel_op} {bound:.3g}"
-        )
+        left, right = self.sides
+        return f"{self.at}: {left.told}, claimed {self.relation.rel_op} {right.told}"
 
 
 def _decide(relation: Relational, timing: Timing, alpha: float) -> _Decision:
-    if relation.lhs not in timing.ratios or not relation.rhs.is_number:
-        raise ValueError(f"a timed relation compares a measured ratio with a number: {relation}")
-    rounds = timing.ratios[relation.lhs]
-    interval = median_interval(rounds, alpha)
-    ends = {bool(relation.func(sp.Float(end), relation.rhs)) for end in interval}
+    left, right = (_side(side, timing, alpha) for side in relation.args)
+    if left.rounds is None:
+        raise ValueError(f"a timed relation begins with a measured ratio: {relation}")
+    holds = {
+        bool(relation.func(sp.Float(a), sp.Float(b))) for a in left.interval for b in right.interval
+    }
     verdict = {(True,): Verdict.CONFIRMED, (False,): Verdict.REFUTED}.get(
-        tuple(ends), Verdict.INCONCLUSIVE
+        tuple(holds), Verdict.INCONCLUSIVE
     )
-    return _Decision(relation, timing, float(np.median(rounds)), interval, verdict)
+    return _Decision(relation, timing.at, (left, right), verdict)
+
+
+def _side(side: sp.Expr, timing: Timing, alpha: float) -> _Side:
+    if side.is_number:
+        return _Side(f"{float(side):.3g}", float(side), (float(side), float(side)))
+    if side not in timing.ratios:
+        raise ValueError(f"a timed relation compares measured ratios and numbers, not {side}")
+    rounds = timing.ratios[side]
+    return _Side(str(side), float(np.median(rounds)), median_interval(rounds, alpha), rounds)
 
 
 def _evidence(
@@ -105,11 +128,12 @@ def _evidence(
         "relation": written(statement.formula),
         "medians": [decision.line for decision in found],
         "error probability": context.alpha,
-        "rounds": len(next(iter(timings[0].ratios.values()))),
+        "rounds": [len(next(iter(timing.ratios.values()))) for timing in timings],
     }
     if telling.verdict is Verdict.REFUTED:
+        left, right = telling.sides
         failed = Counterexample(
-            {"setting": telling.timing.at}, claimed=telling.relation.rhs, actual=telling.median
+            {"setting": telling.at}, claimed=sp.Float(right.value), actual=left.value
         )
         made = refuted(statement, failed, telling.relation, witness=_witness(telling))
         certificate |= made.certificate
@@ -117,16 +141,17 @@ def _evidence(
 
 
 def _witness(decision: _Decision) -> Callable[[Statement, Counterexample], str]:
-    rounds = np.round(decision.timing.ratios[decision.relation.lhs], 6).tolist()
-    return lambda statement, failed: (
-        f"""import numpy as np
+    left, right = decision.sides
+    lines = ["import numpy as np", "", f"# one value a round ({decision.at})"]
+    lines += [f"actual = {_listed(left)}", f"claimed = {_listed(right)}"]
+    lines += ['print("claimed", float(np.median(claimed)))', 'print("actual", np.median(actual))']
+    return lambda statement, failed: "\n".join(lines) + "\n"
 
-# {decision.relation.lhs}, one ratio a round ({decision.timing.at})
-rounds = np.array({rounds})
-print("claimed", {float(failed.claimed)})
-print("actual", float(np.median(rounds)))
-"""
-    )
+
+def _listed(side: _Side) -> str:
+    if side.rounds is None:
+        return repr(side.value)
+    return f"np.array({np.round(side.rounds, 6).tolist()})  # {side.name}"
 
 
 def _rounded(rounds: Mapping[str, np.ndarray]) -> dict[str, list[float]]:

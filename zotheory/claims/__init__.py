@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from zotheory.files import BrokenFile, load_module
-from zotheory.vocabulary import Claim
+from zotheory.vocabulary import Claim, named
 
 PAPERS = {
     "tezo": "TeZO: Empowering the Low-Rankness on the Temporal Dimension in the Zeroth-Order "
@@ -69,12 +69,10 @@ def select(names: Sequence[str]) -> tuple[Claim, ...]:
 
 
 def _named(name: str) -> tuple[Claim, ...]:
-    found = tuple(c for c in declared() if c.id == name) or tuple(
-        c for c in declared() if c.id.startswith(f"{name}.")
-    )
+    found = set(named((c.id for c in declared()), name))
     if not found:
         raise UnknownClaim(f"no claim, paper or file is called {name!r}; `zotheory list` names all")
-    return found
+    return tuple(c for c in declared() if c.id in found)
 
 
 def files_digest(names: Sequence[str]) -> str:

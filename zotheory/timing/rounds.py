@@ -12,26 +12,23 @@ def interleaved(
     contenders: Mapping[str, Callable[[], object]],
     rounds: int,
     tell: Callable[[str], None] = lambda _: None,
-    runs: int = 1,
 ) -> dict[str, np.ndarray]:
     """The seconds of every contender in every round, after one round that is not counted.
 
     Each round begins with the next contender, so that none always follows the same one; ratios
-    within a round are little disturbed by a machine whose speed drifts. Of several `runs` in a
-    round, each through all contenders, the shortest counts: others' work disturbs it least. Raises
-    ValueError for no contender, round or run.
+    within a round are little disturbed by a machine whose speed drifts. Raises ValueError for no
+    contender or no round.
     """
-    if not contenders or rounds < 1 or runs < 1:
-        raise ValueError("timing needs contenders, rounds and runs")
+    if not contenders or rounds < 1:
+        raise ValueError("timing needs contenders and rounds")
     names = list(contenders)
-    seconds = {name: np.full((rounds, runs), np.nan) for name in names}
+    seconds = {name: np.full(rounds, np.nan) for name in names}
     for turn in range(-1, rounds):
         tell(f"round {turn + 1} of {rounds}")
         first = turn % len(names)
-        for run in range(runs):
-            for name in names[first:] + names[:first]:
-                start = time.perf_counter()
-                contenders[name]()
-                if turn >= 0:
-                    seconds[name][turn, run] = time.perf_counter() - start
-    return {name: found.min(axis=1) for name, found in seconds.items()}
+        for name in names[first:] + names[:first]:
+            start = time.perf_counter()
+            contenders[name]()
+            if turn >= 0:
+                seconds[name][turn] = time.perf_counter() - start
+    return seconds

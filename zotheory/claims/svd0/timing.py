@@ -17,7 +17,7 @@ from zotheory.vocabulary import Claim, Kind, Statement
 
 OVERHEAD = sp.Symbol("time of SVD-0 / time of SubZero")
 INTERVAL = 1000
-ROUNDS, RENEWALS, RANK = 19, 1, 24
+ROUNDS, RENEWALS, RANK = 23, 1, 24
 LR = 0.0  # a step takes as long as at any other rate, and the model stays what it is
 METHODS = ("svd0", "subzo")
 

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.stats import t
 
 from zotheory.budget import ALPHA
 from zotheory.checks.modelled import (
@@ -24,6 +24,7 @@ from zotheory.checks.modelled import (
 )
 from zotheory.claims.tezo import drawn
 from zotheory.context import Context
+from zotheory.statistics.student import student
 from zotheory.vocabulary import DRAWN, Claim, Evidence, Kind, Statement, Verdict
 
 SPECTRUM = """import numpy as np
@@ -64,7 +65,7 @@ def _low_rank(statement: Statement, studies: Studies, context: Context) -> Evide
         weights = [w for w in study.weights if w.module in ATTENTION]
         found = np.array([[crossing(row) for row in study.spectra[w.name]] for w in weights])
         share = (found <= within).mean(axis=0)
-        intervals[str(trajectory)] = _mean_interval(share)
+        intervals[str(trajectory)] = student(share, ALPHA)
         failures.append(int(np.count_nonzero(found > within)))
         count += found.size
         at = np.unravel_index(found.argmax(), found.shape)
@@ -221,19 +222,13 @@ def _mean_cosine(matrices: Array) -> float:
 
 def _jackknife(matrices: Array, statistic: Callable[[Array], float]) -> tuple[float, list[float]]:
     """A statistic of (k, T, T) Gram matrices with Student's interval over jackknife values."""
-    t = matrices.shape[1]
-    kept = [np.delete(np.arange(t), left_out) for left_out in range(t)]
+    count = matrices.shape[1]
+    kept = [np.delete(np.arange(count), left_out) for left_out in range(count)]
     values = np.array([statistic(matrices[:, k][:, :, k]) for k in kept])
-    error = np.sqrt((t - 1) / t * np.sum((values - values.mean()) ** 2))
-    half = float(student.ppf(1 - ALPHA / 2, t - 1) * error)
+    error = np.sqrt((count - 1) / count * np.sum((values - values.mean()) ** 2))
+    half = float(t.ppf(1 - ALPHA / 2, count - 1) * error)
     mean = statistic(matrices)
     return mean, [mean - half, mean + half]
-
-
-def _mean_interval(values: Array) -> list[float]:
-    """Student's interval for the mean of one value per batch."""
-    half = student.ppf(1 - ALPHA / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return [float(values.mean() - half), float(values.mean() + half)]
 
 
 def _between(interval: list[float] | tuple[float, float], low: float, high: float) -> Verdict:
