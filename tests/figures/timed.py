@@ -20,7 +20,7 @@ def entries() -> list[dict]:
     rng = np.random.default_rng(0)
 
     def seconds(value: float) -> np.ndarray:
-        return value * rng.normal(1, 0.02, timing.ROUNDS)
+        return value * rng.normal(1, 0.02, timing.SHORT_ROUNDS)
 
     prompts = {
         by: {
