@@ -9,6 +9,7 @@ import sympy as sp
 import torch
 
 from tests.model.tiny_model import sentences, tiny_model
+from zotheory import studies
 from zotheory.budget import BUDGETS
 from zotheory.checks import modelled
 from zotheory.claims import declared
@@ -18,7 +19,6 @@ from zotheory.claims.svd0 import on_model as svd0
 from zotheory.context import Context
 from zotheory.judge import judge
 from zotheory.sampling.real_candidates import Candidates
-from zotheory.timing import language, rounds
 from zotheory.vocabulary import Evidence, Kind, Statement
 
 IDS = (
@@ -171,8 +171,8 @@ def test_the_studies_run_on_a_model(context, monkeypatch):
     tiny = tiny_model()
     before = [p.detach().clone() for p in tiny.model.parameters()]
     monkeypatch.setattr(modelled, "_load", lambda name: tiny)
-    monkeypatch.setattr(language, "reviews", lambda context: sentences())
-    monkeypatch.setattr(rounds, "_DONE", {})
+    monkeypatch.setattr("zotheory.checks.points.sentences", lambda context, words: sentences())
+    monkeypatch.setattr(studies, "_DONE", {})
     monkeypatch.setattr(svd0, "BATCH_SIZE", 4)
     monkeypatch.setattr(svd0, "REFRESHES", 2)
     monkeypatch.setattr(svd0, "ESTIMATES", 2)
@@ -184,7 +184,7 @@ def test_the_studies_run_on_a_model(context, monkeypatch):
             evidence = check.judge(statement, context)
             assert evidence.kind is Kind.MODEL
             assert evidence.numbers
-    assert len(rounds._DONE) == 5
+    assert len(studies._DONE) == 5
     assert all(torch.equal(*pair) for pair in zip(tiny.model.parameters(), before, strict=True))
 
 
