@@ -23,6 +23,17 @@ def judge(formula, *timings, model="some"):
     return check.judge(Statement("so", formula), context)
 
 
+def printed(found) -> tuple[float, ...]:
+    """What a refutation's snippet prints: claimed and actual."""
+    ran = subprocess.run(
+        [sys.executable, "-I", "-c", found.certificate["snippet"]],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return tuple(float(line.split()[1]) for line in ran.stdout.splitlines())
+
+
 @pytest.mark.parametrize(
     ("formula", "verdict"),
     [
@@ -48,13 +59,7 @@ def test_every_setting_counts():
 
 def test_a_refutation_shows_its_rounds():
     found = judge(sp.Gt(RATIO, 3), Timing("here", {RATIO: NEAR_TWO}))
-    ran = subprocess.run(
-        [sys.executable, "-I", "-c", found.certificate["snippet"]],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    claimed, actual = (float(line.split()[1]) for line in ran.stdout.splitlines())
+    claimed, actual = printed(found)
     assert claimed == 3
     assert actual == pytest.approx(np.median(NEAR_TWO), abs=1e-5)
 
@@ -88,14 +93,7 @@ def test_two_medians_are_compared_by_both_intervals(other, verdict):
     found = judge(sp.Gt(RATIO, OTHER), Timing("here", {RATIO: NEAR_TWO, OTHER: other}))
     assert found.verdict is verdict
     if verdict is Verdict.REFUTED:
-        ran = subprocess.run(
-            [sys.executable, "-I", "-c", found.certificate["snippet"]],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        claimed, actual = (float(line.split()[1]) for line in ran.stdout.splitlines())
-        assert (claimed, actual) == pytest.approx((np.median(other), np.median(NEAR_TWO)), abs=1e-5)
+        assert printed(found) == pytest.approx((np.median(other), np.median(NEAR_TWO)), abs=1e-5)
 
 
 def test_the_error_is_shared_by_medians_not_by_relations():

@@ -36,11 +36,11 @@ def prompts_loss(model: LanguageModel, context: Context, words: int | None = Non
     words: the length of a sentence, at most.
     """
     batch = make_batch(model.tokenizer, sentences(context, words)[:BATCH_SIZE])
-    words = label_word_ids(model.tokenizer)
+    ids = label_word_ids(model.tokenizer)
 
     @torch.no_grad()
     def loss() -> Tensor:
-        return prompt_loss(last_logits(model, batch), batch.labels, words, "vocabulary")
+        return prompt_loss(last_logits(model, batch), batch.labels, ids, "vocabulary")
 
     return loss
 
