@@ -5,8 +5,12 @@ The only module of this package that imports transformers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import torch
@@ -14,6 +18,7 @@ from accelerate.optimizer import AcceleratedOptimizer
 from torch import Tensor, nn
 from transformers import Trainer, TrainingArguments
 
+import estimators
 from estimators.distributed import data_parallel
 from estimators.zeroth_order import ZerothOrder
 
@@ -23,32 +28,36 @@ Recipe = Callable[..., ZerothOrder]
 class ZerothOrderTrainer(Trainer):
     """transformers.Trainer with a zeroth-order optimiser.
 
-    Scheduling, logging, evaluation, checkpoints and resuming are the Trainer's. A resumed run
-    equals the uninterrupted one bit for bit. The `ZerothOrder` with its log is
+    Scheduling, logging, evaluation, checkpoints, callbacks and resuming are the Trainer's. A
+    resumed run equals the uninterrupted one bit for bit. The `ZerothOrder` with its log is
     `trainer.optimizer.optimizer`.
 
     - The loss of a step is that of all its `gradient_accumulation_steps` batches together, with
       the Trainer's own normalisation; every point of the step is evaluated on all of them. Their
-      activations are never held at once, so this is a larger batch at no memory.
+      activations are never held at once, so this is a larger batch at no memory. What an epoch of
+      unknown length leaves over of a step joins the next one.
     - Losses are computed without gradients and with dropout off (`model.eval()`), as MeZO's
       reference does: within a step the loss has to be one function of the weights. For dropout
       masks that are held fixed during a step, override `evaluate_loss`.
-    - `max_grad_norm` and `optim` of the arguments have no meaning here.
+    - `compute_loss` and `compute_loss_func` need no gradient and may return plain numbers. As in
+      Trainer, set `loss_is_scaled_for_ga = False` if yours averages over its own batch.
     - Several processes: each evaluates the same directions on its own batches, and only losses
       are exchanged (`data_parallel`); the model is not wrapped in DistributedDataParallel.
 
     Args:
         model, args, kwargs: as for Trainer.
-        recipe: a method of `estimators`, called as recipe(params, lr=, weight_decay=, seed=,
-            model=) with the values of `args` (`learning_rate`, `weight_decay`, `seed`); give its
-            other options with functools.partial(estimators.tezo, rank=8). Biases and norms are
-            not decayed, as in Trainer.
+        recipe: a method of `estimators` or its name, called as recipe(params, lr=,
+            weight_decay=, seed=, model=) with the values of `args` (`learning_rate`,
+            `weight_decay`, `seed`); give its other options with
+            functools.partial(estimators.tezo, rank=8). Biases and norms are not decayed, as in
+            Trainer.
         optimizers: in place of a recipe, a pair of a `ZerothOrder` and a scheduler or None.
 
-    Raises ValueError unless there is exactly one of recipe and optimizer, and for arguments that
-    make no sense without gradients (fp16, whose point is loss scaling: load the weights in
-    float16 instead) or with weights that are not whole on each device (DeepSpeed, FSDP,
-    DataParallel); TypeError for an optimiser of another kind.
+    Raises ValueError unless there is exactly one of recipe and optimizer, for an unknown name,
+    for a scheduler without its optimizer, and for arguments that would be ignored without
+    gradients, would make losses random within a step or need weights that are not whole on each
+    device: the message says what to do instead. Raises TypeError for a recipe or an optimiser of
+    another kind, and, in training, for a `compute_loss` that returns no loss.
     """
 
     def __init__(
@@ -56,7 +65,7 @@ class ZerothOrderTrainer(Trainer):
         model: nn.Module | None = None,
         args: TrainingArguments | None = None,
         *,
-        recipe: Recipe | None = None,
+        recipe: Recipe | str | None = None,
         optimizers: tuple[Any, Any] = (None, None),
         **kwargs: Any,
     ) -> None:
@@ -64,16 +73,26 @@ class ZerothOrderTrainer(Trainer):
             raise ValueError("give either a recipe or optimizers=(optimizer, scheduler)")
         if optimizers[0] is not None and not isinstance(optimizers[0], ZerothOrder):
             raise TypeError(f"need a ZerothOrder optimiser, got {type(optimizers[0]).__name__}")
-        self.recipe = recipe
-        self._batches: list[dict[str, Any]] = []
+        if recipe is not None and optimizers[1] is not None:
+            raise ValueError(
+                "a scheduler acts on its own optimiser: give both as optimizers=, or set "
+                "lr_scheduler_type beside a recipe"
+            )
+        if kwargs.get("optimizer_cls_and_kwargs") is not None:
+            raise ValueError("optimizer_cls_and_kwargs has no meaning here; give a recipe")
+        self.recipe = None if recipe is None else _find(recipe)
+        self._counts_items = False
+        self._forget_step()
         super().__init__(model, args, optimizers=optimizers, **kwargs)
-        if self.args.fp16:
-            raise ValueError("fp16 scales losses for gradients; load the model in float16 instead")
-        if self.is_deepspeed_enabled or self.is_fsdp_enabled or self.args.n_gpu > 1:
-            raise ValueError("every process needs the whole model on one device")
+        _refuse_casts(self.args, self.model)
 
     def create_accelerator_and_postprocess(self) -> None:
+        # Before the accelerator is made, whose errors would speak of gradients.
+        _refuse(self.args)
         super().create_accelerator_and_postprocess()
+        # A launcher's environment can ask for these as well.
+        if self.is_deepspeed_enabled or self.is_fsdp_enabled:
+            raise ValueError(_WHOLE)
         # DistributedDataParallel would allocate buckets for gradients and broadcast buffers.
         self.accelerator.prepare_model = partial(
             self.accelerator.prepare_model, evaluation_mode=True
@@ -81,21 +100,26 @@ class ZerothOrderTrainer(Trainer):
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """Build the optimiser from the recipe, unless there is one."""
-        self._batches = []  # of a run that was stopped in the middle of a step
-        model = self.model if model is None else model
+        self._forget_step()  # of a run that was stopped in the middle of a step
         if self.optimizer is None:
-            self.optimizer = self.recipe(
-                self._groups(model),
-                lr=self.args.learning_rate,
-                weight_decay=self.args.weight_decay,
-                seed=self.args.seed,
-                model=model,
-            )
+            self.optimizer = self._build(self.model if model is None else model)
         if isinstance(self.optimizer, ZerothOrder):
+            if self.args.torch_compile and not self.optimizer.applier.moves_weights:
+                raise ValueError(
+                    'torch_compile would compile the noise of apply="forward" anew in every '
+                    'evaluation; use apply="inplace", or leave torch_compile out'
+                )
             if self.args.world_size > 1:
                 data_parallel(self.optimizer)
-            self.optimizer = _Stepped(self.optimizer)
+            self.optimizer = _Stepped(self.optimizer, self._make_step)
         return self.optimizer
+
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> tuple[list, Tensor | int | None]:
+        """Return the batches of the next step, and the items of all that it will be made on."""
+        batches, items = super().get_batch_samples(*args, **kwargs)
+        if batches and self._batches:
+            items = self._get_num_items_in_batch([*self._batches, *batches], self.args.device)
+        return batches, items
 
     def training_step(
         self,
@@ -103,19 +127,14 @@ class ZerothOrderTrainer(Trainer):
         inputs: dict[str, Any],
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor:
-        """Collect the batches of a step, and make the step with the last one.
+        """Collect a batch and return zero.
 
-        Returns the loss of the whole step with the last batch, zero before.
+        The step on all batches collected is made by `optimizer.step`, between the callbacks
+        `on_pre_optimizer_step` and `on_optimizer_step`; its loss is logged afterwards.
         """
-        self._batches.append(self._prepare_inputs(inputs))
-        if not self.accelerator.sync_gradients:
-            return torch.zeros((), device=self.args.device)
-        batches, self._batches = self._batches, []
-        model.eval()
-        loss = self.optimizer.make_step(
-            lambda: self.evaluate_loss(model, batches, num_items_in_batch)
-        )
-        return torch.tensor(loss, device=self.args.device)
+        self._batches.append(inputs)
+        self._model, self._items = model, num_items_in_batch
+        return torch.zeros((), device=self.args.device)
 
     def evaluate_loss(
         self,
@@ -130,13 +149,93 @@ class ZerothOrderTrainer(Trainer):
         total = 0.0
         for batch in batches:
             with self.compute_loss_context_manager():
-                loss = self.compute_loss(model, dict(batch), num_items_in_batch=num_items_in_batch)
-            total += loss.item()
-        return total if self._losses_add_up(num_items_in_batch) else total / len(batches)
+                # compute_loss takes labels out of the batch that it is given.
+                loss = self.compute_loss(
+                    model, copy.copy(batch), num_items_in_batch=num_items_in_batch
+                )
+            total += _number(loss)
+        if not self._losses_add_up(num_items_in_batch):
+            return total / len(batches)
+        if len(batches) > 1 and self.loss_is_scaled_for_ga is None and not self._counts_items:
+            warnings.warn(
+                "compute_loss is one's own: as in Trainer, its losses are added up over the "
+                "batches of a step; set loss_is_scaled_for_ga to False to average them, or to "
+                "True if each is divided by num_items_in_batch",
+                stacklevel=2,
+            )
+        return total
+
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the loss of a batch, as Trainer does."""
+        self._counts_items = True  # nothing that does not come here is known to
+        return super().compute_loss(*args, **kwargs)
+
+    def prediction_step(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        prediction_loss_only: bool,
+        ignore_keys: list[str] | None = None,
+    ) -> tuple[Any, Any, Any]:
+        """As Trainer's, with a `compute_loss` that may return what training takes."""
+        compute_loss, own = self.compute_loss, self.__dict__.get("compute_loss")
+
+        def with_outputs(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
+            found = compute_loss(*args, **kwargs)
+            if isinstance(found, tuple) and len(found) == 2:
+                loss, outputs = found
+            elif isinstance(found, Mapping):
+                loss, outputs = found, found
+            elif prediction_loss_only:
+                loss, outputs = found, ()
+            else:
+                raise TypeError(
+                    "compute_loss must return (loss, outputs) if return_outputs=True, where "
+                    f"predictions are asked for; got {type(found).__name__}"
+                )
+            if not isinstance(loss, Tensor):
+                loss = torch.tensor(_number(loss), device=self.args.device)
+            return loss, outputs
+
+        # The Trainer wants a tensor, and calls whatever method a subclass or a user put here.
+        self.compute_loss = with_outputs
+        try:
+            return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
+        finally:
+            if own is None:
+                del self.compute_loss
+            else:
+                self.compute_loss = own
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log, without the norm of gradients that do not exist."""
         super().log({k: v for k, v in logs.items() if k != "grad_norm"}, start_time)
+
+    def _maybe_log_save_evaluate(self, tr_loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        # Called once after every step, with the running sum that the Trainer logs and resets.
+        tr_loss += self._unlogged
+        self._unlogged = 0.0
+        super()._maybe_log_save_evaluate(tr_loss, *args, **kwargs)
+
+    def _make_step(self, optimizer: ZerothOrder) -> float:
+        """Make the step on the batches collected, which are forgotten whatever happens."""
+        collected, model, items = self._batches, self._model, self._items
+        self._forget_step()
+        if not collected:
+            raise RuntimeError(
+                "no batch was collected for this step: a training_step of one's own has to call "
+                "that of ZerothOrderTrainer"
+            )
+        batches = [self._prepare_inputs(batch) for batch in collected]
+        model.eval()
+        self._unlogged = optimizer.step(lambda: self.evaluate_loss(model, batches, items))
+        return self._unlogged
+
+    def _forget_step(self) -> None:
+        self._batches: list[Any] = []
+        self._model: nn.Module | None = None
+        self._items: Tensor | int | None = None
+        self._unlogged = 0.0
 
     def _losses_add_up(self, num_items_in_batch: Tensor | int | None) -> bool:
         """Whether each batch's loss is already divided by the items of all (Trainer's rule)."""
@@ -144,6 +243,19 @@ class ZerothOrderTrainer(Trainer):
             return self.loss_is_scaled_for_ga
         counted = self.model_accepts_loss_kwargs and num_items_in_batch is not None
         return counted or self.compute_loss_func is not None
+
+    def _build(self, model: nn.Module) -> ZerothOrder:
+        made = self.recipe(
+            self._groups(model),
+            lr=self.args.learning_rate,
+            weight_decay=self.args.weight_decay,
+            seed=self.args.seed,
+            model=model,
+        )
+        if not isinstance(made, ZerothOrder):
+            name = getattr(self.recipe, "__name__", None) or repr(self.recipe)
+            raise TypeError(f"the recipe {name} made no ZerothOrder but {type(made).__name__}")
+        return made
 
     def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
         decayed = set(self.get_decay_parameter_names(model))
@@ -156,18 +268,113 @@ class ZerothOrderTrainer(Trainer):
 
 
 class _Stepped(AcceleratedOptimizer):
-    """The optimiser as the training loop sees it.
-
-    The loop calls `step` after `training_step` has made the step and returned its loss.
-    """
+    """The optimiser as the training loop sees it: `step` has the Trainer make the step."""
 
     _is_accelerate_prepared = True
 
-    def __init__(self, optimizer: ZerothOrder) -> None:
+    def __init__(self, optimizer: ZerothOrder, make_step: Callable[[ZerothOrder], float]) -> None:
         super().__init__(optimizer, device_placement=False)
+        self.make_step = make_step
 
-    def make_step(self, closure: Callable[[], float]) -> float:
-        return self.optimizer.step(closure)
+    def step(self, closure: Callable[[], Any] | None = None) -> float:
+        """Make the step on the batches that the Trainer collected, or on a closure."""
+        if closure is not None:
+            return self.optimizer.step(closure)
+        return self.make_step(self.optimizer)
 
-    def step(self, closure: None = None) -> None:
-        """Do nothing: the step is made."""
+
+def _find(recipe: Recipe | str) -> Recipe:
+    """Return a recipe, looked up if it is a name."""
+    if isinstance(recipe, ZerothOrder):
+        raise TypeError("recipe builds an optimiser; give one that exists as optimizers=(it, None)")
+    if not isinstance(recipe, str):
+        if not callable(recipe):
+            raise TypeError(f"recipe must be callable or a name, got {recipe!r}")
+        return recipe
+    named = {}
+    for name in estimators.__all__:
+        made = getattr(estimators, name)
+        if inspect.isfunction(made):
+            first, *others = inspect.signature(made).parameters.values()
+            needed = [p for p in others if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+            if first.name == "params" and not needed:
+                named[name] = made
+    if recipe not in named:
+        raise ValueError(f"no recipe {recipe!r}; there are {', '.join(sorted(named))}")
+    return named[recipe]
+
+
+def _number(loss: Any) -> float:
+    """Return the loss in what a `compute_loss` returned; NaN is left to the optimiser."""
+    found = loss
+    if isinstance(found, Mapping) and "loss" in found:
+        found = found["loss"]
+    elif isinstance(found, tuple) and found:
+        found = found[0]
+    size = found.numel() if isinstance(found, Tensor) else getattr(found, "size", None)
+    if size == 1:  # of a tensor, or of an array or a scalar of numpy
+        found = found.item()
+    if not isinstance(found, Real):
+        kind = type(loss).__name__
+        if found is not loss:
+            kind += f" with {type(found).__name__}"
+        if hasattr(found, "shape"):
+            kind += f" of shape {tuple(found.shape)}"
+        raise TypeError(
+            "compute_loss must return a number, a tensor of one element, (loss, outputs) or a "
+            f'dict with "loss"; got {kind}'
+        )
+    return float(found)
+
+
+_WHOLE = (
+    "every process needs the whole model on one device: leave out DeepSpeed, FSDP, model "
+    "parallelism and DataParallel, and start one process a device"
+)
+
+
+def _refuse(args: TrainingArguments) -> None:
+    """Raise ValueError for an argument that would be ignored, or that would spoil the losses."""
+    adam = {"adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8}
+    tuned = [name for name, default in adam.items() if getattr(args, name) != default]
+    tuned += [name for name in ("optim_args", "optim_target_modules") if getattr(args, name)]
+    refused = [
+        (args.deepspeed or args.fsdp or args.parallelism_config or args.n_gpu > 1, _WHOLE),
+        (
+            args.fp16 or args.mixed_precision == "fp16",
+            "fp16 scales losses for gradients; load the model in float16 instead",
+        ),
+        (
+            args.optim not in ("adamw_torch", "adamw_torch_fused"),
+            f"optim={str(getattr(args.optim, 'value', args.optim))!r} needs gradients; leave it "
+            "out, the recipe is the optimiser",
+        ),
+        (
+            tuned,
+            f"{', '.join(tuned)} would not reach the recipe; give it as "
+            "functools.partial(recipe, option=value)",
+        ),
+        (
+            args.max_grad_norm not in (0.0, 1.0),
+            "max_grad_norm clips gradients, and there are none; leave it out, or set it to 0",
+        ),
+        (
+            args.neftune_noise_alpha,
+            "neftune_noise_alpha makes losses random within a step, which compares them; leave it "
+            "out",
+        ),
+    ]
+    for condition, message in refused:
+        if condition:
+            raise ValueError(message)
+
+
+def _refuse_casts(args: TrainingArguments, model: nn.Module) -> None:
+    """Raise ValueError if evaluation would round the weights for good."""
+    for name, dtype in (("fp16_full_eval", torch.float16), ("bf16_full_eval", torch.bfloat16)):
+        kinds = {p.dtype for p in model.parameters()}
+        if getattr(args, name) and kinds != {dtype}:
+            raise ValueError(
+                f"{name} rounds the weights themselves, for good, in every evaluate() outside of "
+                f"train(); load the model in {str(dtype).removeprefix('torch.')} instead"
+            )

@@ -1,10 +1,14 @@
 """Two real processes over gloo: what they send, and that they stay equal."""
 
+import os
+from datetime import timedelta
 from functools import partial
 
 import pytest
 import torch
 import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import nn
 
 import estimators
 from estimators.trainer import ZerothOrderTrainer
@@ -123,6 +127,58 @@ def test_the_trainer_shares_its_batches(found, tmp_path):
     run.train()
     losses = run.optimizer.optimizer.log.losses
     torch.testing.assert_close(first["losses"], losses, rtol=0, atol=1e-5)
+
+
+def mean_loss(outputs, labels, num_items_in_batch=None):
+    """The loss of a batch as a float, divided by the tokens of all batches of all ranks."""
+    logits, labels = outputs.logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten()
+    loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
+    return loss.item() / float(num_items_in_batch)
+
+
+def accumulated(folder, size, batches, function):
+    """Train three steps; return the losses and a hash of the weights."""
+    run = ZerothOrderTrainer(
+        tiny_llama(),
+        arguments(
+            folder,
+            max_steps=3,
+            per_device_train_batch_size=size,
+            gradient_accumulation_steps=batches,
+        ),
+        recipe="mezo",
+        train_dataset=sentences(12),
+        compute_loss_func=function,
+    )
+    result = run.train()
+    return run.optimizer.optimizer.log.losses, result.training_loss, ranks.digest(run.model)
+
+
+def accumulate(rank, folder):
+    torch.set_num_threads(1)
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks.RANKS)}
+    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": "0"}  # read, not used: we have met
+    dist.init_process_group(
+        "gloo",
+        init_method=f"file://{folder}/meeting",
+        rank=rank,
+        world_size=ranks.RANKS,
+        timeout=timedelta(minutes=2),
+    )
+    found = [accumulated(folder / "trainer", 1, 2, function) for function in (None, mean_loss)]
+    torch.save(found, folder / f"rank{rank}")
+    dist.destroy_process_group()
+
+
+def test_the_trainer_accumulates_on_every_rank(tmp_path):
+    """Two ranks with twice one sentence, of uneven lengths, are one process with four."""
+    mp.spawn(accumulate, (tmp_path,), nprocs=ranks.RANKS)
+    first, second = (torch.load(tmp_path / f"rank{rank}") for rank in range(ranks.RANKS))
+    assert first == second
+    losses, mean, _ = accumulated(tmp_path / "trainer", 4, 1, None)
+    for found in first:
+        torch.testing.assert_close(found[0], losses, rtol=0, atol=1e-5)
+        assert found[1] == pytest.approx(mean, abs=1e-5)
 
 
 def test_bad_arguments():
