@@ -105,6 +105,20 @@ def test_numbers_depend_on_the_seed_alone():
     assert first != other
 
 
+def test_the_global_generator_decides_nothing_and_is_left_as_it_was():
+    def careless(params, seed):
+        torch.rand(3)
+        return Random(params, int(torch.randint(2**31, ())))
+
+    found = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        before = torch.get_rng_state()
+        found.append(probe(careless, size=SIZE, samples=50, objectives=("linear",)))
+        assert torch.equal(torch.get_rng_state(), before)
+    assert found[0] == found[1]
+
+
 def test_progress_is_told():
     told = []
     probe("mezo", "tezo", size=SIZE, samples=50, tell=lambda *args: told.append(args))

@@ -26,7 +26,7 @@ def test_rows_are_estimates_of_all_parameters_side_by_side(weights):
 
 
 def test_the_seed_alone_decides_and_nothing_is_changed(weights):
-    optimizer = estimators.tezo(weights, rank=2)
+    optimizer = estimators.tezo(weights, rank=2, seed=0)
     first = draw(optimizer, closure(weights), 5, seed=1)
     assert np.array_equal(first, draw(optimizer, closure(weights), 5, seed=1))
     assert not np.array_equal(first, draw(optimizer, closure(weights), 5, seed=2))
@@ -36,7 +36,7 @@ def test_the_seed_alone_decides_and_nothing_is_changed(weights):
 
 def test_factors_are_fresh_until_a_step_keeps_them(weights):
     matrix = weights[0]
-    optimizer = estimators.tezo([matrix], lr=0.0, rank=1)
+    optimizer = estimators.tezo([matrix], lr=0.0, rank=1, seed=0)
 
     def ranks():
         return np.linalg.matrix_rank(draw(optimizer, lambda: matrix.sum(), 6))

@@ -8,7 +8,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from zotheory.probing.lineup import lineup
-from zotheory.probing.measure import Estimator, Factory, measure
+from zotheory.probing.measure import Estimator, Factory, alone, measure
 from zotheory.probing.objectives import Objective, ProbeError, cut, linear, quadratic
 from zotheory.probing.quantities import quantities
 from zotheory.probing.result import Comparison, Row
@@ -60,7 +60,8 @@ def probe(
     company = lineup(estimators, m, n)
     problems = [_objective(name, m, n, seed, model) for name in chosen]
     pairs = [(e, problem) for problem in problems for e in company]
-    theory = [exact(e.build(problem, seed)[0], problem) for e, problem in pairs]
+    with alone():
+        theory = [exact(e.build(problem, seed)[0], problem) for e, problem in pairs]
     parts = np.array_split(np.arange(samples), BATCHES)
     tasks = (delayed(_measured)(e, problem, parts, seed) for e, problem in pairs)
     rows = []
