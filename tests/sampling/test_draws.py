@@ -46,6 +46,23 @@ def test_factors_are_fresh_until_a_step_keeps_them(weights):
     assert ranks() == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"optimizer": estimators.mezo}, "optimizer must be an optimiser that a recipe"),
+        ({"closure": 1.0}, "closure must be a function, got 1.0"),
+        ({"samples": 2.5}, "samples must be a whole number of at least 1, got 2.5"),
+        ({"seed": "0"}, "seed must be a whole number of at least 0, got '0'"),
+    ],
+)
+def test_what_cannot_be_drawn_from_is_told(weights, changes, expected):
+    optimizer = estimators.mezo(weights, seed=0)
+    values = {"optimizer": optimizer, "closure": closure(weights), "samples": np.int64(2)}
+    assert draw(**values).shape == (2, 10)
+    with pytest.raises(ValueError, match=expected):
+        draw(**values | changes)
+
+
 def test_nothing_to_draw_is_refused(weights):
     with pytest.raises(ValueError, match="at least 1"):
         draw(estimators.mezo(weights), closure(weights), 0)
