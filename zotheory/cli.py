@@ -14,10 +14,11 @@ from zotheory.console import console, errors
 from zotheory.console import stop as _stop
 from zotheory.judge import CONTRADICTION
 from zotheory.ledger import Ledger, LedgerError, changes, recorded
+from zotheory.model.source import ModelError
 from zotheory.montecarlo import MonteCarloError
 from zotheory.report.page import write_page
 from zotheory.report.pictures import read_pictures
-from zotheory.run import OutputError, Run
+from zotheory.run import OutputError, Run, asked_model
 from zotheory.table import Progress, details, summary
 from zotheory.training.commands import results, train
 
@@ -63,7 +64,7 @@ def verify(
         run = Run(
             seed,
             BUDGETS[budget],
-            None if model == "none" else model,
+            asked_model(model),
             out,
             jobs,
             dask,
@@ -75,7 +76,14 @@ def verify(
             for entry in run.entries(claims, progress.tell):
                 progress.add(entry)
                 entries.append(entry)
-    except (UnknownClaim, BrokenClaims, OutputError, LedgerError, MonteCarloError) as error:
+    except (
+        UnknownClaim,
+        BrokenClaims,
+        ModelError,
+        OutputError,
+        LedgerError,
+        MonteCarloError,
+    ) as error:
         _stop(error)
     except KeyboardInterrupt:
         _stop(f"stopped; finished work is in {out}, `--resume` goes on from it", 130)

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from os import PathLike
 
+from zotheory.arguments import as_path
 from zotheory.atomic import write_atomically
 from zotheory.claims import PAPERS
 from zotheory.ledger import Ledger
@@ -38,9 +39,9 @@ class Paper:
         return counts(claim.verdict for claim in self.claims)
 
 
-def write_page(ledger: Ledger, path: Path, pictures: Sequence[Drawn] = ()) -> None:
+def write_page(ledger: Ledger, path: str | PathLike[str], pictures: Sequence[Drawn] = ()) -> None:
     """Write the page of a ledger, whole or not at all."""
-    write_atomically(path, page(ledger, pictures))
+    write_atomically(as_path("the page's file", path), page(ledger, pictures))
 
 
 def page(ledger: Ledger, pictures: Sequence[Drawn] = ()) -> str:

@@ -6,9 +6,11 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from zotheory.arguments import as_path
 from zotheory.ledger import LedgerError
 
 
@@ -38,12 +40,13 @@ class Drawn:
         return [" ".join(paragraph.split()) for paragraph in self.caption.split("\n\n")]
 
 
-def read_pictures(folder: Path) -> list[Drawn]:
+def read_pictures(folder: str | PathLike[str]) -> list[Drawn]:
     """The figures in a folder, by name; other PNG files there are left out.
 
     Raises:
         LedgerError: the folder or a picture in it cannot be read, or it holds no figure.
     """
+    folder = as_path("figures", folder, LedgerError)
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".png")
         found = [picture for path in paths if (picture := _read(path))]

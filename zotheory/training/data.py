@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zotheory.files import read_text
 from zotheory.model.prompts import prompt
 from zotheory.model.reviews import Example, Split, examples, load_reviews, split
 from zotheory.training.setup import Setup, TrainingError
+
+OWN_TASK = "reviews"  # the task that comes with the package
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -21,15 +24,17 @@ def load_task(task: str) -> list[Example]:
 
     Raises:
         AssetError: the download of the reviews is missing or corrupt.
-        TrainingError: no such file, or a line of it is something else.
+        TrainingError: no such file, an empty one, or a line of it is something else.
     """
-    if task == "reviews":
+    if task == OWN_TASK:
         return examples(load_reviews())
     try:
-        lines = Path(task).read_text(encoding="utf-8").splitlines()
+        lines = read_text(Path(task)).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise TrainingError(f"cannot read the task {task!r}: {reason}") from error
+    if not lines:
+        raise TrainingError(f"the task {task!r} is empty: it needs lines label<TAB>sentence")
     found: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         label, tab, sentence = line.partition("\t")

@@ -7,17 +7,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 
+from zotheory.arguments import as_path, flag, shown
 from zotheory.atomic import write_atomically
+from zotheory.checks.modelled import OWN_MODEL
 from zotheory.model.language_model import LanguageModel, ModelError
 from zotheory.model.reviews import Split
+from zotheory.model.source import model_source
 from zotheory.training import checkpoint
-from zotheory.training.data import make_split
+from zotheory.training.data import OWN_TASK, load_task, make_split
 from zotheory.training.interruption import Interruption
 from zotheory.training.loading import device, dtype, load, prepare
 from zotheory.training.memory import peak_bytes, restart_peak
@@ -35,7 +39,7 @@ from zotheory.training.watch import Watch
 
 def train(
     setup: Setup,
-    out: Path,
+    out: str | PathLike[str],
     *,
     resume: bool = False,
     save: bool = False,
@@ -53,11 +57,20 @@ def train(
     Raises:
         TrainingError: bad values, or `out` holds a run already (another one, with `resume`).
         AssetError, ModelError: the model or the text cannot be had, or does not fit the prompt.
+            A path to nothing is told before any work.
         Stopped: SIGINT or SIGTERM asked for it; `resume` goes on from there, bit for bit.
     """
+    if not isinstance(setup, Setup):
+        raise TrainingError(f"setup must be a Setup, such as Setup('mezo'), got {shown(setup)}")
+    if not isinstance(watch, Watch | None):
+        raise TrainingError(f"watch must be a Watch or None, got {shown(watch)}")
+    out = as_path("out", out, TrainingError)
+    resume, save = flag("resume", resume, TrainingError), flag("save", save, TrainingError)
     setup = complete(setup)
     device(setup)
     try:
+        if not (out / "row.json").exists():
+            _check_sources(setup)
         with _opened(out, setup, resume) as run:
             row = out / "row.json"
             if not row.exists():
@@ -70,6 +83,14 @@ def train(
             return json.loads(row.read_text(encoding="utf-8"))
     except OSError as error:
         raise TrainingError(f"cannot use {out}: {error.strerror or error}") from error
+
+
+def _check_sources(setup: Setup) -> None:
+    """Raise ModelError or TrainingError if the model's or the task's path leads to none."""
+    if setup.model != OWN_MODEL:
+        model_source(setup.model)
+    if setup.task != OWN_TASK:
+        load_task(setup.task)
 
 
 @contextmanager
