@@ -1,6 +1,7 @@
 """Zeroth-order estimators for PyTorch: perturbation x direction x update, and named recipes."""
 
 from estimators.distributed import check_ranks, data_parallel
+from estimators.guard import check_closure
 from estimators.log import Log, replay
 from estimators.recipes import (
     hizoo,
@@ -38,6 +39,7 @@ from estimators.zeroth_order import ZerothOrder
 __all__ = [
     "Log",
     "ZerothOrder",
+    "check_closure",
     "check_ranks",
     "data_parallel",
     "hizoo",

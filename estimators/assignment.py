@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from estimators.interrupts import write_all
 from estimators.noise import LowRankNoise, Noise
 from estimators.products import add_product
-from estimators.rounding import stochastic_round
+from estimators.rounding import narrowed
 from estimators.slots import Slot
-from estimators.streams import Stream, parallel
+from estimators.streams import Stream
 
 Terms = Sequence[tuple[float, Noise]]
 
@@ -39,57 +40,94 @@ class Assignment:
 
     @property
     def low_rank(self) -> bool:
-        return bool(self.terms) and all(isinstance(z, LowRankNoise) for _, z in self.terms)
+        return bool(self.terms) and all(noise.low_rank for _, noise in self.terms)
 
     def rows(self, block: int) -> slice:
         height = self.slot.rows_per_block
         return slice(block * height, min(len(self.out), (block + 1) * height))
 
     def run_block(self, block: int) -> None:
-        """Write the rows of one block."""
-        self._run_rows(self.rows(block), block)
-
-    def _run_rows(self, rows: slice, block: int) -> None:
+        """Write the rows of one block; if noise cannot be drawn, they stay as they were."""
+        rows = self.rows(block)
         out, base = self.out[rows], self.base[rows]
-        if self.out is self.base and any(z.reads_weights for _, z in self.terms):
+        in_place = self.out is self.base
+        if in_place and any(z.reads_weights for _, z in self.terms):
             base = base.clone()
         wide = out if out.dtype == self.slot.compute_dtype else base.to(self.slot.compute_dtype)
-        if wide is out and self.out is not self.base:
-            out.copy_(base)
-        if self.scale != 1.0:
-            wide.mul_(self.scale)
-        for weight, noise in self.terms:
-            noise.add_rows(wide, self.start + rows.start, self.start + rows.stop, weight, base)
+        # A single draw is made before it is added; of several, the first would be there already.
+        before = out.clone() if in_place and wide is out and self._writes_often else None
+        try:
+            if wide is out and not in_place:
+                out.copy_(base)
+            if self.scale != 1.0:
+                wide.mul_(self.scale)
+            start, stop = self.start + rows.start, self.start + rows.stop
+            for weight, noise in self.terms:
+                noise.add_rows(wide, start, stop, weight, base)
+        except BaseException:
+            if before is not None:
+                out.copy_(before)
+            raise
         if wide is not out:
-            store(out, wide, self.rounding, block)
+            out.copy_(narrowed(self.slot, wide, self.rounding, start // self.slot.rows_per_block))
+
+    @property
+    def _writes_often(self) -> bool:
+        return len(self.terms) > 1 or self.scale != 1.0
 
     def run_low_rank(self) -> None:
         """Write all rows with one matrix product per basis."""
         slot = self.slot
-        terms = merge(self.terms)
-        if self.out.dtype != slot.compute_dtype:
-            merged = replace(self, terms=terms)
+        if slot.rounds:
+            whole = replace(self, terms=merge(self.terms))
             height = slot.rows_within(_PIECE)
             for low in range(0, len(self.out), height):
-                merged._run_rows(slice(low, min(len(self.out), low + height)), low)
+                whole._round_rows(low, min(len(self.out), low + height))
             return
+        products = [(w, z.basis.factors(z.coordinates)) for w, z in merge(self.terms)]
         if self.out is not self.base:
             self.out.copy_(self.base)
         scale = self.scale
-        for weight, noise in terms:
-            left, right = noise.basis.factors(noise.coordinates)
+        for weight, (left, right) in products:
             left = left[self.start : self.start + len(self.out)]
             add_product(self.out, left, right, weight, scale)
             scale = 1.0
 
+    def undo(self, block: int | None) -> None:
+        """Take back what `run_block`, or `run_low_rank` (None), has written in place."""
+        if self.out is not self.base:
+            return
+        back = replace(self, scale=1.0, terms=[(-w, z) for w, z in self.terms], rounding=None)
+        rows = slice(None) if block is None else self.rows(block)
+        back.run_low_rank() if block is None else back.run_block(block)
+        self.out[rows].div_(self.scale)
 
-def merge(terms: Terms) -> list[tuple[float, LowRankNoise]]:
-    """Add the coordinates of low-rank terms that share a basis; a term alone is left as it is."""
+    def _round_rows(self, low: int, high: int) -> None:
+        slot, base = self.slot, self.base[low:high]
+        wide = base.to(slot.compute_dtype, copy=True)
+        if self.scale != 1.0:
+            wide.mul_(self.scale)
+        for weight, noise in self.terms:
+            noise.add_rows(wide, self.start + low, self.start + high, weight, base)
+        for top in range(low, high, slot.rows_per_block):
+            rows = slice(top - low, min(high, top + slot.rows_per_block) - low)
+            block = (self.start + top) // slot.rows_per_block
+            self.out[low:high][rows] = narrowed(slot, wide[rows], self.rounding, block)
+
+
+def merge(terms: Terms) -> list[tuple[float, Noise]]:
+    """Add the coordinates of low-rank terms that share a basis; a term alone is left as it is.
+
+    Terms of other kinds stay, at the front.
+    """
+    others = [(weight, noise) for weight, noise in terms if not isinstance(noise, LowRankNoise)]
     by_basis: dict[tuple[int, ...], list[tuple[float, LowRankNoise]]] = {}
     for weight, noise in terms:
-        factors = tuple(map(id, vars(noise.basis).values()))
-        by_basis.setdefault(factors, []).append((weight, noise))
-    return [group[0] if len(group) == 1 else (1.0, _sum(group)) for group in by_basis.values()]
+        if isinstance(noise, LowRankNoise):
+            factors = tuple(map(id, vars(noise.basis).values()))
+            by_basis.setdefault(factors, []).append((weight, noise))
+    merged = [group[0] if len(group) == 1 else (1.0, _sum(group)) for group in by_basis.values()]
+    return [*others, *merged]
 
 
 def _sum(group: Terms) -> LowRankNoise:
@@ -99,22 +137,29 @@ def _sum(group: Terms) -> LowRankNoise:
     return LowRankNoise(first.slot, first.basis, total)
 
 
-def store(out: Tensor, wide: Tensor, rounding: Stream | None, block: int) -> None:
-    """Narrow `wide` into `out`, stochastically if `rounding` is given and `out` has 16 bits."""
-    if rounding is not None and out.element_size() == 2:
-        wide = stochastic_round(wide, out.dtype, rounding.generator(block))
-    out.copy_(wide)
-
-
 def assign(assignments: Sequence[Assignment]) -> None:
-    """Run assignments: dense ones block by block in parallel, low-rank ones as products."""
+    """Run assignments: dense ones block by block in parallel, low-rank ones as products.
+
+    If noise cannot be drawn, `write_all` tries once more; if it cannot be drawn then, weights are
+    back where they were (up to rounding) when the error is raised.
+    """
     blocks = [(a, b) for a in assignments if not a.low_rank for b in range(a.blocks)]
-    if blocks:
-        device = blocks[0][0].slot.device
-        entries = sum(a.out.numel() for a in assignments)
-        parallel(
-            lambda index: blocks[index][0].run_block(blocks[index][1]), len(blocks), device, entries
-        )
-    for assignment in assignments:
-        if assignment.low_rank:
-            assignment.run_low_rank()
+    written: list[tuple[Assignment, int | None]] = []
+
+    def write(index: int) -> None:
+        assignment, block = blocks[index]
+        assignment.run_block(block)
+        written.append(blocks[index])
+
+    try:
+        if blocks:
+            entries = sum(a.out.numel() for a in assignments)
+            write_all(write, len(blocks), blocks[0][0].slot.device, entries)
+        for assignment in assignments:
+            if assignment.low_rank:
+                assignment.run_low_rank()
+                written.append((assignment, None))
+    except BaseException:
+        for assignment, block in written:
+            assignment.undo(block)
+        raise

@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from estimators.inplace import checksum
 from estimators.streams import stream_key
 from estimators.zeroth_order import ZerothOrder
 
@@ -63,9 +64,9 @@ def check_ranks(optimizer: ZerothOrder, group: dist.ProcessGroup | None = None) 
         "step": [optimizer.steps],
         "rates": [optimizer.eps, *rates],
         "parameters": [(slot.name, tuple(slot.param.shape), slot.dtype) for slot in slots],
-        "weights": [_checksum(slot.param) for slot in slots],
+        "weights": [checksum(slot.param) for slot in slots],
         "state": [
-            (name, _checksum(value) if isinstance(value, Tensor) else value)
+            (name, checksum(value) if isinstance(value, Tensor) else value)
             for slot in slots
             for name, value in sorted(slot.state.items())
         ],
@@ -75,7 +76,10 @@ def check_ranks(optimizer: ZerothOrder, group: dist.ProcessGroup | None = None) 
     everyone = torch.stack(_gather(own, group)).tolist()
     for name, column in zip(parts, zip(*everyone, strict=True), strict=True):
         if len(set(column)) > 1:
-            raise RuntimeError(f"the ranks differ in their {name}; all must start from the same")
+            hint = "; give all the same seed=" if name == "seed" else ""
+            raise RuntimeError(
+                f"the ranks differ in their {name}; all must start from the same{hint}"
+            )
 
 
 class _Exchange:
@@ -138,9 +142,3 @@ def _device(optimizer: ZerothOrder, group: dist.ProcessGroup | None) -> torch.de
     if dist.get_backend(group) == "nccl":
         return optimizer.slots()[0].device
     return torch.device("cpu")
-
-
-def _checksum(tensor: Tensor) -> int:
-    kinds = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-    bits = tensor.detach().contiguous().view(kinds[tensor.element_size()])
-    return int(bits.sum(dtype=torch.int64))

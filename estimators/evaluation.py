@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from estimators.assignment import merge
+from estimators.guard import Audit
 from estimators.inplace import Applier
+from estimators.interrupts import Shield
 from estimators.noise import Noise
 from estimators.probe import Draw, Probe, Weights
+from estimators.rounding import Point, Written
 from estimators.slots import Slot
+from estimators.streams import Stream
+from estimators.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from estimators.perturbations.base import Perturbation
@@ -29,7 +36,7 @@ class Evaluation:
     """Evaluates the closure at perturbed weights.
 
     `exchange` is `in_order`, or what shares that work out among ranks. `recorded` replaces the
-    closure when a run is replayed.
+    closure when a run is replayed. `inspect` sees what the closure returns, `audit` its calls.
     """
 
     def __init__(
@@ -40,7 +47,12 @@ class Evaluation:
         exchange: Exchange,
         seed: int,
         step: int,
+        *,
+        shield: Shield,
+        surroundings: Surroundings,
         recorded: Sequence[float] | None = None,
+        inspect: Callable[[Any], None] | None = None,
+        audit: Audit | None = None,
     ) -> None:
         self.closure = closure
         self.slots = slots
@@ -49,12 +61,26 @@ class Evaluation:
         self.seed = seed
         self.step = step
         self.losses: list[float] = []
+        self._shield = shield
+        self._surroundings = surroundings
         self._recorded: Iterator[float] | None = None if recorded is None else iter(recorded)
+        self._inspect = inspect
+        self._audit = audit
         self._noise: dict[tuple[Slot, Draw], Noise | None] = {}
+        self._points: list[tuple[Weights, bool]] = []
 
     def probe(self, perturbation: Perturbation, eps: float) -> Probe:
         """Return the view that a direction gets of this step."""
-        return Probe(perturbation, eps, self.seed, self.step, self.slots, self.noise, self.evaluate)
+        return Probe(
+            perturbation,
+            eps,
+            self.seed,
+            self.step,
+            self.slots,
+            self.noise,
+            self.evaluate,
+            lambda: len(self._points),
+        )
 
     def noise(self, slot: Slot, draw: Draw) -> Noise | None:
         """Return the noise of one tensor in one draw, made once a step."""
@@ -70,27 +96,71 @@ class Evaluation:
 
     def evaluate(self, points: Sequence[Weights], by_rate: bool) -> list[float]:
         """Return the loss at every point."""
-        losses = self.exchange(lambda index: self._loss(points[index], by_rate), len(points))
+        first = len(self._points)
+        self._points += [(point, by_rate) for point in points]
+        with self._shield.lowered():  # between losses: other ranks may never answer
+            losses = self.exchange(lambda index: self._loss(first + index), len(points))
         self.losses.extend(losses)
         return losses
 
-    def _loss(self, point: Weights, by_rate: bool) -> float:
+    def written(self, slot: Slot, points: dict[int, float]) -> Written | None:
+        """Return sum_i c_i (P_i - theta) for one tensor where its points are rounded, else None."""
+        if not (slot.rounds and self.applier.keeps_theta(slot)):
+            return None
+        parts = [(c, self._point(slot, index)) for index, c in points.items()]
+        parts = [(c, point) for c, point in parts if point.terms]
+        low_rank = all(noise.low_rank for _, point in parts for _, noise in point.terms)
+        return Written(slot, parts) if self.applier.writes(slot, low_rank) else None
+
+    def _point(self, slot: Slot, index: int) -> Point:
+        terms = self._offset(slot, index)
+        return Point(tuple(merge([(w, z) for z, w in terms.items()])), self._rounding(slot, index))
+
+    def _offset(self, slot: Slot, index: int) -> dict[Noise, float]:
+        point, by_rate = self._points[index]
+        return self.terms(slot, point, float(slot.group["lr"]) if by_rate else 1.0)
+
+    def _rounding(self, slot: Slot, index: int) -> Stream:
+        return slot.stream(self.seed, "perturb", self.step, index)
+
+    def _loss(self, index: int) -> float:
         offsets = {}
         for slot in self.slots:
-            scale = float(slot.group["lr"]) if by_rate else 1.0
-            terms = self.terms(slot, point, scale)
+            terms = self._offset(slot, index)
             if terms:
                 offsets[slot] = terms
-        if self._recorded is None:
-            return self._checked(self.applier.evaluate(self.closure, offsets))
-        if self.applier.moves_weights:
-            self.applier.evaluate(lambda: None, offsets)
+        with self._shield.raised():
+            if self._recorded is None:
+                value = self.applier.evaluate(
+                    self._call, offsets, lambda slot: self._rounding(slot, index)
+                )
+                return self._checked(value)
+            if self.applier.moves_weights:
+                self.applier.evaluate(
+                    lambda: None, offsets, lambda slot: self._rounding(slot, index)
+                )
         try:
             return next(self._recorded)
         except StopIteration:
             raise ValueError(f"the log has too few losses for step {self.step}") from None
 
+    def _call(self) -> Any:
+        watching = self._audit.watching() if self._audit is not None else nullcontext()
+        with self._shield.lowered(), watching:
+            try:
+                return self._surroundings.call(self.closure)
+            except RuntimeError as error:
+                if "does not require grad" not in str(error):
+                    raise
+                raise RuntimeError(
+                    "the closure computes gradients, and a zeroth-order step needs none: return "
+                    "the loss without backward(); a loss that is made of gradients takes "
+                    "`with torch.enable_grad():` inside the closure"
+                ) from error
+
     def _checked(self, value: Any) -> float:
+        if self._inspect is not None:
+            self._inspect(value)
         if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():
             value = value.item()
         if not isinstance(value, Real):

@@ -6,23 +6,26 @@ modules; any other noise makes perturbed tensors, a few at a time, for as long a
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.backends import mha
-from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
 
+from estimators.aliases import Layout, layout
 from estimators.assignment import Assignment, Terms, assign, merge
-from estimators.inplace import Applier, Offsets
-from estimators.noise import LowRankNoise
+from estimators.inplace import Applier, Offsets, Rounding
 from estimators.products import add_product
+from estimators.rounding import narrowed_rows
 from estimators.slots import Slot
+from estimators.streams import Stream
+from estimators.watch import Inside, UsedElsewhere
 
 _PIECE = 1 << 22  # entries that are perturbed at once, of one matrix or of several tensors
 
@@ -31,94 +34,137 @@ class Forward(Applier):
     """Perturbs modules of `model` while they run.
 
     Every perturbed parameter must be used by the forward of a module that owns it, in every
-    evaluation, and by nothing else: a module that does not run raises RuntimeError, and so does
-    any other use of a perturbed parameter, which the first evaluation looks for.
+    evaluation, and by nothing else; every evaluation looks for other uses. A parameter that is
+    used elsewhere, as an attribute of its module, is replaced for as long as the closure runs,
+    which is then called once more; one that is not used, or used by other ways (a reference of
+    the closure's own), raises RuntimeError.
+
+    Modules compiled by torch.compile run as they were written: what is compiled once cannot have
+    its weights replaced. Raises ValueError for TorchScript, which has no forward to take part in.
     """
 
     moves_weights = False
 
     def __init__(self, model: nn.Module) -> None:
+        for name, module in model.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                raise ValueError(
+                    f"{name or 'the model'} is TorchScript, whose forward cannot be perturbed; use "
+                    'apply="inplace"'
+                )
         self.model = model
-        self.audited = False
+        self._whole: set[int] = set()
+        self._owners: dict[Layout, list[tuple[nn.Module, str, bool]]] | None = None
         self._space = _Workspace()
 
-    def evaluate(self, call: Callable[[], Any], offsets: Offsets) -> Any:
+    def evaluate(self, call: Callable[[], Any], offsets: Offsets, rounding: Rounding) -> Any:
+        while True:
+            try:
+                return self._evaluate(call, offsets, rounding)
+            except UsedElsewhere as found:
+                if found.key in self._whole:
+                    raise
+                self._whole.add(found.key)
+
+    def _evaluate(self, call: Callable[[], Any], offsets: Offsets, rounding: Rounding) -> Any:
         terms = {id(s.param): (s, [(w, z) for z, w in o.items()]) for s, o in offsets.items()}
-        watch = _Watch({key: slot.name for key, (slot, _) in terms.items()})
+        watch = Inside({key: slot.name for key, (slot, _) in terms.items()})
+        places = {layout(slot.param): slot for slot in offsets}
         self._space.waiting.clear()
         with ExitStack() as stack:
             # Fused transformer layers would read the weights of modules that they do not run.
             stack.callback(mha.set_fastpath_enabled, mha.get_fastpath_enabled())
             mha.set_fastpath_enabled(False)
             for module in self.model.modules():
+                native = "forward" not in module.__dict__
                 for name, parameter in module._parameters.items():
-                    if id(parameter) in terms:
-                        watch.owned.add(id(parameter))
-                        hook = self._hook(module, name, *terms[id(parameter)])
-                        hook.attach(module, stack, watch)
-            watch.require(watch.owned, "belongs to no module of the model")
-            if offsets and not self.audited:
+                    slot = places.get(layout(parameter)) if parameter is not None else None
+                    if slot is None:
+                        continue
+                    key = id(slot.param)
+                    watch.owned.add(key)
+                    watch.keys[id(parameter)] = key
+                    hook = self._hook(module, name, native, slot, terms[key][1], rounding(slot))
+                    hook.attach(module, stack, watch, parameter)
+            watch.require(
+                watch.owned,
+                "belongs to no module of the model; if that was moved or rebuilt, make the "
+                "optimiser after it",
+            )
+            if "torch._dynamo" in sys.modules:
+                stack.enter_context(torch.compiler.set_stance("force_eager"))
+            if offsets:
                 stack.enter_context(watch)
             value = call()
-        watch.require(watch.ran, "was not used by the forward of its module")
-        self.audited = self.audited or bool(offsets)
+        missing = next((key for key in terms if key not in watch.ran), None)
+        if missing is not None and missing not in self._whole:
+            raise UsedElsewhere(missing, f"{watch.names[missing]} was not used by its module")
+        watch.require(
+            watch.ran,
+            "was not used by the forward of its module, nor outside of it (is a copy of the model "
+            'evaluated, by torch.jit.trace or otherwise?); freeze it, or use apply="inplace"',
+        )
         return value
+
+    def writes(self, slot: Slot, low_rank: bool) -> bool:
+        if self._owners is None:
+            self._owners = defaultdict(list)
+            for module in self.model.modules():
+                for name, parameter in module._parameters.items():
+                    if parameter is not None:
+                        native = "forward" not in module.__dict__
+                        self._owners[layout(parameter)].append((module, name, native))
+        if id(slot.param) in self._whole:
+            return True
+        return any(not _acts(*owner, low_rank) for owner in self._owners[layout(slot.param)])
+
+    def keeps_theta(self, slot: Slot) -> bool:
+        return True
 
     def finish(self) -> dict[Slot, Terms]:
         self._space.clear()
+        self._owners = None
         return {}
+
+    def forget(self) -> None:
+        self._space.clear()
 
     def restore(self) -> None:
         self._space.clear()
 
-    def _hook(self, module: nn.Module, name: str, slot: Slot, terms: Terms) -> _Hook:
-        kind = type(module).forward
-        low_rank = all(isinstance(noise, LowRankNoise) for _, noise in terms)
-        if name == "weight" and kind is nn.Linear.forward and low_rank:
+    def _hook(
+        self,
+        module: nn.Module,
+        name: str,
+        native: bool,
+        slot: Slot,
+        terms: Terms,
+        rounding: Stream,
+    ) -> _Hook:
+        kind = type(module).forward if native else None
+        low_rank = all(noise.low_rank for _, noise in terms)
+        stream = rounding if slot.rounds else None
+        if id(slot.param) in self._whole:
+            return _WholeHook(slot, terms, name, self._space, stream)
+        if _acts(module, name, native, low_rank):
             return _LinearHook(slot, merge(terms))
         if name == "weight" and kind is nn.Embedding.forward and module.max_norm is None:
-            return _EmbeddingHook(slot, merge(terms) if low_rank else terms)
+            return _EmbeddingHook(slot, merge(terms) if low_rank else terms, stream)
         parts = name == "weight" and kind is nn.Linear.forward and module.bias is None
         if parts and slot.m > slot.rows_within(_PIECE):
-            return _RowsHook(slot, terms, name, self._space)
-        hook = _SwapHook(slot, terms, name, self._space)
+            return _RowsHook(slot, terms, name, self._space, stream)
+        hook = _SwapHook(slot, terms, name, self._space, stream)
         self._space.waiting.append(hook)
         return hook
 
 
-class _Watch(TorchFunctionMode):
-    """Sees to it that perturbed parameters are used by their modules, and only by them."""
+def _acts(module: nn.Module, name: str, native: bool, low_rank: bool) -> bool:
+    """Whether noise acts on the activations of a module, so that no weight is written.
 
-    def __init__(self, names: dict[int, str]) -> None:
-        super().__init__()
-        self.names = names
-        self.owned: set[int] = set()
-        self.ran: set[int] = set()
-        self.open: list[int] = []
-        self.paused = False
-
-    @contextmanager
-    def pause(self) -> Iterator[None]:
-        """Look away from the uses of parameters that add noise."""
-        self.paused = True
-        yield
-        self.paused = False
-
-    def require(self, seen: set[int], complaint: str) -> None:
-        missing = [name for key, name in self.names.items() if key not in seen]
-        if missing:
-            raise RuntimeError(f'{missing[0]} {complaint}; use apply="inplace"')
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        if not self.paused and any(isinstance(leaf, Tensor) for leaf in tree_leaves(result)):
-            for leaf in tree_leaves((args, kwargs)):
-                if id(leaf) in self.names and id(leaf) not in self.open:
-                    raise RuntimeError(
-                        f"{self.names[id(leaf)]} is used outside the forward of its module, "
-                        'where its noise cannot be added; use apply="inplace"'
-                    )
-        return result
+    native: whether its forward is that of its class; accelerate and others put theirs before it.
+    """
+    linear = native and type(module).forward is nn.Linear.forward
+    return linear and low_rank and name == "weight"
 
 
 class _Hook(ABC):
@@ -128,7 +174,7 @@ class _Hook(ABC):
         self.slot = slot
         self.terms = terms
 
-    def attach(self, module: nn.Module, stack: ExitStack, watch: _Watch) -> None:
+    def attach(self, module: nn.Module, stack: ExitStack, watch: Inside, parameter: Tensor) -> None:
         """Take the place of `module.forward` until `stack` is left.
 
         PyTorch's own hooks would do, at twice the cost of a call.
@@ -143,19 +189,20 @@ class _Hook(ABC):
             watch.ran.add(key)
             return output
 
+        self.parameter = parameter
         stack.callback(self.detach, module, own)
         module.__dict__["forward"] = forward
 
     @abstractmethod
     def run(
-        self, module: nn.Module, inner: Callable, watch: _Watch, args: tuple, kwargs: dict
+        self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
     ) -> Any:
         """Return the output of the perturbed module; `inner` is its forward."""
 
     def detach(self, module: nn.Module, own: Callable | None) -> None:
         """Give the module its forward back, and what an interrupted forward left."""
         if own is None:
-            del module.__dict__["forward"]
+            module.__dict__.pop("forward", None)
         else:
             module.__dict__["forward"] = own
 
@@ -164,7 +211,7 @@ class _LinearHook(_Hook):
     """y + x Z^T = y + H A^T for Z = A B^T, without forming Z."""
 
     def run(
-        self, module: nn.Module, inner: Callable, watch: _Watch, args: tuple, kwargs: dict
+        self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
     ) -> Tensor:
         output = inner(*args, **kwargs)
         x = args[0] if args else kwargs["input"]
@@ -179,43 +226,54 @@ class _LinearHook(_Hook):
 class _EmbeddingHook(_Hook):
     """Adds the rows of Z that the indices ask for."""
 
+    def __init__(self, slot: Slot, terms: Terms, rounding: Stream | None) -> None:
+        super().__init__(slot, terms)
+        self.rounding = rounding
+
     def run(
-        self, module: nn.Module, inner: Callable, watch: _Watch, args: tuple, kwargs: dict
+        self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
     ) -> Tensor:
-        output = inner(*args, **kwargs)
+        output, slot = inner(*args, **kwargs), self.slot
         index = (args[0] if args else kwargs["input"]).flatten()
         with watch.pause():
-            total = output.view(-1, self.slot.n).to(self.slot.compute_dtype)
+            total = output.view(-1, slot.n).to(slot.compute_dtype, copy=True)
             for weight, noise in self.terms:
-                rows = noise.lookup(index, self.slot.matrix)
-                total.add_(rows.to(total.dtype), alpha=weight)
-            return total.to(output.dtype).view_as(output)
+                rows = noise.lookup(index, slot.matrix).to(total.dtype)
+                for fixed in slot.fixed:
+                    rows.masked_fill_((index == fixed)[:, None], 0.0)
+                total.add_(rows, alpha=weight)
+            return narrowed_rows(slot, total, index, self.rounding).to(output.dtype).view_as(output)
 
 
 class _ReplacingHook(_Hook):
     """Puts perturbed entries, in a reused buffer, in the place of the parameter `name`."""
 
-    def __init__(self, slot: Slot, terms: Terms, name: str, space: _Workspace) -> None:
+    def __init__(
+        self, slot: Slot, terms: Terms, name: str, space: _Workspace, rounding: Stream | None
+    ) -> None:
         super().__init__(slot, terms)
         self.name = name
         self.space = space
+        self.rounding = rounding
 
     def detach(self, module: nn.Module, own: Callable | None) -> None:
         super().detach(module, own)
-        module._parameters[self.name] = self.slot.param
+        module._parameters[self.name] = self.parameter
 
 
 class _SwapHook(_ReplacingHook):
     """Puts a whole perturbed tensor in the place of the parameter."""
 
-    def __init__(self, slot: Slot, terms: Terms, name: str, space: _Workspace) -> None:
-        super().__init__(slot, terms, name, space)
+    def __init__(
+        self, slot: Slot, terms: Terms, name: str, space: _Workspace, rounding: Stream | None
+    ) -> None:
+        super().__init__(slot, terms, name, space, rounding)
         self.depth = 0
         self.tensor: Tensor | None = None
         self.share: _Share | None = None
 
     def run(
-        self, module: nn.Module, inner: Callable, watch: _Watch, args: tuple, kwargs: dict
+        self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
     ) -> Any:
         if self.depth == 0:  # a module that calls itself keeps the tensor it has
             if self.tensor is None:
@@ -226,10 +284,32 @@ class _SwapHook(_ReplacingHook):
         output = inner(*args, **kwargs)
         self.depth -= 1
         if self.depth == 0:
-            module._parameters[self.name] = self.slot.param
+            module._parameters[self.name] = self.parameter
             self.tensor = None
             self.space.leave(self.share)
         return output
+
+
+class _WholeHook(_ReplacingHook):
+    """Puts a whole perturbed tensor in the place of the parameter, for the whole closure."""
+
+    def attach(self, module: nn.Module, stack: ExitStack, watch: Inside, parameter: Tensor) -> None:
+        slot, self.parameter = self.slot, parameter
+        key = id(slot.param)
+        if key not in watch.whole:
+            out = torch.empty_like(slot.matrix)
+            assign([Assignment(slot, out, slot.matrix, 1.0, self.terms, self.rounding)])
+            for row in slot.fixed:
+                out[row] = slot.matrix[row]
+            watch.whole[key] = out.view(slot.param.shape)
+            watch.keys[id(watch.whole[key])] = key
+        stack.callback(module._parameters.__setitem__, self.name, parameter)
+        module._parameters[self.name] = watch.whole[key]
+
+    def run(
+        self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
+    ) -> Any:
+        return inner(*args, **kwargs)
 
 
 @dataclass
@@ -270,9 +350,14 @@ class _Workspace:
         for member, part in zip(batch, share.buffer[: sum(sizes)].split(sizes), strict=True):
             slot = member.slot
             out = part.view(slot.m, slot.n)
-            assignments.append(Assignment(slot, out, slot.matrix, 1.0, member.terms))
+            assignments.append(
+                Assignment(slot, out, slot.matrix, 1.0, member.terms, member.rounding)
+            )
             member.tensor, member.share = part.view(slot.param.shape), share
         assign(assignments)
+        for assignment in assignments:
+            for row in assignment.slot.fixed:
+                assignment.out[row] = assignment.base[row]
 
     def leave(self, share: _Share) -> None:
         """Give back the place of one tensor."""
@@ -301,7 +386,7 @@ class _RowsHook(_ReplacingHook):
     """y = x (W + noise)^T for a large Linear without bias, some rows of W + noise at a time."""
 
     def run(
-        self, module: nn.Module, inner: Callable, watch: _Watch, args: tuple, kwargs: dict
+        self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
     ) -> Tensor:
         slot, output = self.slot, None
         height = slot.rows_within(_PIECE)
@@ -310,12 +395,12 @@ class _RowsHook(_ReplacingHook):
             with watch.pause():
                 base = slot.matrix[low : low + height]
                 rows = buffer[: base.numel()].view(base.shape)
-                assign([Assignment(slot, rows, base, 1.0, self.terms, start=low)])
+                assign([Assignment(slot, rows, base, 1.0, self.terms, self.rounding, low)])
             module._parameters[self.name] = rows
             part = inner(*args, **kwargs)
             if output is None:
                 output = part.new_empty(*part.shape[:-1], slot.m)
             output[..., low : low + height] = part
-        module._parameters[self.name] = slot.param
+        module._parameters[self.name] = self.parameter
         self.space.free.append(buffer)
         return output

@@ -2,100 +2,237 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import struct
+from bisect import bisect_right
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
+from estimators.streams import NOISE
+
 if TYPE_CHECKING:
+    from estimators.slots import Slot
     from estimators.zeroth_order import ZerothOrder
+
+Rates = dict[str, tuple[float, float]]
 
 
 class Log:
-    """What a run is made of besides its method: a few numbers a step.
+    """What a run is made of: its method, the names it trains, and a few numbers a step.
 
     seed: of all noise. losses[t]: the values the closure returned in step t, in order; every
     projected gradient is a function of them, (losses[t][0] - losses[t][1]) / (2 eps) for MeZO.
-    rates: (step, learning rates, weight decays) of all groups, where they changed.
+    rates: (step, learning rates, weight decays) of all groups, where they changed. eps: (step,
+    perturbation scale), where it changed. members: (step, names in every group), where they did;
+    tensors: type, shape and device of each name. method: perturbation, direction and update with
+    their numbers, "" if it is not known.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, method: str = "") -> None:
         self.seed = seed
+        self.method = method
         self.losses: list[list[float]] = []
         self.rates: list[tuple[int, list[float], list[float]]] = []
+        self.eps: list[tuple[int, float]] = []
+        self.members: list[tuple[int, list[list[str]]]] = []
+        self.tensors: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self.losses)
 
-    def record(self, losses: list[float], groups: list[dict[str, Any]]) -> None:
+    def record(
+        self,
+        losses: list[float],
+        groups: Sequence[dict[str, Any]],
+        slots: Sequence[Slot] = (),
+        eps: float | None = None,
+    ) -> None:
         """Append a step."""
+        step = len(self.losses)
         now = [[float(group[key]) for group in groups] for key in ("lr", "weight_decay")]
         if not self.rates or list(self.rates[-1][1:]) != now:
-            self.rates.append((len(self.losses), *now))
+            self.rates.append((step, *now))
+        if eps is not None and (not self.eps or self.eps[-1][1] != eps):
+            self.eps.append((step, eps))
+        members: dict[int, list[str]] = {id(group): [] for group in groups}
+        for slot in slots:
+            members[id(slot.group)].append(slot.name)
+        if slots and (not self.members or self.members[-1][1] != list(members.values())):
+            self.members.append((step, list(members.values())))
+            self.tensors |= {slot.name: describe(slot.param) for slot in slots}
         self.losses.append(losses)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return the log as tensors, losses in 32 bits if they are 32-bit numbers."""
-        counts = [len(losses) for losses in self.losses]
+    def repeat(self, other: Log, step: int) -> None:
+        """Append step `step` of another log."""
+        for own, theirs in (
+            (self.rates, other.rates),
+            (self.eps, other.eps),
+            (self.members, other.members),
+        ):
+            _, *values = _latest(theirs, step)
+            if not own or list(own[-1][1:]) != values:
+                own.append((step, *values))
+        self.tensors |= other.tensors
+        self.losses.append(other.losses[step])
+
+    def rates_at(self, step: int) -> Rates:
+        """Return the learning rate and the weight decay of every name that step `step` moves."""
+        _, names = _latest(self.members, step)
+        _, rates, decays = _latest(self.rates, step)
         return {
+            name: (rate, decay)
+            for group, rate, decay in zip(names, rates, decays, strict=True)
+            for name in group
+        }
+
+    def eps_at(self, step: int) -> float:
+        """Return the perturbation scale of step `step`."""
+        return _latest(self.eps, step)[1]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the log as numbers, lists and strings: JSON can hold it.
+
+        Losses and rates are packed, in 32 bits if they are 32-bit numbers.
+        """
+        return {
+            "noise": NOISE,
             "seed": self.seed,
-            "losses": _narrow([loss for losses in self.losses for loss in losses]),
-            "counts": torch.tensor(counts, dtype=torch.int16),
-            "changes": torch.tensor([step for step, _, _ in self.rates], dtype=torch.int32),
-            "lr": _narrow([lr for _, lr, _ in self.rates]),
-            "weight_decay": _narrow([decay for _, _, decay in self.rates]),
+            "method": self.method,
+            "counts": _pack_runs([len(losses) for losses in self.losses]),
+            "losses": _pack([loss for losses in self.losses for loss in losses]),
+            "changes": [[step, len(lrs)] for step, lrs, _ in self.rates],
+            "lr": _pack([lr for _, lrs, _ in self.rates for lr in lrs]),
+            "weight_decay": _pack([decay for *_, decays in self.rates for decay in decays]),
+            "eps": self.eps,
+            "members": self.members,
+            "tensors": self.tensors,
         }
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> Log:
-        """Return the log that `state_dict` described."""
-        log = cls(state["seed"])
-        parts = state["losses"].double().split(state["counts"].tolist())
-        log.losses = [part.tolist() for part in parts] if len(state["counts"]) else []
-        columns = (state[key].tolist() for key in ("changes", "lr", "weight_decay"))
-        log.rates = list(zip(*columns, strict=True))
+        """Return the log that `state_dict` described; ValueError for one of another noise."""
+        if state.get("noise") != NOISE:
+            raise ValueError(
+                f"the log is of noise {state.get('noise')!r}, this version draws noise {NOISE}"
+            )
+        log = cls(state["seed"], state["method"])
+        losses = iter(_unpack(state["losses"]))
+        log.losses = [[next(losses) for _ in range(n)] for n in _unpack_runs(state["counts"])]
+        lrs, decays = iter(_unpack(state["lr"])), iter(_unpack(state["weight_decay"]))
+        for step, count in state["changes"]:
+            columns = [[next(values) for _ in range(count)] for values in (lrs, decays)]
+            log.rates.append((step, *columns))
+        log.eps = [(step, eps) for step, eps in state["eps"]]
+        log.members = [(step, names) for step, names in state["members"]]
+        log.tensors = dict(state["tensors"])
         return log
 
     def save(self, path: str | Path) -> None:
-        """Write the log to a file."""
-        torch.save(self.state_dict(), path)
+        """Write the log to a file, as JSON."""
+        Path(path).write_text(json.dumps(self.state_dict()))
 
     @classmethod
     def load(cls, path: str | Path) -> Log:
-        """Read a log from a file."""
-        return cls.from_state_dict(torch.load(path, weights_only=True))
+        """Read a log from a file; ValueError if it is none."""
+        try:
+            state = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (UnicodeDecodeError, json.JSONDecodeError):
+            raise ValueError(f"{path} is not the log of a run") from None
+        return cls.from_state_dict(state)
 
 
-def _narrow(values: list) -> Tensor:
-    exact = torch.tensor(values, dtype=torch.float64)
-    narrow = exact.float()
-    return narrow if torch.equal(narrow.double(), exact) else exact
+def describe(tensor: Tensor) -> str:
+    """Return what the noise of a tensor depends on besides its name: "float32 3x4 on cpu"."""
+    kind, shape = str(tensor.dtype).removeprefix("torch."), "x".join(map(str, tensor.shape))
+    return f"{kind} {shape or 'scalar'} on {tensor.device.type}"
+
+
+def difference(what: str, theirs: Any, ours: Any) -> str:
+    """Return the line that refuses a log or state which is not of the same run."""
+    return f"{what} differs: {theirs} there, {ours} in this optimiser"
 
 
 def replay(optimizer: ZerothOrder, log: Log) -> None:
     """Rebuild the weights of a logged run, bit for bit, without evaluating anything.
 
     `optimizer` is built like that of the run, over the weights it started from (or, resumed,
-    those it had after `optimizer.steps` steps). Learning rates and weight decays are the logged
-    ones. In place, the weights go through the same perturbations as in the run, since its
-    rounding errors are part of it.
+    those it had after `optimizer.steps` steps). Seed, learning rates, weight decays and, where
+    they changed later, eps and the parameters that were trained are the logged ones. In place,
+    the weights go through the same perturbations as in the run, since its rounding errors are
+    part of it.
 
-    Raises ValueError if the log does not fit the method or is shorter than `optimizer.steps`.
+    Raises ValueError, before anything is written, if the log is of another method, eps, noise or
+    other parameters, has too few losses, or is shorter than `optimizer.steps`.
     """
-    if optimizer.steps > len(log):
-        raise ValueError(f"the log has {len(log)} steps, the optimiser is at {optimizer.steps}")
-    optimizer.seed = optimizer.log.seed = log.seed
     start = optimizer.steps
-    rates = {max(start, step): values for step, *values in log.rates}
+    if start > len(log):
+        raise ValueError(f"the log has {len(log)} steps, the optimiser is at {start}")
+    if start == len(log):
+        return
+    if log.method != optimizer.method:
+        raise ValueError(difference("the method", log.method, optimizer.method))
+    if log.eps_at(start) != optimizer.eps:
+        raise ValueError(difference("eps", log.eps_at(start), optimizer.eps))
+    ours = optimizer.named_parameters()
+    for name, described in log.tensors.items():
+        mine = describe(ours[name]) if name in ours else "no such parameter"
+        if mine != described:
+            raise ValueError(difference(name, described, mine))
+    optimizer.seed = optimizer.log.seed = log.seed
     for step in range(start, len(log)):
-        if step in rates:
-            _set_rates(optimizer, *rates[step])
-        optimizer.advance(recorded=log.losses[step])
+        optimizer.eps = log.eps_at(step)
+        optimizer.advance(recorded=(log.losses[step], log.rates_at(step)))
+        optimizer.log.repeat(log, step)
+    _set_rates(optimizer, log.rates_at(len(log) - 1))
 
 
-def _set_rates(optimizer: ZerothOrder, lrs: list[float], decays: list[float]) -> None:
-    if len(lrs) != len(optimizer.param_groups):
-        raise ValueError("the log has another number of parameter groups")
-    for group, lr, decay in zip(optimizer.param_groups, lrs, decays, strict=True):
-        group["lr"], group["weight_decay"] = lr, decay
+def _set_rates(optimizer: ZerothOrder, rates: Rates) -> None:
+    """Leave the groups with the last rates of their members."""
+    for group in optimizer.param_groups:
+        for name in group["param_names"]:
+            if name in rates:
+                group["lr"], group["weight_decay"] = rates[name]
+
+
+def _latest(entries: Sequence[tuple], step: int) -> tuple:
+    """Return the last entry that is not after `step`."""
+    return entries[bisect_right(entries, step, key=lambda entry: entry[0]) - 1]
+
+
+def _pack(values: Sequence[float]) -> str:
+    narrow = struct.unpack(f"<{len(values)}f", _narrow(values)) if _fits(values) else ()
+    exact = len(narrow) == len(values) and all(a == b for a, b in zip(narrow, values, strict=True))
+    data = _narrow(values) if exact else struct.pack(f"<{len(values)}d", *values)
+    return ("f" if exact else "d") + base64.b64encode(data).decode()
+
+
+def _fits(values: Sequence[float]) -> bool:
+    return all(abs(value) < 3e38 for value in values)
+
+
+def _narrow(values: Sequence[float]) -> bytes:
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+def _unpack(text: str) -> list[float]:
+    data = base64.b64decode(text[1:])
+    return list(struct.unpack(f"<{len(data) // (4 if text[0] == 'f' else 8)}{text[0]}", data))
+
+
+def _pack_runs(values: Sequence[int]) -> list[list[int]]:
+    """Return [[value, how often in a row], ...]."""
+    runs: list[list[int]] = []
+    for value in values:
+        if runs and runs[-1][0] == value:
+            runs[-1][1] += 1
+        else:
+            runs.append([value, 1])
+    return runs
+
+
+def _unpack_runs(runs: Sequence[Sequence[int]]) -> list[int]:
+    return [value for value, count in runs for _ in range(count)]

@@ -19,6 +19,7 @@ class Noise(ABC):
 
     slot: Slot
     reads_weights = False  # whether Z depends on the unperturbed weights (magnitude masks)
+    low_rank = False  # whether Z is made of factors, by products of matrices
 
     @abstractmethod
     def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
@@ -97,6 +98,8 @@ class DenseNoise(Noise):
 class LowRankNoise(Noise):
     """Z = basis.expand(coordinates), of rank at most r, never formed in full."""
 
+    low_rank = True
+
     def __init__(self, slot: Slot, basis: Basis, coordinates: Tensor) -> None:
         self.slot = slot
         self.basis = basis
@@ -104,8 +107,12 @@ class LowRankNoise(Noise):
 
     def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
         left, right = self.basis.factors(self.coordinates)
-        left, right = left[start:stop].to(out.dtype), right.to(out.dtype)
-        add_product(out, left, right, weight)
+        right = right.to(out.dtype)
+        # Block by block: a product's roundings may depend on its size, and no row may on the rest.
+        for low in range(start, stop, self.slot.rows_per_block):
+            high = min(stop, low + self.slot.rows_per_block)
+            rows = left[low:high].to(out.dtype)
+            add_product(out[low - start : high - start], rows, right, weight)
 
     def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
         return self.basis.rows(rows, self.coordinates)

@@ -29,7 +29,8 @@ Weights = dict[Draw, float]
 class Probe:
     """Access to the loss during one step.
 
-    eps: the perturbation scale. seed, step: what the noise of this step is keyed by.
+    eps: the perturbation scale. seed, step: what the noise of this step is keyed by. position():
+    the number of points that the step has evaluated so far, which the next one is known by.
     """
 
     perturbation: Perturbation
@@ -39,6 +40,7 @@ class Probe:
     slots: Sequence[Slot]
     noise_of: Callable[[Slot, Draw], Noise | None]
     losses_at: Callable[[Sequence[Weights], bool], list[float]]
+    position: Callable[[], int]
 
     def over(self, perturbation: Perturbation) -> Probe:
         """Return a probe whose draws come from another perturbation."""
@@ -61,7 +63,7 @@ class Probe:
 
     def gram(self, draws: Sequence[Draw]) -> Tensor:
         """Return the inner products <Z_i, Z_j> over all tensors (float64, on the CPU)."""
-        total = torch.zeros(len(draws), len(draws), dtype=torch.float64)
+        total = torch.zeros(len(draws), len(draws), dtype=torch.float64, device="cpu")
         for slot in self.slots:
             noises = [self.noise(slot, draw) for draw in draws]
             if noises and noises[0] is not None:
@@ -71,13 +73,16 @@ class Probe:
     def dimension(self) -> int:
         """Return the number of weights that draw 0 perturbs."""
         return sum(
-            slot.param.numel() for slot in self.slots if self.noise(slot, self.draw(0)) is not None
+            slot.param.numel() - len(slot.fixed) * slot.n
+            for slot in self.slots
+            if self.noise(slot, self.draw(0)) is not None
         )
 
 
 def _gram(slot: Slot, noises: Sequence[Noise]) -> Tensor:
     weights, height = slot.matrix, slot.rows_per_block
-    parts = torch.zeros(slot.blocks, len(noises), len(noises), dtype=torch.float64)
+    shape = slot.blocks, len(noises), len(noises)
+    parts = torch.zeros(shape, dtype=torch.float64, device="cpu")
 
     def measure(block: int) -> None:
         low, high = block * height, min(slot.m, (block + 1) * height)
@@ -87,6 +92,9 @@ def _gram(slot: Slot, noises: Sequence[Noise]) -> Tensor:
         )
         for out, noise in zip(rows, noises, strict=True):
             noise.add_rows(out, low, high, 1.0, base)
+            for row in slot.fixed:
+                if low <= row < high:
+                    out[row - low] = 0.0
         flat = rows.flatten(1).double()
         parts[block] = (flat @ flat.T).cpu()
 

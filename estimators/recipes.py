@@ -1,8 +1,8 @@
 """The named methods: one function each, with the values their papers recommend.
 
 Every recipe takes `params` (a module, or what every PyTorch optimiser takes) and returns a
-`ZerothOrder`. `options` are that class's: weight_decay, seed, apply, restore, model. The papers
-tune the learning rate; the defaults are their recommendations for fine-tuning language models.
+`ZerothOrder`. `options` are that class's: weight_decay, seed, apply, restore, model, layers. The
+papers tune the learning rate; the defaults are what they recommend for fine-tuning language models.
 """
 
 from __future__ import annotations
@@ -305,7 +305,11 @@ def r_mezo(
 def lezo(
     params: Any, lr: float = 1e-6, *, sparsity: float = 0.75, eps: float = 1e-3, **options: Any
 ) -> ZerothOrder:
-    """LeZO: a random subset of layers each step, embeddings always (LeZO, Algorithm 1)."""
+    """LeZO: a random subset of layers each step, embeddings always (LeZO, Algorithm 1).
+
+    The layers are the blocks that the module repeats, or those of `layers`. Raises ValueError if
+    there are none.
+    """
     return _build(params, LayerSubset(Gaussian(), sparsity), lr, eps, options)
 
 

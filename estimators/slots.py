@@ -1,7 +1,6 @@
 """A slot: one trainable tensor as the parts of a method see it."""
 
 import math
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,21 +10,26 @@ from torch import Tensor
 
 from estimators.streams import Stream, block_size, compute_dtype
 
-_LAYER = re.compile(r"^((?:[^.]+\.)*?\d+)(?:\.|$)")
-
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """A parameter with its name, its group's options and its persistent state.
+    """A parameter with its name, its group's options and its persistent state, for one step.
 
     Perturbations see a tensor as an m x n matrix: m is its first dimension, n the product of
     the others (a vector is a column, a scalar is 1 x 1).
+
+    layer: the repeated block that the tensor belongs to ("model.layers.3"), None outside all.
+    fixed: rows that nothing moves, those of `padding_idx`; see `settle`. renormed: whether its
+    module writes it, having a `max_norm`.
     """
 
     name: str
     param: Tensor
     group: dict[str, Any]
     state: dict[str, Any]
+    layer: str | None = None
+    fixed: tuple[int, ...] = ()
+    renormed: bool = False
 
     @cached_property
     def m(self) -> int:
@@ -37,8 +41,40 @@ class Slot:
 
     @property
     def matrix(self) -> Tensor:
-        """The weights as an m x n view, detached."""
-        return self.param.detach().view(self.m, self.n)
+        """The weights as an m x n view, detached; a copy, kept with the slot, where strides such
+        as those of channels_last allow no view: `settle` writes it through.
+        """
+        return self.param.detach().view(self.m, self.n) if self._viewable else self._staged
+
+    @cached_property
+    def _viewable(self) -> bool:
+        if self.param.ndim <= 2 or self.param.is_contiguous():
+            return True
+        try:
+            self.param.detach().view(self.m, self.n)
+        except RuntimeError:
+            return False
+        return True
+
+    @cached_property
+    def _staged(self) -> Tensor:
+        return self.param.detach().reshape(self.m, self.n)
+
+    @cached_property
+    def _kept(self) -> Tensor:
+        return self.matrix[list(self.fixed)]
+
+    def hold(self) -> None:
+        """Remember the rows that stay, before the first write of a step."""
+        if self.fixed:
+            self._kept  # noqa: B018
+
+    def settle(self) -> None:
+        """End a write: put back the rows that stay, and write a copy through."""
+        if self.fixed:
+            self.matrix[list(self.fixed)] = self._kept
+        if not self._viewable:
+            self.param.detach().copy_(self._staged.view(self.param.shape))
 
     @property
     def is_matrix(self) -> bool:
@@ -58,10 +94,9 @@ class Slot:
         return compute_dtype(self.param.dtype)
 
     @property
-    def layer(self) -> str | None:
-        """The repeated block that the tensor belongs to ("model.layers.3"), None outside all."""
-        found = _LAYER.match(self.name)
-        return found.group(1) if found else None
+    def rounds(self) -> bool:
+        """Whether writing noise rounds it perceptibly: in 16 bits, or below the spacing."""
+        return self.param.element_size() < 4 or bool(self.state.get("coarse"))
 
     @cached_property
     def rows_per_block(self) -> int:

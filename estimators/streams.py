@@ -14,6 +14,7 @@ from hashlib import blake2b
 import torch
 from torch import Tensor
 
+NOISE = 1  # the version of what is drawn from a key, kept in logs and states
 BLOCK = 1 << 15  # at this size PyTorch's elementwise kernels stay on the calling thread
 ACCELERATOR_BLOCK = 1 << 24  # kernel launches, not caches, set the size there
 

@@ -22,8 +22,11 @@ class Averaged(Direction):
     def run(self, probe: Probe) -> Estimate:
         draws = [probe.draw(query) for query in range(self.queries)]
         points = [{draw: sign * probe.eps} for draw in draws for sign in (1.0, -1.0)]
+        first = probe.position()
         losses = probe.evaluate(points)
         scale = 2.0 * probe.eps * self.queries
         pairs = zip(draws, losses[::2], losses[1::2], strict=True)
         terms = {draw: (plus - minus) / scale for draw, plus, minus in pairs}
-        return Estimate(terms, sum(losses) / len(losses))
+        shares = [w / (2.0 * probe.eps) for w in terms.values() for w in (w, -w)]
+        seen = {first + index: share for index, share in enumerate(shares)}
+        return Estimate(terms, sum(losses) / len(losses), points=seen)

@@ -12,15 +12,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A gradient estimate sum_j w_j Z_j.
+    """A gradient estimate sum_j g_j Z_j.
 
-    terms: {Z_j: w_j}. loss: an estimate of the loss at theta. curvature: for three-point
-    methods, (f(+) - 2 f(0) + f(-)) / (2 eps^2), an estimate of Z^T H Z / 2.
+    terms: {Z_j: g_j}. loss: an estimate of the loss at theta. curvature: for three-point
+    methods, (f(+) - 2 f(0) + f(-)) / (2 eps^2), an estimate of Z^T H Z / 2. points: the same
+    estimate as {i: c_i}, sum_i c_i (P_i - theta) over points of evaluation by their position in
+    the step; without it, rounding in the writing of noise is not accounted for.
     """
 
     terms: dict[Draw, float]
     loss: float
     curvature: float = 0.0
+    points: dict[int, float] | None = None
 
 
 class Direction(ABC):
@@ -38,12 +41,28 @@ def check_count(name: str, value: int, least: int) -> int:
     return value
 
 
-def two_sided(probe: Probe, terms: dict[Draw, float]) -> tuple[float, float]:
-    """Return the slope (f(theta + eps v) - f(theta - eps v)) / (2 eps) and the mean of both losses.
+@dataclass(frozen=True)
+class Difference:
+    """f(theta + eps v) - f(theta - eps v) over 2 eps, and the mean of both losses.
 
-    v = sum_j w_j Z_j is given by `terms`.
+    plus: the position of the first point; the other follows.
     """
+
+    slope: float
+    loss: float
+    plus: int
+    eps: float
+
+    def points(self, weight: float) -> dict[int, float]:
+        """Return `weight` times v, as points of evaluation."""
+        share = weight / (2.0 * self.eps)
+        return {self.plus: share, self.plus + 1: -share}
+
+
+def two_sided(probe: Probe, terms: dict[Draw, float]) -> Difference:
+    """Return the difference along v = sum_j w_j Z_j, given by `terms`."""
+    first = probe.position()
     plus, minus = probe.evaluate(
         [{draw: sign * probe.eps * w for draw, w in terms.items()} for sign in (1.0, -1.0)]
     )
-    return (plus - minus) / (2.0 * probe.eps), (plus + minus) / 2.0
+    return Difference((plus - minus) / (2.0 * probe.eps), (plus + minus) / 2.0, first, probe.eps)

@@ -21,8 +21,9 @@ class Conservative(Direction):
     def run(self, probe: Probe) -> Estimate:
         draw = probe.draw(0)
         (centre,) = probe.evaluate([{}])
-        slope, _ = two_sided(probe, {draw: 1.0})
+        found = two_sided(probe, {draw: 1.0})
+        slope = found.slope
         forward, backward = probe.evaluate([{draw: -slope}, {draw: slope}], by_rate=True)
         losses = {0.0: centre, 1.0: forward, -1.0: backward}
         sign = min(losses, key=losses.__getitem__)
-        return Estimate({draw: sign * slope}, centre)
+        return Estimate({draw: sign * slope}, centre, points=found.points(sign * slope))

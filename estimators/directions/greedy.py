@@ -24,5 +24,5 @@ class Greedy(Direction):
         draws = [probe.draw(query) for query in range(self.candidates)]
         losses = probe.evaluate([{draw: probe.eps} for draw in draws])
         best = draws[min(range(self.candidates), key=losses.__getitem__)]
-        slope, loss = two_sided(probe, {best: 1.0})
-        return Estimate({best: slope}, loss)
+        found = two_sided(probe, {best: 1.0})
+        return Estimate({best: found.slope}, found.loss, points=found.points(found.slope))

@@ -44,8 +44,9 @@ class GuidingVector(Direction):
         rest = self.candidates - self.best
         shares = [1.0 / self.best] * self.best + [-1.0 / rest] * rest
         guide = _combined([(w, candidates[i]) for w, i in zip(shares, order, strict=True)])
-        slope, loss = two_sided(probe, guide)
-        return Estimate({draw: slope * weight for draw, weight in guide.items()}, loss)
+        found = two_sided(probe, guide)
+        terms = {draw: found.slope * weight for draw, weight in guide.items()}
+        return Estimate(terms, found.loss, points=found.points(found.slope))
 
     def _candidates(self, probe: Probe) -> list[Weights]:
         draws = [probe.draw(query) for query in range(self.candidates)]

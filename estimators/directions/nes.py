@@ -23,8 +23,10 @@ class NES(Direction):
 
     def run(self, probe: Probe) -> Estimate:
         draws = [probe.draw(query) for query in range(self.queries)]
+        first = probe.position()
         losses = probe.evaluate([{draw: probe.eps} for draw in draws])
         mean = sum(losses) / self.queries
         scale = probe.eps * (self.queries - 1)
         terms = {d: (loss - mean) / scale for d, loss in zip(draws, losses, strict=True)}
-        return Estimate(terms, mean)
+        seen = {first + index: weight / probe.eps for index, weight in enumerate(terms.values())}
+        return Estimate(terms, mean, points=seen)

@@ -27,13 +27,16 @@ class OneSided(Direction):
     def run(self, probe: Probe) -> Estimate:
         directions = self._directions(probe)
         points = [{}, *({d: probe.eps * w for d, w in v.items()} for v in directions)]
+        first = probe.position()
         centre, *losses = probe.evaluate(points)
         terms: Weights = {}
-        for loss, direction in zip(losses, directions, strict=True):
+        seen: dict[int, float] = {}
+        for index, (loss, direction) in enumerate(zip(losses, directions, strict=True), 1):
             slope = (loss - centre) / probe.eps / self.queries
+            seen[first + index] = slope / probe.eps
             for draw, weight in direction.items():
                 terms[draw] = terms.get(draw, 0.0) + slope * weight
-        return Estimate(terms, centre)
+        return Estimate(terms, centre, points=seen)
 
     def _directions(self, probe: Probe) -> list[Weights]:
         draws = [probe.draw(query) for query in range(self.queries)]
@@ -48,7 +51,7 @@ class OneSided(Direction):
         factor, failed = torch.linalg.cholesky_ex(probe.gram(draws))
         if failed:
             raise ValueError(f"{self.queries} draws are linearly dependent; use fewer queries")
-        identity = torch.eye(self.queries, dtype=torch.float64)
+        identity = torch.eye(self.queries, dtype=torch.float64, device="cpu")
         rows = torch.linalg.solve_triangular(factor, identity, upper=False) * dimension**0.5
         return [
             {draw: float(w) for draw, w in zip(draws[: i + 1], row, strict=False)}

@@ -18,7 +18,9 @@ class ThreePoint(Direction):
 
     def run(self, probe: Probe) -> Estimate:
         draw = probe.draw(0)
+        first = probe.position()
         centre, plus, minus = probe.evaluate([{}, {draw: probe.eps}, {draw: -probe.eps}])
         slope = (plus - minus) / (2.0 * probe.eps)
         curvature = (plus - 2.0 * centre + minus) / (2.0 * probe.eps**2)
-        return Estimate({draw: slope}, centre, curvature)
+        points = {first + 1: slope / (2.0 * probe.eps), first + 2: -slope / (2.0 * probe.eps)}
+        return Estimate({draw: slope}, centre, curvature, points)

@@ -18,5 +18,5 @@ class TwoPoint(Direction):
 
     def run(self, probe: Probe) -> Estimate:
         draw = probe.draw(0)
-        slope, loss = two_sided(probe, {draw: 1.0})
-        return Estimate({draw: slope}, loss)
+        found = two_sided(probe, {draw: 1.0})
+        return Estimate({draw: found.slope}, found.loss, points=found.points(found.slope))

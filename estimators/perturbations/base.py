@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from estimators.bases import Basis
 from estimators.noise import DenseNoise, LowRankNoise, Noise
@@ -25,6 +25,13 @@ class Perturbation(ABC):
 
     def validate(self, slot: Slot) -> None:  # noqa: B027  no demands by default
         """Raise ValueError if the tensor cannot be perturbed this way."""
+
+    def check(self, slots: Sequence[Slot]) -> None:  # noqa: B027  no demands by default
+        """Raise ValueError if these tensors, all that are trained, cannot be perturbed this way."""
+
+    def kept(self, slots: Sequence[Slot]) -> list[dict[str, Any]]:
+        """Return what a first step would keep of each tensor because of its weights' values."""
+        return [{} for _ in slots]
 
     def prepare(  # noqa: B027  nothing to keep by default
         self, slots: Sequence[Slot], probe: Probe, rebase: Rebase
@@ -71,7 +78,10 @@ class LowRankPerturbation(Perturbation):
     def renew(self, slot: Slot, factors: dict, epoch: int, rebase: Rebase) -> None:
         """Replace the basis of a tensor, and tell the update."""
         old = self.basis(slot) if "epoch" in slot.state else None
-        slot.state.update(factors, epoch=epoch)
+        # Row by row, as checkpoints bring them back: products round by the layout of their factors.
+        slot.state.update(
+            {key: factor.contiguous() for key, factor in factors.items()}, epoch=epoch
+        )
         if old is not None:
             rebase(slot, old, self.basis(slot))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -47,18 +47,22 @@ class CP(LowRankPerturbation):
         if slot.is_matrix and self.rank is not None:
             slot.check_rank(self.rank)
 
-    def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
-        new = [slot for slot in slots if slot.is_matrix and "rank" not in slot.state]
-        ranks = {slot.name: self.rank for slot in new}
-        if new and self.rank is None:
+    def kept(self, slots: Sequence[Slot]) -> list[dict[str, Any]]:
+        matrices = [slot for slot in slots if slot.is_matrix]
+        ranks = {slot.name: self.rank for slot in matrices}
+        if matrices and self.rank is None:
             ranks = select_ranks(
-                {slot.name: slot.matrix for slot in new},
-                {slot.name: slot.layer or slot.name for slot in new},
+                {slot.name: slot.matrix for slot in matrices},
+                {slot.name: slot.layer or slot.name for slot in matrices},
                 threshold=self.threshold,
                 max_rank=self.max_rank,
             )
-        for slot in new:
-            slot.state["rank"] = ranks[slot.name]
+        return [{"rank": ranks[slot.name]} if slot.is_matrix else {} for slot in slots]
+
+    def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
+        new = [slot for slot in slots if slot.is_matrix and "rank" not in slot.state]
+        for slot, entries in zip(new, self.kept(new), strict=True):
+            slot.state.update(entries)
         super().prepare(slots, probe, rebase)
 
     def new_basis(self, slot: Slot, seed: int, epoch: int) -> dict:

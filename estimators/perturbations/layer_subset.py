@@ -21,7 +21,9 @@ class LayerSubset(Perturbation):
 
     Of the N repeated layers of the model, floor(sparsity N) are left out, drawn anew each step.
     Tensors outside the repeated layers (embeddings, final norm, head) are always perturbed, as
-    in the paper. The layer of a tensor is read off its name ("model.layers.3").
+    in the paper. The layers are the blocks that the model repeats, see `names.layers_of`.
+
+    Raises ValueError if there are none.
     """
 
     def __init__(self, inner: Perturbation, sparsity: float) -> None:
@@ -33,11 +35,18 @@ class LayerSubset(Perturbation):
     def validate(self, slot: Slot) -> None:
         self.inner.validate(slot)
 
+    def check(self, slots: Sequence[Slot]) -> None:
+        if all(slot.layer is None for slot in slots):
+            raise ValueError(
+                "no layers are found among the parameters: give the module (params or model=), or "
+                'the names of its blocks, layers=["blocks.0", "blocks.1", ...]'
+            )
+
     def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
         layers = sorted({slot.layer for slot in slots if slot.layer is not None})
         count = int(self.sparsity * len(layers))
         generator = Stream(torch.device("cpu"), probe.seed, "layers", probe.step).generator()
-        chosen = torch.randperm(len(layers), generator=generator)[:count].tolist()
+        chosen = torch.randperm(len(layers), generator=generator, device="cpu")[:count].tolist()
         self._off = frozenset(layers[index] for index in chosen)
         self.inner.prepare(slots, probe, rebase)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -43,9 +44,16 @@ class MagnitudeMask(Perturbation):
 
     The mask is that of the weights before each step. `stored=True` keeps it (one byte a weight)
     for the step, for methods that lose the unperturbed weights while they perturb.
+
+    The papers' rule freezes tensors that begin at zero (LoRA's B, biases), where h = 0, and half
+    of a constant one: after the first step no entry, or every other one, is below h. So h is here
+    the quantile of the magnitudes that are not zero, halfway to the next larger one; where there
+    is none, because all are zero or equal, the tensor is not masked; and a tensor of which no
+    entry is below h any more gets its h anew. See `magnitude_threshold`.
     """
 
     gaussian = True
+    described_without = ("stored",)
 
     def __init__(self, sparsity: float, *, stored: bool) -> None:
         self.sparsity = check_sparsity(sparsity)
@@ -55,23 +63,55 @@ class MagnitudeMask(Perturbation):
     def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
         self._masks.clear()
         for slot in slots:
-            weights = slot.matrix
-            if "threshold" not in slot.state:
-                slot.state["threshold"] = magnitude_quantile(weights, 1.0 - self.sparsity)
-            if self.stored:
-                self._masks[slot.name] = weights.abs() <= slot.state["threshold"]
+            if "threshold" not in slot.state or self._starves(slot):
+                slot.state["threshold"] = magnitude_threshold(slot.matrix, 1.0 - self.sparsity)
+            if self.stored and slot.name not in self._masks:
+                self._masks[slot.name] = slot.matrix.abs() <= slot.state["threshold"]
+
+    def _starves(self, slot: Slot) -> bool:
+        """Whether no entry is below the threshold any more; the mask is kept if it tells."""
+        threshold = slot.state["threshold"]
+        if slot.device.type == "meta" or math.isinf(threshold):
+            return False
+        if not self.stored:
+            return float(slot.matrix.abs().amin()) > threshold
+        mask = slot.matrix.abs() <= threshold
+        if bool(mask.any()):
+            self._masks[slot.name] = mask
+            return False
+        return True
 
     def draw(self, slot: Slot, seed: int, step: int, query: int) -> MagnitudeNoise:
         stream = slot.stream(seed, "z", step, query)
         return MagnitudeNoise(slot, stream, self._masks.get(slot.name))
 
 
-def magnitude_quantile(weights: Tensor, fraction: float) -> float:
-    """Return the smallest |w| such that at least `fraction` of the entries are no larger."""
-    if weights.device.type == "meta" or not weights.numel():
+def magnitude_threshold(weights: Tensor, fraction: float) -> float:
+    """Return h such that |w| <= h holds for the zeros and the `fraction` smallest other entries.
+
+    h lies halfway between the largest of these and the next larger magnitude, so that ties fall on
+    one side and stay there; infinity if there is no larger one.
+
+    Example:
+        >>> magnitude_threshold(torch.tensor([[0.0, 1.0, -2.0, 3.0, 4.0]]), 0.5)
+        2.5
+        >>> magnitude_threshold(torch.ones(3, 2), 0.25)
+        inf
+    """
+    if weights.device.type == "meta":
         return 0.0
-    count = max(1, round(fraction * weights.numel()))
-    return float(weights.abs().flatten().kthvalue(count).values)
+    sizes = weights.abs()
+    zeros = int((sizes == 0.0).sum())
+    others = sizes.numel() - zeros
+    if not others:
+        return math.inf
+    within = sizes.flatten().kthvalue(zeros + max(1, round(fraction * others))).values
+    larger = sizes[sizes > within]
+    if not larger.numel():
+        return math.inf
+    middle = (within.double() + larger.amin().double()) / 2.0
+    narrow = middle.to(weights.dtype)  # as which it is compared
+    return float(narrow if narrow < larger.amin() else within)
 
 
 class RandomMaskNoise(DenseNoise):
@@ -84,16 +124,20 @@ class RandomMaskNoise(DenseNoise):
 
     def block(self, index: int, base: Tensor) -> Tensor:
         entries = super().block(index, base)
-        uniform = torch.empty(entries.shape, device=entries.device)
+        uniform = torch.empty(entries.shape, dtype=torch.float32, device=entries.device)
         uniform.uniform_(generator=self.mask.generator(index))
-        return entries.mul_(uniform >= self.sparsity)
+        kept = uniform >= self.sparsity
+        if self.slot.blocks == 1 and entries.device.type != "meta" and not bool(kept.any()):
+            return entries
+        return entries.mul_(kept)
 
 
 class RandomMask(Perturbation):
     """Z = m * N(0, I), m drawn once, each entry off with probability `sparsity` (R-MeZO).
 
     The baseline of the S-MeZO paper; like its magnitude mask the set is chosen before training.
-    The mask is regenerated from the seed, never stored.
+    The mask is regenerated from the seed, never stored. A tensor of which it would leave nothing
+    (a scalar, three times in four) is not masked.
     """
 
     gaussian = True

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import torch
 
-from estimators.assignment import Assignment, assign, store
-from estimators.streams import parallel
+from estimators.assignment import Assignment, assign
+from estimators.interrupts import write_all
+from estimators.rounding import narrowed
 from estimators.updates.base import Job, Update
 
 
@@ -14,7 +15,8 @@ class AdaMU(Update):
 
     ZO-AdaMU (Jiang et al. 2024, Algorithm 1): m' = beta1 z0 + (1 - beta1) z1 is the direction
     evaluated, v = beta2 z0^2 + (1 - beta2) z1^2. Its released code evaluates along fixed weights
-    0.1 and 0.9 and updates along others; here both are m'. One number a weight is kept.
+    0.1 and 0.9 and updates along others; here both are m', in 16 bits as it was evaluated. One
+    number a weight is kept.
     """
 
     def __init__(self, delta: float = 1e-8) -> None:
@@ -39,9 +41,12 @@ class AdaMU(Update):
             fresh, past = noise.parts(index, weights[rows])
             second = past.square().lerp_(fresh.square(), noise.beta2).add_(self.delta)
             first = past.lerp_(fresh, noise.beta1)
+            if job.written is not None and slope:
+                first = torch.zeros_like(first)
+                job.written.add_rows(first, rows.start, rows.stop, 1.0 / slope, weights[rows])
             wide = weights[rows].to(slot.compute_dtype).mul_(job.scale)
             wide.addcdiv_(first, second.sqrt_(), value=-job.lr * slope)
-            store(weights[rows], wide, job.rounding, index)
+            weights[rows] = narrowed(slot, wide, job.rounding, index)
             momentum[rows] = first
 
-        parallel(block, slot.blocks, slot.device, slot.m * slot.n)
+        write_all(block, slot.blocks, slot.device, slot.m * slot.n)

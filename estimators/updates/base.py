@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from estimators.assignment import Assignment, Terms, assign, merge, store
+from estimators.assignment import Assignment, Terms, assign, merge
 from estimators.bases import Basis
 from estimators.directions.base import Estimate
-from estimators.noise import LowRankNoise
+from estimators.interrupts import write_all
+from estimators.noise import LowRankNoise, Noise
+from estimators.rounding import Written, narrowed
 from estimators.slots import Slot
-from estimators.streams import Stream, parallel
+from estimators.streams import Stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,8 @@ class Job:
     """The update of one tensor: w <- (1 - lr * decay) (w + restore) - lr * step(estimate).
 
     restore: noise that takes the weights back to where they were before the step. terms: the
-    gradient estimate of this tensor, as weighted noise. estimate: that of all tensors.
+    gradient estimate of this tensor, as weighted noise. written: the same as the losses have seen
+    it, where writing the noise rounded it perceptibly. estimate: that of all tensors.
     """
 
     slot: Slot
@@ -32,6 +35,12 @@ class Job:
     lr: float
     decay: float
     rounding: Stream
+    written: Written | None = None
+
+    @property
+    def evaluated(self) -> Terms:
+        """The gradient estimate of this tensor along what was evaluated."""
+        return self.terms if self.written is None else [(1.0, self.written)]
 
     @property
     def scale(self) -> float:
@@ -44,6 +53,9 @@ class Update(ABC):
     @abstractmethod
     def write(self, jobs: Sequence[Job]) -> None:
         """Restore and update the weights."""
+
+    def allocate(self, jobs: Sequence[Job]) -> None:  # noqa: B027  no moments by default
+        """Make room for moments, which may fail for want of memory, before anything is written."""
 
     def rebase(  # noqa: B027  no moments by default
         self, slot: Slot, old: Basis, new: Basis
@@ -76,6 +88,11 @@ class Elementwise(Update):
             else:
                 self.write_entries(job)
 
+    def allocate(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            if not self.in_coordinates(job):
+                self.state(job, (job.slot.m, job.slot.n))
+
     def in_coordinates(self, job: Job) -> bool:
         """Whether the moments of this tensor live in the coordinates of its noise."""
         low_rank = all(isinstance(noise, LowRankNoise) for _, noise in job.terms)
@@ -106,29 +123,39 @@ class Elementwise(Update):
 
         def block(index: int) -> None:
             rows = slice(index * height, min(slot.m, (index + 1) * height))
-            gradient = self.restored_block(job, weights[rows], rows)
+            gradient = restored_block(job, weights[rows], rows)
             wide = weights[rows].to(slot.compute_dtype)
             step = self.direction({k: v[rows] for k, v in state.items()}, gradient, job)
             wide = wide.mul_(job.scale).sub_(step, alpha=job.lr)
-            store(weights[rows], wide, job.rounding, index)
+            weights[rows] = narrowed(slot, wide, job.rounding, index)
 
-        parallel(block, slot.blocks, slot.device, slot.m * slot.n)
+        write_all(block, slot.blocks, slot.device, slot.m * slot.n)
 
-    def restored_block(self, job: Job, weights: Tensor, rows: slice) -> Tensor:
-        """Restore some rows of the weights and return those rows of the estimate."""
-        shape, dtype = weights.shape, job.slot.compute_dtype
-        gradient = torch.zeros(shape, dtype=dtype, device=weights.device)
-        back = {id(noise): weight for weight, noise in job.restore}
-        base = weights.clone() if back else weights
-        for weight, noise in job.terms:
-            entries = torch.zeros(shape, dtype=dtype, device=weights.device)
-            noise.add_rows(entries, rows.start, rows.stop, 1.0, base)
-            gradient.add_(entries, alpha=weight)
-            weights.add_(entries, alpha=back.pop(id(noise), 0.0))
-        for weight, noise in job.restore:
-            if id(noise) in back:
-                noise.add_rows(weights, rows.start, rows.stop, weight, base)
-        return gradient
+
+def restored_block(job: Job, weights: Tensor, rows: slice) -> Tensor:
+    """Restore some rows of the weights and return those rows of the estimate.
+
+    Nothing is written before all noise is drawn.
+    """
+    shape, dtype = weights.shape, job.slot.compute_dtype
+    gradient = torch.zeros(shape, dtype=dtype, device=weights.device)
+    back = {id(noise): weight for weight, noise in job.restore}
+    moves = []
+
+    def drawn(noise: Noise) -> Tensor:
+        entries = torch.zeros(shape, dtype=dtype, device=weights.device)
+        noise.add_rows(entries, rows.start, rows.stop, 1.0, weights)
+        return entries
+
+    for weight, noise in job.evaluated:
+        entries = drawn(noise)
+        gradient.add_(entries, alpha=weight)
+        if id(noise) in back:
+            moves.append((entries, back.pop(id(noise))))
+    moves += [(drawn(noise), weight) for weight, noise in job.restore if id(noise) in back]
+    for entries, weight in moves:
+        weights.add_(entries, alpha=weight)
+    return gradient
 
 
 def coordinates(job: Job) -> tuple[Tensor, Basis]:

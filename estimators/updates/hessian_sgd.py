@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from estimators.streams import parallel
+from estimators.interrupts import write_all
 from estimators.updates.base import Job
 from estimators.updates.sgd import SGD
 
@@ -37,4 +37,4 @@ class HessianSGD(SGD):
             scaled = noise.block(index, weights[rows]).mul_(hessian[rows])
             hessian[rows] = hessian[rows].mul_(1.0 - alpha).addcmul_(scaled, scaled, value=weight)
 
-        parallel(block, slot.blocks, slot.device, slot.m * slot.n)
+        write_all(block, slot.blocks, slot.device, slot.m * slot.n)

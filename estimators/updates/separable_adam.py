@@ -2,13 +2,13 @@
 
 from torch import Tensor
 
-from estimators.assignment import Assignment, assign, store
+from estimators.assignment import Assignment, assign
 from estimators.bases import Basis, CPBasis
+from estimators.rounding import narrowed
 from estimators.slots import Slot
-from estimators.streams import block_size
 from estimators.updates.base import Elementwise, Job, check_beta, coordinates
 
-_PIECE = 1 << 20  # entries of M and V that are expanded at once, on the CPU
+_PIECE = 1 << 20  # entries of M and V that are expanded at once
 
 
 class SeparableAdam(Elementwise):
@@ -50,14 +50,14 @@ class SeparableAdam(Elementwise):
         first, second = self.average(self.state(job, tuple(tau.shape)), tau)
         left, right = (t.to(slot.compute_dtype) for t in (basis.left, basis.right))
         mean, square = right * first, right.square() * second
-        height = max(1, max(_PIECE, block_size(slot.device)) // slot.n)
+        height = slot.rows_within(_PIECE)
         for low in range(0, slot.m, height):
             rows = weights[low : low + height]
             u = left[low : low + height]
             root = (u.square() @ square.T).add_(self.delta).sqrt_()
             step = (u @ mean.T).div_(root)
             wide = rows.to(slot.compute_dtype).mul_(job.scale).sub_(step, alpha=job.lr)
-            store(rows, wide, job.rounding, low)
+            rows.copy_(narrowed(slot, wide, job.rounding, low // slot.rows_per_block))
 
     def rebase(self, slot: Slot, old: Basis, new: Basis) -> None:
         for name in self.moments:

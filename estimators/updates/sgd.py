@@ -15,7 +15,7 @@ class SGD(Update):
         for job in jobs:
             weights: dict[int, tuple[Noise, float]] = {}
             parts = [(job.scale * w, z) for w, z in job.restore]
-            parts += [(-job.lr * w, z) for w, z in job.terms]
+            parts += [(-job.lr * w, z) for w, z in job.evaluated]
             for weight, noise in parts:
                 _, total = weights.get(id(noise), (noise, 0.0))
                 weights[id(noise)] = noise, total + weight

@@ -61,7 +61,7 @@ def test_agrees_with_the_allocator():
 def test_shapes_remembered_on_the_meta_device_change_no_count(monkeypatch):
     def count():
         model, closure = opt_13b(layers=1), Passes()
-        optimizer = estimators.mezo(model, restore="regenerate", seed=0)
+        optimizer = estimators.mezo(model, restore="regenerate", seed=0, counting=True)
         return footprint(model, lambda: optimizer.step(closure))
 
     remembered = count()

@@ -1,10 +1,17 @@
-"""The examples run as they are printed, and their losses fall."""
+"""The examples run as they are printed, those in docstrings, too, and their losses fall."""
 
+import doctest
+import pkgutil
 import re
 import runpy
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+
+import pytest
+
+import estimators
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -25,3 +32,10 @@ def test_the_trainer(tmp_path):
     assert len(losses) == 6
     assert losses[-1] < losses[0] - 0.3
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", [found.name for found in pkgutil.walk_packages(estimators.__path__, "estimators.")]
+)
+def test_docstrings(name):
+    assert doctest.testmod(import_module(name), optionflags=doctest.ELLIPSIS).failed == 0

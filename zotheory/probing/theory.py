@@ -25,7 +25,7 @@ from estimators.perturbations.gaussian import Gaussian
 from estimators.perturbations.hessian_scaled import HessianScaled
 from estimators.perturbations.layer_subset import LayerSubset
 from estimators.perturbations.low_rank import LowRank
-from estimators.perturbations.masks import MagnitudeMask, RandomMask, magnitude_quantile
+from estimators.perturbations.masks import MagnitudeMask, RandomMask, magnitude_threshold
 from estimators.perturbations.momentum_centred import MomentumCentred
 from estimators.perturbations.rademacher import Rademacher
 from estimators.perturbations.sphere import Sphere
@@ -162,7 +162,7 @@ def _svd_subspace(perturbation: SVDSubspace, slot: Slot, _: Tensor) -> Card | No
 
 def _magnitude_mask(perturbation: MagnitudeMask, slot: Slot, gradient: Tensor) -> Card:
     weights = slot.matrix
-    mask = weights.abs() <= magnitude_quantile(weights, 1.0 - perturbation.sparsity)
+    mask = weights.abs() <= magnitude_threshold(weights, 1.0 - perturbation.sparsity)
     part = gradient.view(slot.m, slot.n)[mask]
     kept = float(part.square().sum() / torch.sum(gradient.square()))
     return card("magnitude_mask", k=int(mask.sum()), kept=kept)

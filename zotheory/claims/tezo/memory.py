@@ -46,7 +46,7 @@ def ours(method: str, rank: int | None) -> Held:
 
 def _ours(method: str, options: dict[str, Any], layers: int) -> Held:
     model, closure = opt_13b(layers=layers), Passes()
-    optimizer = getattr(estimators, method)(model, seed=0, **options)
+    optimizer = getattr(estimators, method)(model, seed=0, counting=True, **options)
     found = footprint(model, lambda: optimizer.step(closure))
     kept = state_tensors(optimizer)
     if sum(t.untyped_storage().nbytes() for t in kept) != found.state:
