@@ -16,6 +16,7 @@ from figures.probed import batches, objective
 from figures.style import INK, NOISE, SERIES, Look, intervals, legend_above, lettered, panels
 from proofs_check.cards import Card, card
 from proofs_check.cards.numeric import number
+from zotheory.probing.lineup import lezo_by_tensor
 from zotheory.probing.measure import Estimator
 from zotheory.statistics.student import student
 
@@ -36,8 +37,8 @@ class Perturbation:
     look: Look
 
 
-def _recipe(name: str, layers: int = 1, **options: float) -> Estimator:
-    return Estimator(name, partial(getattr(estimators, name), **options), layers)
+def _recipe(name: str, **options: float) -> Estimator:
+    return Estimator(name, partial(getattr(estimators, name), **options))
 
 
 def _matrix(name: str, **sizes: float) -> Callable[[int], Card]:
@@ -72,7 +73,12 @@ PERTURBATIONS = (
     Perturbation(
         "random mask", _recipe("r_mezo", **_SPARSE), _matrix("random_mask", keep=KEEP), SERIES[4]
     ),
-    Perturbation("layers (LeZO)", _recipe("lezo", LAYERS, **_SPARSE), _layers, SERIES[5]),
+    Perturbation(
+        "layers (LeZO)",
+        Estimator("lezo", partial(lezo_by_tensor, **_SPARSE), LAYERS),
+        _layers,
+        SERIES[5],
+    ),
     Perturbation("Gaussian (MeZO)", _recipe("mezo"), _matrix("gaussian"), GAUSSIAN),
     Perturbation("signs", _recipe("rademacher"), _matrix("rademacher"), SIGNS),
     Perturbation("sphere", _recipe("sphere"), _matrix("sphere"), NOISE),

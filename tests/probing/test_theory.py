@@ -8,7 +8,7 @@ from estimators.perturbations.cp import CP
 from estimators.perturbations.gaussian import Gaussian
 from estimators.perturbations.rademacher import Rademacher
 from proofs_check.cards import card
-from zotheory.probing.lineup import LAYERS
+from zotheory.probing.lineup import LAYERS, lezo_by_tensor
 from zotheory.probing.objectives import linear, quadratic
 from zotheory.probing.theory import card_of, exact
 
@@ -41,7 +41,8 @@ NAMED = [
 
 
 def build(name, layers=1, **options):
-    return getattr(recipes, name)(OBJECTIVE.parameters(layers), **options)
+    recipe = lezo_by_tensor if name == "lezo" else getattr(recipes, name)
+    return recipe(OBJECTIVE.parameters(layers), **options)
 
 
 @pytest.mark.parametrize(("recipe", "options", "named"), NAMED, ids=lambda x: str(x)[:40])

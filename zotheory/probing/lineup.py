@@ -15,8 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from torch import Tensor
+
 from estimators import recipes
 from estimators.perturbations.cp import CP
+from estimators.zeroth_order import ZerothOrder
 from zotheory.arguments import shown
 from zotheory.files import BrokenFile, first_line, load_module
 from zotheory.probing.measure import Estimator
@@ -40,12 +43,18 @@ def recipe_names() -> tuple[str, ...]:
     )
 
 
+def lezo_by_tensor(parameters: Sequence[Tensor], **options: Any) -> ZerothOrder:
+    """LeZO with every parameter a layer of its own."""
+    layers = [f"parameter.{index}" for index in range(len(parameters))]
+    return recipes.lezo(parameters, layers=layers, **options)
+
+
 def of_recipe(name: str, m: int, n: int) -> list[Estimator]:
     """A recipe on an m x n matrix: its defaults, the ranks of `rank`, and some variants."""
     build = getattr(recipes, name)
     r, queries = rank(m, n), {"queries": min(QUERIES, m * n)}
     if name == "lezo":
-        return [Estimator(name, build, layers=LAYERS)]
+        return [Estimator(name, lezo_by_tensor, layers=LAYERS)]
     if name == "one_sided":
         return [
             Estimator(name, build),
