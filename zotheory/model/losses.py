@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from zotheory.model.language_model import LanguageModel, ModelError
-from zotheory.model.prompts import Batch, label_word_ids, make_batch
+from zotheory.model.prompts import Batch, make_batch
 from zotheory.model.reviews import Example
 
 Loss = Literal["vocabulary", "label_words"]
@@ -45,24 +45,6 @@ def prompt_loss(
     if loss == "label_words":
         return cross_entropy(logits[:, ids], labels)
     raise ValueError(f"loss is 'vocabulary' or 'label_words', got {loss!r}")
-
-
-@torch.no_grad()
-def accuracy(language_model: LanguageModel, examples: Sequence[Example]) -> float:
-    """Share of examples whose label word has the higher logit of the two.
-
-    Raises:
-        ValueError: no examples.
-    """
-    if not examples:
-        raise ValueError("an accuracy needs at least one example")
-    words = torch.tensor(label_word_ids(language_model.tokenizer))
-    right = 0
-    for start in range(0, len(examples), 16):
-        batch = make_batch(language_model.tokenizer, examples[start : start + 16])
-        predicted = last_logits(language_model, batch)[:, words].argmax(1)
-        right += int((predicted == batch.labels).sum())
-    return right / len(examples)
 
 
 @torch.no_grad()

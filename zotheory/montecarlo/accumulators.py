@@ -9,18 +9,15 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Accumulator:
-    """Count, mean and sums of powers of deviations, m_p = sum_i (x_i - mean)^p, p = 2, 3, 4.
+    """Count, mean and the sum of squared deviations, m2 = sum_i (x_i - mean)^2.
 
-    `mean`, `m2`, `m3`, `m4` are float64 arrays of one shape: () for a scalar statistic, (k,) for
-    k statistics drawn together. Merging uses the pairwise formulas of Chan, Golub and LeVeque
-    (1983), extended to higher moments by Pebay (2008, Sandia report SAND2008-6212).
+    `mean` and `m2` are float64 arrays of one shape: () for a scalar statistic, (k,) for k
+    statistics drawn together. Merging uses the pairwise formulas of Chan, Golub and LeVeque (1983).
     """
 
     count: int
     mean: np.ndarray
     m2: np.ndarray
-    m3: np.ndarray
-    m4: np.ndarray
 
     @classmethod
     def of(cls, samples: np.ndarray) -> "Accumulator":
@@ -36,14 +33,7 @@ class Accumulator:
             raise ValueError("samples contain NaN or infinity")
         mean = x.mean(axis=0)
         deviation = x - mean
-        square = deviation * deviation
-        return cls(
-            count=len(x),
-            mean=np.asarray(mean),
-            m2=np.asarray(square.sum(axis=0)),
-            m3=np.asarray((square * deviation).sum(axis=0)),
-            m4=np.asarray((square * square).sum(axis=0)),
-        )
+        return cls(len(x), np.asarray(mean), np.asarray((deviation * deviation).sum(axis=0)))
 
     def merge(self, other: "Accumulator") -> "Accumulator":
         """Moments of both sets of samples together."""
@@ -54,35 +44,12 @@ class Accumulator:
         delta = other.mean - self.mean
         step = delta / n
         m2 = self.m2 + other.m2 + a * b * delta * step
-        m3 = (
-            self.m3
-            + other.m3
-            + a * b * (a - b) * delta * step**2
-            + 3 * step * (a * other.m2 - b * self.m2)
-        )
-        m4 = (
-            self.m4
-            + other.m4
-            + a * b * (a * a - a * b + b * b) * delta * step**3
-            + 6 * step**2 * (a * a * other.m2 + b * b * self.m2)
-            + 4 * step * (a * other.m3 - b * self.m3)
-        )
-        return Accumulator(n, self.mean + b * step, m2, m3, m4)
+        return Accumulator(n, self.mean + b * step, m2)
 
     @property
     def variance(self) -> np.ndarray:
         """Unbiased sample variance, m2 / (count - 1); NaN for one sample."""
         return self.m2 / (self.count - 1) if self.count > 1 else np.full_like(self.m2, np.nan)
-
-    @property
-    def skewness(self) -> np.ndarray:
-        """Sample skewness, sqrt(count) m3 / m2^(3/2)."""
-        return np.sqrt(self.count) * self.m3 / self.m2**1.5
-
-    @property
-    def kurtosis(self) -> np.ndarray:
-        """Sample kurtosis (3 for a Gaussian), count m4 / m2^2."""
-        return self.count * self.m4 / self.m2**2
 
 
 def merge(shards: Iterable[Accumulator]) -> Accumulator:

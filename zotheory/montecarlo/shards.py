@@ -60,7 +60,7 @@ class ShardStore:
     def save(self, shard: int, moments: Accumulator) -> None:
         """Keep the moments of a finished shard. Raises OSError when the disk refuses."""
         buffer = io.BytesIO()
-        np.save(buffer, np.stack([moments.mean, moments.m2, moments.m3, moments.m4]))
+        np.save(buffer, np.stack([moments.mean, moments.m2]))
         payload = moments.count.to_bytes(8, "little") + buffer.getvalue()
         temporary = self.directory / f"{shard:08d}.{os.getpid()}.tmp"
         temporary.write_bytes(self._digest(shard, payload) + payload)
@@ -76,10 +76,9 @@ class ShardStore:
         if digest != self._digest(shard, payload):
             warnings.warn(f"{self._path(shard)} is damaged; drawing the shard again", stacklevel=2)
             return None
-        mean, m2, m3, m4 = np.load(io.BytesIO(payload[8:]), allow_pickle=False)
+        mean, m2 = np.load(io.BytesIO(payload[8:]), allow_pickle=False)
         # Rows of a 1-d stack are NumPy scalars; statistics are arrays, of shape () here.
-        moments = map(np.asarray, (mean, m2, m3, m4))
-        return Accumulator(int.from_bytes(payload[:8], "little"), *moments)
+        return Accumulator(int.from_bytes(payload[:8], "little"), np.asarray(mean), np.asarray(m2))
 
 
 @dataclass(frozen=True)
