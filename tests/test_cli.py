@@ -236,7 +236,7 @@ def test_a_corrupt_recorded_ledger_stops_before_anything_runs(
 
 def test_a_missing_asset_is_told_and_exits_2(command, claims_file, tmp_path):
     path = claims_file("""
-from zotheory.judge import AssetMissing
+from zotheory.vocabulary import AssetMissing
 def judge(statement, context):
     raise AssetMissing("no model; fetch it so")
 model = Claim("my.m", "", Statement("so"), (Kind.MODEL,), (Check(Kind.MODEL, judge),))
@@ -251,7 +251,7 @@ CLAIMS = [model, claim("my.a", "proved")]
 def test_an_asset_that_was_missing_is_asked_for_again_on_resume(command, claims_file, tmp_path):
     path = claims_file(f"""
 import pathlib
-from zotheory.judge import AssetMissing
+from zotheory.vocabulary import AssetMissing
 def judge(statement, context):
     if not pathlib.Path({str(tmp_path / "asset")!r}).exists():
         raise AssetMissing("no model")

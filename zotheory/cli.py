@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from zotheory.budget import BUDGETS
+from zotheory.budget import BUDGETS, OWN_MODEL
 from zotheory.claims import BrokenClaims, UnknownClaim, files_digest, select
 from zotheory.console import console, errors
 from zotheory.console import stop as _stop
@@ -45,7 +45,7 @@ def verify(
     budget: Annotated[BudgetName, typer.Option(help="How much work to spend.")] = "standard",
     model: Annotated[
         str, typer.Option(help="Causal LM for model claims: a name, a path, or 'none'.")
-    ] = "smollm2-135m",
+    ] = OWN_MODEL,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Root seed of every random stream.")] = 0,

@@ -9,14 +9,10 @@ from dataclasses import dataclass
 
 from zotheory.context import Context
 from zotheory.ledger import Control, Entry
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import AssetMissing, Check, Claim, Evidence, Kind, Statement, Verdict
 
 CONTRADICTION = "exact and measured evidence contradict each other: a defect of the toolkit"
 UNCONTROLLED = "no mutant: these checks have not been seen refuting anything"
-
-
-class AssetMissing(Exception):
-    """Something a check needs (a model, a text) is not to be had; the message says what to do."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky import process_executor
 
 from zotheory.atomic import write_atomically
-from zotheory.budget import BUDGETS, Budget
+from zotheory.budget import BUDGETS, OWN_MODEL, Budget
 from zotheory.claims import claim as declared_claim
 from zotheory.claims import declared, files_digest, select
 from zotheory.context import Context
@@ -189,7 +189,7 @@ def _judge_in_worker(claim_id: str, run: Run, scratch: Path) -> tuple[str, dict[
 def verify(
     *names: str,
     budget: str = "standard",
-    model: str | None = "smollm2-135m",
+    model: str | None = OWN_MODEL,
     seed: int = 0,
     out: Path | None = None,
     jobs: int = 1,

@@ -43,6 +43,10 @@ class Verdict(StrEnum):
         return self.holds or self is Verdict.REFUTED
 
 
+class AssetMissing(Exception):
+    """Something a check needs (a model, a text) is not to be had; the message says what to do."""
+
+
 class Kind(StrEnum):
     """How evidence was obtained."""
 

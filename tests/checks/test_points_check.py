@@ -8,9 +8,9 @@ from zotheory.budget import BUDGETS
 from zotheory.checks import modelled
 from zotheory.checks.points import by_layer, points
 from zotheory.context import Context
-from zotheory.judge import AssetMissing
 from zotheory.model.language_model import ModelError
 from zotheory.model.threads import THREADS
+from zotheory.vocabulary import AssetMissing
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import torch
 
 from tests.model.tiny_model import sentences, tiny_model
 from zotheory import studies
-from zotheory.budget import BUDGETS
+from zotheory.budget import BUDGETS, OWN_MODEL
 from zotheory.checks import modelled
 from zotheory.claims import declared
 from zotheory.claims.prior import on_model as prior
@@ -194,7 +194,7 @@ def test_the_real_model_decides(id, tmp_path):
     from zotheory.montecarlo import MonteCarlo
 
     store = MonteCarlo(0, store=tmp_path)
-    context = Context(id, 0, BUDGETS["quick"], store, modelled.OWN_MODEL, tmp_path)
+    context = Context(id, 0, BUDGETS["quick"], store, OWN_MODEL, tmp_path)
     entry = judge(claim(id), context)
     (model,) = (e for e in entry.evidence if e.kind is Kind.MODEL)
     assert model.verdict.judged

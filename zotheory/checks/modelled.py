@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from zotheory.budget import OWN_MODEL
 from zotheory.context import Context
-from zotheory.judge import AssetMissing
 from zotheory.studies import once
-from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import AssetMissing, Check, Evidence, Kind, Statement, Verdict
 
 if TYPE_CHECKING:
     from zotheory.model.language_model import LanguageModel
     from zotheory.model.reviews import Example
     from zotheory.model.study import GradientStudy
 
-OWN_MODEL = "smollm2-135m"
 BATCH_SIZE = 16  # sentences, as in the TeZO paper's figures
 WORDS = 10  # of a sentence, at most: batches cost half of what all sentences would
 COMPARED_LAYERS = 4  # decoder layers whose gradients are kept whole and compared

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zotheory.checks.modelled import OWN_MODEL
+from zotheory.budget import OWN_MODEL
 from zotheory.console import console, stop
 from zotheory.training.setup import DTYPES, LOSSES, TUNINGS, Setup, TrainingError
 

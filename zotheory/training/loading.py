@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import torch
 
-from zotheory.checks.modelled import OWN_MODEL
+from zotheory.budget import OWN_MODEL
 from zotheory.model.language_model import LanguageModel, load_model
 from zotheory.model.losses import check_packing
 from zotheory.model.reviews import Example

@@ -8,7 +8,7 @@ import shlex
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from zotheory.checks.modelled import OWN_MODEL
+from zotheory.budget import OWN_MODEL
 
 TUNINGS = ("full", "lora", "prefix")
 LOSSES = ("vocabulary", "label_words")
