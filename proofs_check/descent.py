@@ -10,11 +10,12 @@ from functools import cache
 
 import sympy as sp
 
-from proofs_check import cp
-from proofs_check.cp import G_NORM2, M, N, R
-from proofs_check.gaussian import Derivation
+from proofs_check import cp, matrices
+from proofs_check.gaussian import Derivation, derive
 from proofs_check.inequalities import Proved, decide
+from proofs_check.matrices import G_NORM2, M, N, R
 from proofs_check.tensors import Index
+from zotheory.papers.tezo import terms
 
 ETA = sp.Symbol("eta", positive=True)
 HORIZON = sp.Symbol("T", integer=True, positive=True)
@@ -22,13 +23,13 @@ HORIZON = sp.Symbol("T", integer=True, positive=True)
 
 def delta() -> sp.Expr:
     """Theorem 1's delta out of the engine: E||(1/r)<G,Z>Z - G||^2 = delta ||G||^2."""
-    return sp.expand(cp.mean(cp.squared_error).value / G_NORM2)
+    return sp.expand(matrices.mean(terms.squared_error).value / G_NORM2)
 
 
 def contraction_factor() -> Derivation:
     """E||G_{t+1}||^2 / ||G_t||^2, factors redrawn at every step: 1 - 2 eta + eta^2 (delta + 1)."""
-    inner = cp.mean(cp.squared_inner).value.subs(cp.GH, G_NORM2) / (R * G_NORM2)
-    square = cp.mean(cp.estimate_norm2).value / (R**2 * G_NORM2)
+    inner = matrices.mean(cp.squared_inner).value.subs(matrices.GH, G_NORM2) / (R * G_NORM2)
+    square = matrices.mean(cp.estimate_norm2).value / (R**2 * G_NORM2)
     factor = 1 - 2 * ETA * sp.expand(inner) + ETA**2 * sp.expand(square)
     steps = (
         "||G - (eta/r) <G,Z> Z||^2 = ||G||^2 - 2 (eta/r) <G,Z>^2 + (eta/r)^2 <G,Z>^2 ||Z||^2",
@@ -108,8 +109,8 @@ def averaged_defect() -> tuple[sp.Expr, sp.Expr]:
     """
     s, t, (c, d) = Index("s", R), Index("t", R), (Index("c", M), Index("d", N))
     overlap = cp.U[s, c] * cp.U[t, c] * cp.V[s, d] * cp.V[t, d]
-    mixed = cp.derive(cp.projection(s) * overlap * cp.projection(t)).value
-    square = cp.derive(cp.projection(p := Index("p", R)) * cp.projection(p)).value
+    mixed = derive(cp.projection(s) * overlap * cp.projection(t)).value
+    square = derive(cp.projection(p := Index("p", R)) * cp.projection(p)).value
     return sp.expand(-2 * mixed / R**2), sp.expand(-2 * square / R)
 
 
@@ -119,7 +120,7 @@ def fourth_factor() -> sp.Expr:
 
     ||G_{t+1}||^4 = (||G||^2 - 2 (eta/r) k^2 + (eta/r)^2 k^2 ||Z||^2)^2 with k = <G, Z>.
     """
-    k2 = [cp.inner(cp.G) * cp.inner(cp.G) for _ in range(2)]
+    k2 = [cp.inner(matrices.G) * cp.inner(matrices.G) for _ in range(2)]
     z2 = [cp.norm2() for _ in range(2)]
     step = ETA / R
     terms = (
@@ -130,7 +131,7 @@ def fourth_factor() -> sp.Expr:
         (-4 * step**3, k2[0] * k2[1] * z2[0]),
         (step**4, k2[0] * k2[1] * z2[0] * z2[1]),
     )
-    return sp.expand(sum(c * (1 if q is None else cp.derive(q).value) for c, q in terms))
+    return sp.expand(sum(c * (1 if q is None else derive(q).value) for c, q in terms))
 
 
 def mean_square_bound(m: int, n: int, r: int, eta: sp.Expr, horizon: int) -> float:
@@ -142,5 +143,5 @@ def mean_square_bound(m: int, n: int, r: int, eta: sp.Expr, horizon: int) -> flo
     """
     flat = [sp.S.One / sp.sqrt(min(m, n))] * min(m, n)
     factor = fourth_factor().subs(ETA, eta)
-    c = max(float(cp.at(factor, m, n, r, sigma)) for sigma in ([1], flat))
+    c = max(float(matrices.at(factor, m, n, r, sigma)) for sigma in ([1], flat))
     return (sum(c ** (t / 2) for t in range(horizon)) / horizon) ** 2

@@ -14,8 +14,8 @@ import sympy as sp
 
 from proofs_check.cards.haar import frame_moments
 from proofs_check.cards.invariance import Factor, NotInvariant, isotropic
-from proofs_check.cp import M, N, R
 from proofs_check.gaussian import Derivation
+from proofs_check.matrices import M, N, R
 from proofs_check.orthonormal import QT, Q, trace
 
 _T = sp.Symbol("t", real=True)

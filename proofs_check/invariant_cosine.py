@@ -12,8 +12,8 @@ from functools import cache
 import sympy as sp
 from haarpy import haar_integral_orthogonal
 
-from proofs_check.cp import M, N
 from proofs_check.gaussian import Derivation
+from proofs_check.matrices import M, N
 
 
 @cache

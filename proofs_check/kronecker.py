@@ -12,8 +12,8 @@ from itertools import product
 
 import sympy as sp
 
-from proofs_check.cp import M, N, R
 from proofs_check.gaussian import Fixed, Index, TensorSum, contraction
+from proofs_check.matrices import M, N, R
 from proofs_check.results import Proved, Result, Undecided, Violated
 
 SHAPES = {"U": (M, R), "V": (N, R)}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from proofs_check.cp import M, N, R
+from proofs_check.matrices import M, N, R
 
 __all__ = ["KEEP", "KEPT", "Card", "M", "N", "Q", "R", "Support", "count", "share"]
 

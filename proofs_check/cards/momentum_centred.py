@@ -9,8 +9,8 @@ import sympy as sp
 from proofs_check.cards.card import Card, M, N, count
 from proofs_check.cards.dense import LINEAR
 from proofs_check.cards.estimate import inner, norm2
-from proofs_check.cp import G_NORM2, GH, G, H
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, TensorSum, contraction, derive
+from proofs_check.matrices import G_NORM2, GH, G, H
 
 MU, X = Fixed("mu"), Gaussian("x")
 SIGMA2 = sp.Symbol("sigma2", positive=True)

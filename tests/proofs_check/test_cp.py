@@ -7,8 +7,10 @@ import pytest
 import sympy as sp
 from brute_force import brute_force
 
-from proofs_check import cp
-from proofs_check.cp import G_NORM2, GH, M, N, R
+from proofs_check import cp, matrices
+from proofs_check.gaussian import Index, contraction
+from proofs_check.matrices import G_NORM2, GH, M, N, R
+from zotheory.papers.tezo import terms
 
 DELTA = 1 + M * N + 2 * M * N / R + 6 * (M + N) / R + 10 / R
 
@@ -18,29 +20,29 @@ def equal(left, right):
 
 
 def test_the_linear_estimate_is_r_times_the_gradient():
-    assert equal(cp.mean(cp.squared_inner).value, R * GH)
+    assert equal(matrices.mean(cp.squared_inner).value, R * GH)
 
 
 def test_delta():
-    assert equal(cp.mean(cp.squared_error).value, DELTA * G_NORM2)
-    assert equal(cp.mean(cp.squared_error_given_factors).value, DELTA * G_NORM2)
+    assert equal(matrices.mean(terms.squared_error).value, DELTA * G_NORM2)
+    assert equal(matrices.mean(terms.squared_error_given_factors).value, DELTA * G_NORM2)
 
 
 def test_steps_of_the_proof():
-    assert equal(cp.mean(cp.a7_b1).value, 2 * R * (R - 1) * G_NORM2)
+    assert equal(matrices.mean(terms.a7_b1).value, 2 * R * (R - 1) * G_NORM2)
     diagonal = M * N * R**2 + 2 * M * N * R + 6 * M * R + 6 * N * R + 12 * R
-    assert equal(cp.mean(cp.a8_b2).value, diagonal * G_NORM2)
+    assert equal(matrices.mean(terms.a8_b2).value, diagonal * G_NORM2)
 
 
 def test_moments_of_the_separable_and_the_cross_term():
-    assert equal(cp.mean(cp.separable_sum).value, M * N * R)
-    assert cp.mean(cp.cross_entry).value == 0
-    assert equal(cp.mean(cp.cross_square_given_sizes).value, 2 * R * (R - 1))
-    assert equal(cp.mean(cp.cross_sum_square_given_factors).value, 2 * R * (R - 1) * M * N)
+    assert equal(matrices.mean(terms.separable_sum).value, M * N * R)
+    assert matrices.mean(terms.cross_entry).value == 0
+    assert equal(matrices.mean(terms.cross_square_given_sizes).value, 2 * R * (R - 1))
+    assert equal(matrices.mean(terms.cross_sum_square_given_factors).value, 2 * R * (R - 1) * M * N)
 
 
 def test_a_derivation_has_steps():
-    steps = cp.mean(cp.squared_error).steps
+    steps = matrices.mean(terms.squared_error).steps
     assert "27 pairings" in steps[0]
     assert steps[-1].startswith("Sum: ")
 
@@ -54,14 +56,14 @@ EXACT_G = sp.Matrix([[1, 2], [-2, 3]])  # its rows and columns are of rank one
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 1, 2), (1, 2, 1)])
 def test_means_by_writing_out_all_coordinates(name, sizes):
     m, n, r = sizes
-    quantity = getattr(cp, name)
+    quantity = getattr(terms, name, None) or getattr(cp, name)
     total, distinct = quantity()
     entries = {(i, j): EXACT_G[i, j] for i in range(m) for j in range(n)}
     norm2 = sum(x**2 for x in entries.values())
     values = {M: m, N: n, R: r, G_NORM2: norm2}
     direct = brute_force(total, values, {"G": entries}, distinct)
-    found = cp.mean(quantity).value
-    assert cp.at(found, m, n, r, (sp.sqrt(norm2),)) == direct
+    found = matrices.mean(quantity).value
+    assert matrices.at(found, m, n, r, (sp.sqrt(norm2),)) == direct
 
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 1, 1), (1, 2, 2), (2, 2, 1)])
@@ -77,12 +79,12 @@ def test_sixth_moment_of_the_norm_by_brute_force(sizes):
         tau, u, v = np.split(point, [r, r + r * m])
         z = np.einsum("s,si,sj->ij", tau, u.reshape(r, m), v.reshape(r, n))
         total += weight * np.sum(z**2) ** 3
-    assert total == pytest.approx(float(cp.mean(cp.norm6).value.subs({M: m, N: n, R: r})))
+    assert total == pytest.approx(float(matrices.mean(terms.norm6).value.subs({M: m, N: n, R: r})))
 
 
 def test_the_sixth_moment_at_size_one():
-    assert cp.mean(cp.norm6).value.subs({M: 1, N: 1, R: 1}) == 15**3
-    assert cp.mean(cp.factor_norms_cubed).value.subs({M: 1, N: 1, R: 1}) == 15**3
+    assert matrices.mean(terms.norm6).value.subs({M: 1, N: 1, R: 1}) == 15**3
+    assert matrices.mean(terms.factor_norms_cubed).value.subs({M: 1, N: 1, R: 1}) == 15**3
 
 
 def draws(m, n, r, size, seed=0):
@@ -126,9 +128,10 @@ def simulated(name, m, n, r, size):
 def test_variance_polynomials_against_simulation(name, m, n, r):
     """Sample variances at sizes where the fourth moment is tame, to 6%."""
     found = simulated(name, m, n, r, 60_000)
-    quantity = getattr(cp, name)
+    quantity = getattr(terms, name, None) or getattr(cp, name)
     mean, variance = (
-        float(cp.at(x, m, n, r, (1, 2))) for x in (cp.mean(quantity).value, cp.variance(quantity))
+        float(matrices.at(x, m, n, r, (1, 2)))
+        for x in (matrices.mean(quantity).value, matrices.variance(quantity))
     )
     assert abs(found.mean() - mean) < 5 * (variance / 60_000) ** 0.5
     assert found.var() == pytest.approx(variance, rel=0.12)
@@ -138,37 +141,42 @@ def test_variance_polynomials_against_simulation(name, m, n, r):
 def test_means_against_simulation(name):
     m, n, r, size = 3, 4, 3, 200_000
     found = simulated(name, m, n, r, size)
-    mean = float(cp.at(cp.mean(getattr(cp, name)).value, m, n, r))
+    mean = float(
+        matrices.at(matrices.mean(getattr(terms, name, None) or getattr(cp, name)).value, m, n, r)
+    )
     assert abs(found.mean() - mean) < 5 * found.std() / size**0.5
 
 
 def test_the_weighted_cross_term_has_a_mean():
     """E kappa^2 sum_{p != q} w_p w_q = 2 r (r - 1) G_ij^2 at (i, j): pairs (p, q) and (q, p)."""
-    i, j = cp.Index("i", M), cp.Index("j", N)
-    along = cp.contraction(cp.G[i, j] * cp.G[i, j] * cp.H[i, j])
-    assert equal(cp.mean(cp.weighted_cross_entry).value, 2 * R * (R - 1) * along)
+    i, j = Index("i", M), Index("j", N)
+    along = contraction(matrices.G[i, j] * matrices.G[i, j] * matrices.H[i, j])
+    assert equal(matrices.mean(terms.weighted_cross_entry).value, 2 * R * (R - 1) * along)
 
 
 def test_at_needs_everything_that_remains():
-    assert cp.at(cp.mean(cp.squared_error).value, 1, 1, 1) == 26
+    assert matrices.at(matrices.mean(terms.squared_error).value, 1, 1, 1) == 26
     with pytest.raises(ValueError, match="not determined"):
-        cp.at(cp.mean(cp.squared_inner).value, 1, 1, 1)
+        matrices.at(matrices.mean(cp.squared_inner).value, 1, 1, 1)
     with pytest.raises(ValueError, match="not determined"):
-        cp.at(sp.Symbol("nothing") * M, 1, 1, 1)
+        matrices.at(sp.Symbol("nothing") * M, 1, 1, 1)
 
 
 def test_at_reads_the_spectrum():
     """E <G, Z>^4 has tr((G G^T)^2) beside ||G||^4."""
-    value = cp.mean(cp.fourth_inner).value
-    one, flat = cp.at(value, 2, 2, 1, (1,)), cp.at(value, 2, 2, 1, (sp.sqrt(2) / 2,) * 2)
+    value = matrices.mean(cp.fourth_inner).value
+    one, flat = (
+        matrices.at(value, 2, 2, 1, (1,)),
+        matrices.at(value, 2, 2, 1, (sp.sqrt(2) / 2,) * 2),
+    )
     assert one == 27
     assert flat < one
 
 
 def test_bounded_is_a_bound_for_any_gradient():
-    square = sp.expand(cp.mean(cp.squared_inner_given_factors_square).value)
+    square = sp.expand(matrices.mean(terms.squared_inner_given_factors_square).value)
     m, n, r = 2, 3, 2
-    bound = cp.bounded(square, m, n, r)
+    bound = matrices.bounded(square, m, n, r)
     rng = np.random.default_rng(0)
     _, u, v = draws(m, n, r, 100_000)
     for _ in range(3):
@@ -179,4 +187,4 @@ def test_bounded_is_a_bound_for_any_gradient():
 
 def test_bounded_refuses_negative_terms():
     with pytest.raises(ValueError, match="nonnegative"):
-        cp.bounded(G_NORM2 - M * GH, 1, 1, 1)
+        matrices.bounded(G_NORM2 - M * GH, 1, 1, 1)

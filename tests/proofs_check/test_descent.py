@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from proofs_check import cp, descent
-from proofs_check.cp import G_NORM2, M, N, R
+from proofs_check import descent, matrices
 from proofs_check.descent import ETA
+from proofs_check.matrices import G_NORM2, M, N, R
 
 DELTA = 1 + M * N + 2 * M * N / R + 6 * (M + N) / R + 10 / R
 
@@ -34,7 +34,7 @@ def test_one_step_against_simulation(m, n, r, eta):
     at = {M: m, N: n, R: r, ETA: eta}
     q = float(descent.contraction_factor().value.subs(at))
     assert abs(norm2.mean() - q) < 5 * norm2.std() / size**0.5
-    fourth = float(cp.at(descent.fourth_factor().subs(ETA, eta), m, n, r))
+    fourth = float(matrices.at(descent.fourth_factor().subs(ETA, eta), m, n, r))
     assert abs((norm2**2).mean() - fourth) < 6 * (norm2**2).std() / size**0.5
 
 

@@ -4,7 +4,7 @@ import sympy as sp
 
 from proofs_check import frames
 from proofs_check.cards.invariance import NotInvariant
-from proofs_check.cp import M, N, R
+from proofs_check.matrices import M, N, R
 
 
 def test_gram_schmidt_is_that_of_qr():

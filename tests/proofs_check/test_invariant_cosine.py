@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from proofs_check import invariant_cosine as module
-from proofs_check.cp import M, N
 from proofs_check.invariant_cosine import invariant_cosine
+from proofs_check.matrices import M, N
 
 
 def haar(rng, size):

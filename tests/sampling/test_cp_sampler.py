@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from proofs_check import cp
+from proofs_check import cp, matrices
+from proofs_check.gaussian import Index, derive
+from zotheory.papers.tezo import terms
 from zotheory.sampling.cp import Linear, MeanAlong, gram_root
 
 SIZES = [(1, 1, 1, (1,)), (2, 3, 2, (1,)), (3, 2, 4, (2, 1)), (6, 5, 2, (1, 3)), (3, 4, 3, (1, 1))]
@@ -27,8 +29,12 @@ def defined(m, n, r, sigma, size, seed=1):
 def exact(m, n, r, sigma):
     """Mean and variance of `Linear`, out of the engine."""
     norm2 = sum(s * s for s in sigma)
-    mean = cp.at(cp.mean(cp.squared_error_given_factors).value, m, n, r, sigma) / norm2
-    variance = cp.at(cp.variance(cp.squared_error_given_factors), m, n, r, sigma) / norm2**2
+    mean = (
+        matrices.at(matrices.mean(terms.squared_error_given_factors).value, m, n, r, sigma) / norm2
+    )
+    variance = (
+        matrices.at(matrices.variance(terms.squared_error_given_factors), m, n, r, sigma) / norm2**2
+    )
     return float(mean), float(variance)
 
 
@@ -75,7 +81,7 @@ def test_variance_at_a_size_where_the_tail_is_tame():
 def test_a_real_layers_size_is_reached_within_one_percent():
     """m = n = 4096, r = 64: the mean of 6,000 draws, whose standard error is below 0.5%."""
     m, n, r = 4096, 4096, 64
-    delta = float(cp.at(cp.mean(cp.squared_error).value, m, n, r))
+    delta = float(matrices.at(matrices.mean(terms.squared_error).value, m, n, r))
     _, variance = exact(m, n, r, (1,))
     found = Linear(m, n, r, (1.0,))(rng(), 6_000)
     assert (variance / 6_000) ** 0.5 < 0.005 * delta
@@ -130,9 +136,13 @@ def test_the_mean_along_conditions_on_tau_correctly():
     m, n, r, size = 2, 2, 2, 200_000
     gradient = np.array([[1.0, 0.0], [0.0, 2.0]])
     found = MeanAlong(m, n, r, tuple(gradient.ravel()), 1.0)(rng(), size)
-    (s, t), a, b = (cp.Index(x, cp.R) for x in "st"), cp.Index("a", cp.M), cp.Index("b", cp.N)
+    (s, t), a, b = (
+        (Index(x, matrices.R) for x in "st"),
+        Index("a", matrices.M),
+        Index("b", matrices.N),
+    )
     along = cp.U[s, a] * cp.V[s, b] * cp.U[t, a] * cp.V[t, b]
-    norm2 = cp.derive(cp.projection(s) * cp.projection(t) * along).value
-    expected = float(cp.at(sp.expand(norm2), m, n, r, (2, 1)))
+    norm2 = derive(cp.projection(s) * cp.projection(t) * along).value
+    expected = float(matrices.at(sp.expand(norm2), m, n, r, (2, 1)))
     squared = (found**2).sum(axis=1)
     assert abs(squared.mean() - expected) < 5 * squared.std() / size**0.5

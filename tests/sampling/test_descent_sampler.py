@@ -5,7 +5,7 @@ import pytest
 
 from proofs_check import descent
 from proofs_check.cards import card
-from proofs_check.cp import M, N, R
+from proofs_check.matrices import M, N, R
 from zotheory.sampling.descent import (
     ConditionalDescent,
     FrozenDescent,

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from proofs_check import cp
+from proofs_check import matrices
+from zotheory.papers.tezo import terms
 from zotheory.sampling.second_moment import (
     AccumulatedAverage,
     AccumulatedCoordinate,
@@ -34,9 +35,9 @@ def cross_terms(m, n, r, size, seed=1):
 @pytest.mark.parametrize(("m", "n", "r"), [(2, 3, 2), (5, 4, 3), (8, 8, 4)])
 def test_the_averaged_cross_term(m, n, r):
     size, scale = 50_000, (m * n * r) ** 2
-    quantity = cp.cross_sum_square_given_factors
-    mean = float(cp.at(cp.mean(quantity).value, m, n, r)) / scale
-    variance = float(cp.at(cp.variance(quantity), m, n, r)) / scale**2
+    quantity = terms.cross_sum_square_given_factors
+    mean = float(matrices.at(matrices.mean(quantity).value, m, n, r)) / scale
+    variance = float(matrices.at(matrices.variance(quantity), m, n, r)) / scale**2
     assert near(CrossAverage(m, n, r)(rng(), size), mean, variance)
     defined = (cross_terms(m, n, r, size).mean(axis=(1, 2)) / r) ** 2
     assert abs(defined.mean() - mean) < 5 * defined.std() / size**0.5
@@ -46,8 +47,8 @@ def test_the_averaged_cross_term(m, n, r):
 @pytest.mark.parametrize("r", [2, 3, 64])
 def test_the_cross_term_at_a_coordinate(r):
     size = 30_000
-    mean = float(cp.at(cp.mean(cp.cross_square_given_sizes).value, 1, 1, r)) / r**2
-    variance = float(cp.at(cp.variance(cp.cross_square_given_sizes), 1, 1, r)) / r**4
+    mean = float(matrices.at(matrices.mean(terms.cross_square_given_sizes).value, 1, 1, r)) / r**2
+    variance = float(matrices.at(matrices.variance(terms.cross_square_given_sizes), 1, 1, r)) / r**4
     assert mean == pytest.approx(2 * (r - 1) / r)
     assert near(CrossCoordinate(r)(rng(), size), mean, variance)
     defined = (cross_terms(1, 1, r, size)[:, 0, 0] / r) ** 2
@@ -84,8 +85,10 @@ SMALL = {"r": 3, "steps": 6, "beta2": 0.8}
 def moments(quantity, size, power):
     """Mean and variance of a quantity / size^`power` at m = n = size, exactly."""
     weights = decay(SMALL["steps"], SMALL["beta2"]).tolist()
-    found = cp.mean(quantity).value, cp.variance(quantity)
-    mean, variance = (float(cp.at(x, size, size, SMALL["r"], weights=weights)) for x in found)
+    found = matrices.mean(quantity).value, matrices.variance(quantity)
+    mean, variance = (
+        float(matrices.at(x, size, size, SMALL["r"], known=terms.weighted(weights))) for x in found
+    )
     return mean / size**power, variance / size ** (2 * power)
 
 
@@ -107,7 +110,7 @@ def test_the_accumulated_error_averaged_over_coordinates():
     found = AccumulatedAverage(sizes, **SMALL)(rng(), runs)
     assert found.shape == (runs, 2)
     for column, size in zip(found.T, sizes, strict=True):
-        mean, variance = moments(cp.accumulated_sum_square, size, 4)
+        mean, variance = moments(terms.accumulated_sum_square, size, 4)
         assert near(column, mean, variance)
         defined = accumulated(size, runs, seed=size).mean(axis=(1, 2)) ** 2
         assert near(defined, mean, variance)
@@ -119,7 +122,8 @@ def test_the_accumulated_error_at_a_coordinate():
     assert found.shape == (runs, 2)
     for column, size in zip(found.T, sizes, strict=True):
         mean, variance = (
-            x / r ** (2 * k) for k, x in enumerate(moments(cp.accumulated_square_sum, size, 2), 1)
+            x / r ** (2 * k)
+            for k, x in enumerate(moments(terms.accumulated_square_sum, size, 2), 1)
         )
         assert mean == pytest.approx(2 * (r - 1) / r)
         assert near(column, mean, variance)

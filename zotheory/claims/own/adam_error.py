@@ -11,12 +11,13 @@ from functools import partial
 import numpy as np
 import sympy as sp
 
-from proofs_check import cp
-from proofs_check.cp import M, N, R
+from proofs_check import matrices
 from proofs_check.gaussian import Derivation, Index, contraction
+from proofs_check.matrices import M, N, R
 from zotheory.checks.exact import exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.papers.tezo import terms
 from zotheory.sampling.second_moment import AccumulatedCoordinate, decay
 from zotheory.sampling.trained_moment import TrainedMoment
 from zotheory.statistics import Catoni, decide_equal
@@ -25,13 +26,16 @@ from zotheory.vocabulary import Claim, Kind, Statement
 BETA2 = sp.Symbol("beta2", positive=True)
 ERROR = sp.Symbol("lim E(V_T - Vhat_T)_ij^2 / (E(V_T)_ij)^2")
 DOMAIN = (sp.Ge(R, 1, evaluate=False), sp.Lt(BETA2, 1))
-W_NORM2 = contraction(*(cp.W[t] * cp.W[t] for t in [Index("t", cp.STEPS)]))
+W_NORM2 = contraction(*(terms.W[t] * terms.W[t] for t in [Index("t", terms.STEPS)]))
 CROSS = 2 * (R - 1) / R
 
 
 def _error(_: Statement) -> Mapping[sp.Expr, Derivation]:
     """From the weights w_t = (1 - beta2) beta2^(T - t) of the moving average, T to infinity."""
-    error, separable = cp.mean(cp.accumulated_square_sum), cp.mean(cp.separable_sum)
+    error, separable = (
+        matrices.mean(terms.accumulated_square_sum),
+        matrices.mean(terms.separable_sum),
+    )
     total = (1 - BETA2) * _geometric(BETA2)
     square = (1 - BETA2) ** 2 * _geometric(BETA2**2)
     mean = sp.cancel(separable.value / (M * N)) * total  # the cross terms have mean 0
@@ -71,7 +75,9 @@ def _measurement(
     beta2, r = sampler.beta2, sampler.r
     norm2 = float(np.sum(((1 - beta2) * beta2 ** np.arange(sampler.steps)) ** 2))
     weights = decay(sampler.steps, beta2).tolist()
-    variance = cp.at(cp.variance(cp.accumulated_square_sum), m, n, r, weights=weights)
+    variance = matrices.at(
+        matrices.variance(terms.accumulated_square_sum), m, n, r, known=terms.weighted(weights)
+    )
     variance = float(variance) / (m * n * r**2) ** 2
     target = float(statement.formula.rhs.subs({R: r, BETA2: beta2}))
     if trained:

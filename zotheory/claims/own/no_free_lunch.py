@@ -8,9 +8,9 @@ from functools import partial
 import sympy as sp
 
 from proofs_check.cards import card
-from proofs_check.cp import M, N, R
 from proofs_check.gaussian import Derivation
 from proofs_check.invariant_cosine import invariant_cosine
+from proofs_check.matrices import M, N, R
 from zotheory.checks.exact import exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context

@@ -15,7 +15,7 @@ from math import sqrt
 import numpy as np
 import sympy as sp
 
-from proofs_check.cp import M, N
+from proofs_check.matrices import M, N
 from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
 from zotheory.sampling.spiked import MeanOverlaps, Overlaps, TrainedOverlaps, predicted_overlaps

@@ -8,8 +8,8 @@ from functools import partial
 import sympy as sp
 
 from proofs_check import descent
-from proofs_check.cp import G_NORM2, M, N, R
 from proofs_check.gaussian import Derivation
+from proofs_check.matrices import G_NORM2, M, N, R
 from zotheory.checks.exact import exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context

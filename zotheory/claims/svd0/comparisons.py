@@ -11,8 +11,8 @@ import sympy as sp
 
 from proofs_check import frames
 from proofs_check.cards import card
-from proofs_check.cp import M, N, R
 from proofs_check.gaussian import Derivation
+from proofs_check.matrices import M, N, R
 from zotheory.checks.exact import Counterexample, exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.claims.svd0 import on_model

@@ -14,7 +14,6 @@ import numpy as np
 import sympy as sp
 
 from proofs_check.cards import card
-from proofs_check.cp import M, N, R
 from proofs_check.gaussian import (
     Derivation,
     Fixed,
@@ -26,6 +25,7 @@ from proofs_check.gaussian import (
 )
 from proofs_check.identities import identity
 from proofs_check.kronecker import vec_identity
+from proofs_check.matrices import M, N, R
 from proofs_check.orthonormal import QT, Q, distance_to_identity
 from proofs_check.results import Proved, Undecided, Violated
 from zotheory.checks.exact import Counterexample, exact, refuted

@@ -9,8 +9,8 @@ import numpy as np
 import sympy as sp
 
 from proofs_check import frames
-from proofs_check.cp import M, N, R
 from proofs_check.gaussian import Derivation
+from proofs_check.matrices import M, N, R
 from proofs_check.orthonormal import QT, Q, distance_to_identity
 from zotheory.checks.exact import Counterexample, exact
 from zotheory.checks.measured import Measurement, measured

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
-from proofs_check.cp import M, N, R
+from proofs_check.matrices import M, N, R
 from zotheory.checks.modelled import BATCH_SIZE, WORDS, on_model
 from zotheory.checks.points import points
 from zotheory.context import Context

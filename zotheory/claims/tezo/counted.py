@@ -10,8 +10,8 @@ import sympy as sp
 import torch
 
 import estimators
-from proofs_check.cp import M, N, R
 from proofs_check.gaussian import Derivation
+from proofs_check.matrices import M, N, R
 from zotheory.checks.counted import Count, counted
 from zotheory.checks.exact import exact
 from zotheory.claims.tezo import memory

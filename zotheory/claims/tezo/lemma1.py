@@ -8,11 +8,11 @@ from typing import Any
 
 import sympy as sp
 
-from proofs_check import cp
-from proofs_check.cp import M, N, R
+from proofs_check import matrices
 from proofs_check.gaussian import Derivation
 from proofs_check.identities import identity
 from proofs_check.inequalities import decide
+from proofs_check.matrices import M, N, R
 from proofs_check.moments import norm_moment, scalar_moment
 from proofs_check.peano import worst_case
 from proofs_check.results import Proved
@@ -23,6 +23,7 @@ from zotheory.checks.measured import Measurement, measured
 from zotheory.checks.searched import searched
 from zotheory.claims.tezo.theorem1 import DELTA, SIZES
 from zotheory.context import Context
+from zotheory.papers.tezo import terms
 from zotheory.sampling.smooth import ScalarError, scalar_error_moment
 from zotheory.search import Bound, Problem, as_bound
 from zotheory.search.snippets import eq12_snippet
@@ -111,8 +112,8 @@ def _eq12_steps(statement: Statement, context: Context) -> Evidence:
     and no better without the cross term, which the proof drops.
     """
     context.tell(f"{context.claim}  deriving")
-    sixth = cp.mean(cp.norm6).value / (4 * R**2)
-    linear = cp.mean(cp.squared_error).value / cp.G_NORM2
+    sixth = matrices.mean(terms.norm6).value / (4 * R**2)
+    linear = matrices.mean(terms.squared_error).value / matrices.G_NORM2
     premises = (
         (
             f"E||a||^2 <= rho^2 lambda^2 E||Z||^6/(4 r^2); E||Z||^6/(4 r^2) = {sixth} <= delta_rho",
@@ -224,7 +225,7 @@ CLAIMS = (
             (*SIZES, SHORT),
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(lambda _: {SIXTH: cp.mean(cp.factor_norms_cubed)}),),
+        checks=(exact(lambda _: {SIXTH: matrices.mean(terms.factor_norms_cubed)}),),
         mutant=Statement(
             "The same with (m+1)^3 (n+1)^3 in place of (m+3)^3 (n+3)^3.",
             sp.Le(SIXTH, _sixth_bound(1)),

@@ -11,12 +11,13 @@ from functools import partial
 import numpy as np
 import sympy as sp
 
-from proofs_check import cp
-from proofs_check.cp import M, N, R
+from proofs_check import matrices
 from proofs_check.gaussian import Derivation, Index, contraction
+from proofs_check.matrices import M, N, R
 from zotheory.checks.exact import Counterexample, exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.papers.tezo import terms
 from zotheory.sampling.second_moment import (
     AccumulatedAverage,
     AccumulatedCoordinate,
@@ -38,29 +39,32 @@ RANK, STEPS, BETA2 = 64, 1000, 0.99
 M1, M2 = sp.symbols("m1 m2", integer=True, positive=True)
 MEAN_M1, MEAN_M2 = (sp.Symbol(f"E_T({m})^2/||w||^2") for m in (M1, M2))
 EACH_M1, EACH_M2 = (sp.Symbol(f"e_T({m})^2/||w||^2") for m in (M1, M2))
-W_NORM2 = contraction(*(cp.W[t] * cp.W[t] for t in [Index("t", cp.STEPS)]))
+W_NORM2 = contraction(*(terms.W[t] * terms.W[t] for t in [Index("t", terms.STEPS)]))
 DOUBLED = (sp.Eq(M2, 2 * M1), sp.Ge(R, 2, evaluate=False))
 FALLS_BY = 0.9  # "falls" is measured as: the mean square loses at least a tenth
 
 
 def _average(_: Statement) -> Mapping[sp.Expr, Derivation]:
     """Mean square of the averaged cross term over the squared mean r of the separable one."""
-    return {AVERAGE2: _ratio(cp.mean(cp.cross_sum_square_given_factors), 1)}
+    return {AVERAGE2: _ratio(matrices.mean(terms.cross_sum_square_given_factors), 1)}
 
 
 def _coordinate(_: Statement) -> Mapping[sp.Expr, Derivation]:
-    return {COORDINATE2: _ratio(cp.mean(cp.cross_square_given_sizes), M * N)}
+    return {COORDINATE2: _ratio(matrices.mean(terms.cross_square_given_sizes), M * N)}
 
 
 def _ratio(cross: Derivation, coordinates: sp.Expr | int) -> Derivation:
-    separable = cp.mean(cp.separable_sum)
+    separable = matrices.mean(terms.separable_sum)
     value = sp.cancel(cross.value * coordinates**2 / separable.value**2)
     return Derivation(value, (*cross.steps, *separable.steps, f"the ratio: {value}"))
 
 
 def _accumulated(_: Statement) -> Mapping[sp.Expr, Derivation]:
     """The accumulated error's mean square: averaged over coordinates first, and at each of them."""
-    total, each = cp.mean(cp.accumulated_sum_square), cp.mean(cp.accumulated_square_sum)
+    total, each = (
+        matrices.mean(terms.accumulated_sum_square),
+        matrices.mean(terms.accumulated_square_sum),
+    )
     found = {}
     for size, mean_name, each_name in ((M1, MEAN_M1, EACH_M1), (M2, MEAN_M2, EACH_M2)):
         square = {M: size, N: size}
@@ -128,7 +132,9 @@ print("simulated at r = 64, m = 64 and 512:", simulated(64), simulated(512))
 def _measure_average(statement: Statement, _: Context) -> Sequence[Measurement]:
     m, n, r = SIZE
     scale = sp.Integer(m * n * r) ** -2
-    variance = float(cp.at(cp.variance(cp.cross_sum_square_given_factors), m, n, r) * scale**2)
+    variance = float(
+        matrices.at(matrices.variance(terms.cross_sum_square_given_factors), m, n, r) * scale**2
+    )
     bound = float(statement.formula.rhs)
     decide = partial(decide_at_most, method=Catoni(variance), bound=bound)
     return [Measurement(f"m={m} n={n} r={r}", CrossAverage(m, n, r), decide, 5, 64)]
@@ -136,7 +142,7 @@ def _measure_average(statement: Statement, _: Context) -> Sequence[Measurement]:
 
 def _measure_coordinate(statement: Statement, _: Context) -> Sequence[Measurement]:
     r = SIZE[2]
-    variance = float(cp.at(cp.variance(cp.cross_square_given_sizes), 1, 1, r)) / r**4
+    variance = float(matrices.at(matrices.variance(terms.cross_square_given_sizes), 1, 1, r)) / r**4
     rhs = float(statement.formula.rhs.subs(R, r))
     method = Catoni(variance)
     if isinstance(statement.formula, sp.Eq):
@@ -146,13 +152,14 @@ def _measure_coordinate(statement: Statement, _: Context) -> Sequence[Measuremen
     return [Measurement(f"r={r}", CrossCoordinate(r), decide, 2_000, 256)]
 
 
-def _variances(quantity: cp.Quantity, sizes: Sequence[int], power: int) -> np.ndarray:
+def _variances(quantity: matrices.Quantity, sizes: Sequence[int], power: int) -> np.ndarray:
     """Variances of `quantity` / size^`power` at m = n = size, for weights of norm 1."""
     weights = decay(STEPS, BETA2).tolist()
-    exactly = cp.variance(quantity)
+    exactly = matrices.variance(quantity)
     return np.array(
         [
-            float(cp.at(exactly, d, d, RANK, weights=weights)) / float(d) ** (2 * power)
+            float(matrices.at(exactly, d, d, RANK, known=terms.weighted(weights)))
+            / float(d) ** (2 * power)
             for d in sizes
         ]
     )
@@ -164,7 +171,7 @@ def _measure_means(statement: Statement, _: Context) -> Sequence[Measurement]:
     measurements = []
     for small in (64, 128, 256):
         sizes = (2 * small, small)
-        method = Catoni(_variances(cp.accumulated_sum_square, sizes, 4))
+        method = Catoni(_variances(terms.accumulated_sum_square, sizes, 4))
         decide = partial(decide_less, method=method, margin=margin)
         sampler = AccumulatedAverage(sizes, RANK, STEPS, BETA2)
         measurements.append(Measurement(f"m=n={small} to {2 * small}", sampler, decide, 8, 128))
@@ -173,7 +180,7 @@ def _measure_means(statement: Statement, _: Context) -> Sequence[Measurement]:
 
 def _measure_each(statement: Statement, _: Context) -> Sequence[Measurement]:
     sizes = (192, 64)
-    method = Catoni(_variances(cp.accumulated_square_sum, sizes, 2) / RANK**4)
+    method = Catoni(_variances(terms.accumulated_square_sum, sizes, 2) / RANK**4)
     if isinstance(statement.formula, sp.And):
         targets = [float(e.rhs.subs(R, RANK)) for e in statement.formula.args]
         decide = partial(decide_equal, method=method, target=np.array(targets), tolerance=0.1)
@@ -191,14 +198,14 @@ CLAIMS = (
             "E over tau, u, v of the cross term kappa-free part sum_{p != q} tau_p tau_q u_p u_q "
             "v_p v_q is 0 at every coordinate.",
             sp.Eq(CROSS, 0),
-            setting={"quantity": cp.cross_entry},
+            setting={"quantity": terms.cross_entry},
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(lambda statement: {CROSS: cp.mean(statement.setting["quantity"])}),),
+        checks=(exact(lambda statement: {CROSS: matrices.mean(statement.setting["quantity"])}),),
         mutant=Statement(
             "The same with the factor kappa^2, kappa = <G, Z>, that stands before it in Eq. 8.",
             sp.Eq(CROSS, 0),
-            setting={"quantity": cp.weighted_cross_entry},
+            setting={"quantity": terms.weighted_cross_entry},
         ),
     ),
     Claim(

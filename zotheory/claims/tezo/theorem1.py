@@ -7,12 +7,13 @@ from functools import partial
 
 import sympy as sp
 
-from proofs_check import cp
-from proofs_check.cp import G_NORM2, GH, M, N, R
+from proofs_check import cp, matrices
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, derive
+from proofs_check.matrices import G_NORM2, GH, M, N, R
 from zotheory.checks.exact import exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.papers.tezo import terms
 from zotheory.sampling.cp import Linear, MeanAlong
 from zotheory.statistics import Catoni, decide_equal
 from zotheory.vocabulary import Claim, Kind, Statement
@@ -46,7 +47,7 @@ def _limit(statement: Statement) -> Mapping[sp.Expr, Derivation]:
 
 
 def _mean(statement: Statement) -> Mapping[sp.Expr, Derivation]:
-    found = cp.mean(cp.squared_inner)
+    found = matrices.mean(cp.squared_inner)
     return {
         MEAN_ALONG_H: Derivation(sp.expand(statement.setting["scale"] * found.value), found.steps)
     }
@@ -55,7 +56,7 @@ def _mean(statement: Statement) -> Mapping[sp.Expr, Derivation]:
 def _order(statement: Statement) -> Mapping[sp.Expr, Derivation]:
     """delta/(mn) in 1/m and 1/n, a polynomial, at 1/m = 1/n = 0; and MeZO's own variance."""
     a, b = sp.symbols("a b", positive=True)
-    ratio = cp.mean(cp.squared_error).value / (G_NORM2 * M * N)
+    ratio = matrices.mean(terms.squared_error).value / (G_NORM2 * M * N)
     ratio = sp.expand(sp.cancel(ratio.subs({M: 1 / a, N: 1 / b})))
     if not ratio.is_polynomial(a, b):
         raise ArithmeticError(f"delta/(mn) does not converge: {ratio}")
@@ -73,8 +74,8 @@ def _mezo() -> Derivation:
 
 def _measure_mean(statement: Statement, _: Context) -> Sequence[Measurement]:
     m, n, r = 3, 4, 2
-    square = sp.expand(cp.mean(cp.squared_inner_given_factors_square).value)
-    bound = cp.bounded(square, m, n, r) * float(statement.setting["scale"].subs(R, r)) ** 2
+    square = sp.expand(matrices.mean(terms.squared_inner_given_factors_square).value)
+    bound = matrices.bounded(square, m, n, r) * float(statement.setting["scale"].subs(R, r)) ** 2
     gradient = tuple((k + 1) / 10 for k in range(m * n))
     scale = float(sum(x * x for x in gradient))
     decide = partial(
@@ -110,7 +111,9 @@ def _measure_squared_error(
     max_shards: int,
 ) -> Measurement:
     norm2 = sum(s * s for s in sigma)
-    variance = cp.at(cp.variance(cp.squared_error_given_factors), m, n, r, sigma) / norm2**2
+    variance = (
+        matrices.at(matrices.variance(terms.squared_error_given_factors), m, n, r, sigma) / norm2**2
+    )
     target = statement.formula.rhs.subs({M: m, N: n, R: r, G_NORM2: 1})
     decide = partial(
         decide_equal, method=Catoni(float(variance)), target=float(target), tolerance=tolerance
@@ -119,8 +122,8 @@ def _measure_squared_error(
     return Measurement(f"m={m} n={n} r={r}", sampler, decide, shard_size, max_shards)
 
 
-def _variance(name: sp.Symbol, quantity: cp.Quantity):
-    return exact(lambda _: {name: cp.mean(quantity)})
+def _variance(name: sp.Symbol, quantity: matrices.Quantity):
+    return exact(lambda _: {name: matrices.mean(quantity)})
 
 
 CLAIMS = (
@@ -170,7 +173,7 @@ CLAIMS = (
             SIZES,
         ),
         needs=(Kind.EXACT, Kind.MEASURED),
-        checks=(_variance(SQUARED_ERROR, cp.squared_error), measured(_measure_variance)),
+        checks=(_variance(SQUARED_ERROR, terms.squared_error), measured(_measure_variance)),
         mutant=Statement(
             "The same with 12/r in place of 10/r.",
             sp.Eq(SQUARED_ERROR, (DELTA + 2 / R) * G_NORM2),
@@ -184,7 +187,7 @@ CLAIMS = (
             "E[A7 B1] = 2 r (r-1) ||G||^2.", sp.Eq(A7_B1, 2 * R * (R - 1) * G_NORM2), SIZES
         ),
         needs=(Kind.EXACT,),
-        checks=(_variance(A7_B1, cp.a7_b1),),
+        checks=(_variance(A7_B1, terms.a7_b1),),
         mutant=Statement("E[A7 B1] = 2 r^2 ||G||^2.", sp.Eq(A7_B1, 2 * R**2 * G_NORM2), SIZES),
     ),
     Claim(
@@ -196,7 +199,7 @@ CLAIMS = (
             SIZES,
         ),
         needs=(Kind.EXACT,),
-        checks=(_variance(A8_B2, cp.a8_b2),),
+        checks=(_variance(A8_B2, terms.a8_b2),),
         mutant=Statement(
             "The same with 10r in place of 12r.",
             sp.Eq(A8_B2, (M * N * R**2 + 2 * M * N * R + 6 * M * R + 6 * N * R + 10 * R) * G_NORM2),

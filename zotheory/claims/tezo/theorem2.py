@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 import sympy as sp
 
-from proofs_check import cp, descent
-from proofs_check.cp import G_NORM2, GH, M, N, R
+from proofs_check import cp, descent, matrices
 from proofs_check.descent import ETA, HORIZON
 from proofs_check.gaussian import Derivation
+from proofs_check.matrices import G_NORM2, GH, M, N, R
 from zotheory.checks.exact import Counterexample, exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.claims.tezo.lemma1 import LAM, RHO, delta_rho
@@ -42,7 +42,7 @@ NAMED = {DELTA_SYMBOL: DELTA, SMOOTH: delta_rho()}
 def _conditional(statement: Statement) -> Mapping[sp.Expr, Derivation]:
     """Over tau alone where the factors are frozen, over everything where they are redrawn."""
     if statement.setting["factors"] == "redrawn":
-        found = cp.mean(cp.squared_inner)
+        found = matrices.mean(cp.squared_inner)
         return {CONDITIONAL: Derivation(-found.value.subs(GH, G_NORM2) / R, found.steps)}
     g, u, v = sp.symbols("g u v", positive=True)
     a, b = descent.averaged_defect()
@@ -116,7 +116,7 @@ def _measure_conditional(statement: Statement, context: Context) -> Sequence[Mea
     measurements = []
     for draw in range(3):
         h = None
-        second = float(cp.at(cp.mean(cp.fourth_inner).value, m, n, r)) / r**2
+        second = float(matrices.at(matrices.mean(cp.fourth_inner).value, m, n, r)) / r**2
         if statement.setting["factors"] == "frozen":
             rng = stream(context.seed, f"{context.claim}/factors", draw)
             h = frozen_projections(rng, m, n, r, steps=3)

@@ -1,0 +1,1 @@
+"""TeZO: Empowering the Low-Rankness on the Temporal Dimension (Sun et al.), claim by claim."""
