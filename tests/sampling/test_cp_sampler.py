@@ -6,8 +6,9 @@ import sympy as sp
 
 from proofs_check import cp, matrices
 from proofs_check.gaussian import Index, derive
+from zotheory.papers.shared.gram import gram_root
 from zotheory.papers.tezo import terms
-from zotheory.sampling.cp import Linear, MeanAlong, gram_root
+from zotheory.sampling.cp import Linear, MeanAlong
 
 SIZES = [(1, 1, 1, (1,)), (2, 3, 2, (1,)), (3, 2, 4, (2, 1)), (6, 5, 2, (1, 3)), (3, 4, 3, (1, 1))]
 

@@ -6,8 +6,7 @@ import pytest
 import sympy
 
 from zotheory.search import search
-from zotheory.search.relu_rank import exact_rank, gradient_of_layer, relu_rank
-from zotheory.search.snippets import relu_rank_snippet
+from zotheory.search.relu_rank import exact_rank, gradient_of_layer, relu_rank, relu_rank_snippet
 
 product_rank, min_rank, patterns, masked, batch = sympy.symbols(
     "product_rank min_rank patterns masked_rank_sum batch"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zotheory.sampling.cp import gram_root
+from zotheory.papers.shared.gram import gram_root
 
 
 def _off_diagonal(matrices: np.ndarray) -> np.ndarray:

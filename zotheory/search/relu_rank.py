@@ -16,7 +16,7 @@ import numpy as np
 import sympy
 from sympy.polys.matrices import DomainMatrix
 
-from zotheory.search.problem import Bound, Point, Problem, Sides, as_bound
+from zotheory.search.problem import Bound, Point, Problem, Sides, as_bound, coded
 
 Matrix = tuple[tuple[int, ...], ...]
 
@@ -202,3 +202,58 @@ def _random_matrix(rng: np.random.Generator, rows: int, columns: int) -> Matrix:
 
 def _as_tuple(matrix: np.ndarray) -> Matrix:
     return tuple(tuple(int(v) for v in row) for row in matrix)
+
+
+_RELU = """\
+# X_l = {name}(W_l X_(l-1)) below the last layer, f = <C, X_L>; a column is a sample.
+# df/dW_l = sum over samples of M c x^T with M = D_l W_(l+1)^T D_(l+1) ... W_L^T, D the 0/1 masks.
+import math
+import numpy as np
+
+weights = {weights}
+inputs = np.array({inputs})
+cotangent = np.array({cotangent})
+layer = {layer}
+
+weights = [np.array(w) for w in weights]
+rank = lambda matrix: int(np.linalg.matrix_rank(matrix))
+gradient, ranks = 0, {{}}
+for x, c in zip(inputs.T, cotangent.T):
+    layer_input, chain, pattern = None, None, ()
+    for number, w in enumerate(weights, start=1):
+        if number > layer:
+            chain = chain @ w.T
+        if number == layer:
+            layer_input, chain = x, np.eye(len(w))
+        x = w @ x
+        if number < len(weights):
+            assert np.all(x != 0), "not differentiable here"
+            mask = {mask}
+            x = x * mask
+            if number >= layer:
+                chain = chain * mask
+                pattern += tuple(mask)
+    gradient = gradient + np.outer(chain @ c, layer_input)
+    ranks[pattern] = rank(chain)
+later = weights[layer:]
+product = later[0]
+for w in later[1:]:
+    product = w @ product
+product_rank, min_rank = rank(product), min(map(rank, later))
+patterns, masked_rank_sum, batch = len(ranks), sum(ranks.values()), inputs.shape[1]
+
+print("gradient of W_%d:" % layer, gradient.tolist())
+print("claimed bound on its rank:", {bound})
+print("actual rank:", rank(gradient))
+"""
+
+
+def relu_rank_snippet(bound: sympy.Expr | Bound, point: Point, activation: str = "relu") -> str:
+    """The code that prints Eq. 6's bound and the actual rank of the gradient at a search point."""
+    relu = activation == "relu"
+    return _RELU.format(
+        name="relu" if relu else "",
+        mask="(x > 0).astype(int)" if relu else "np.ones(len(x), dtype=int)",
+        bound=coded(bound),
+        **point,
+    )

@@ -15,7 +15,16 @@ import sympy
 from zotheory.search.expectation import LogRule, rank_one_terms, terms_density
 from zotheory.search.families import ProfileSum
 from zotheory.search.precise import precise_mean
-from zotheory.search.problem import Bound, Parameter, Point, Problem, Sides, as_bound
+from zotheory.search.problem import (
+    Bound,
+    Parameter,
+    Point,
+    Problem,
+    Sides,
+    as_bound,
+    coded,
+    variable,
+)
 from zotheory.search.profiles import SHAPE_PARAMETERS, Profile, profile_at
 
 _DECADES = tuple(
@@ -213,3 +222,57 @@ def _eq12_recheck(bound: Bound, point: Point, digits: int) -> Sides:
         rhs = bound.precise(**eq12_quantities(point))
         distance = abs(lhs - floats.lhs) + abs(rhs - floats.rhs)
         return Sides(lhs, rhs, 10 * distance + (lhs + rhs) * mpmath.mpf(10) ** -digits)
+
+
+_EQ12 = '''\
+# f(W + X) = <G, X> + lam rho^2 [phi(t0 + <a b^T, X>/rho) - phi(t0) - phi'(t0) <a b^T, X>/rho]
+# with |phi''| <= 1 is lam-smooth; a, b are unit vectors, cosine = <G, a b^T>/||G||, r = 1.
+import math
+import numpy as np
+
+{values}
+t0 = {offset}
+phi = lambda t: {phi}
+slope = lambda t: {slope}
+
+def moments(step):
+    """E[e(s) s (||Z||^2 - 1)] and E[e(s)^2 ||Z||^2], s = tau p q a product of three normals.
+
+    The density of log|s| is a convolution; ||Z||^2 = tau^2 (p^2 + chi^2_(m-1)) (q^2 + chi^2_(n-1)).
+    """
+    y = np.arange(-16, 3, step)
+    def factor(power):
+        return step * np.sqrt(2 / np.pi) * np.exp((power + 1) * y - np.exp(2 * y) / 2)
+    def weights(i, j, k):
+        return np.convolve(np.convolve(factor(i), factor(j)), factor(k))
+    s = np.exp(3 * y[0] + step * np.arange(3 * y.size - 2))
+    e = (phi(t0 + s) - phi(t0 - s)) / 2 - slope(t0) * s
+    squared = (weights(2, 2, 2) + (m + n - 2) * weights(2, 2, 0)
+               + (m - 1) * (n - 1) * weights(2, 0, 0))
+    return e * s @ (squared - weights(0, 0, 0)), e**2 @ squared
+
+def actual(step):
+    cross, square = moments(step)
+    c = 3 * (m + 2) * (n + 2)  # E[<G,Z>^2 ||Z||^2] / ||G||^2
+    return ((c - 1) * gradient_norm**2 + c * sigma**2
+            + 2 * cosine * gradient_norm * lam * rho * cross + (lam * rho)**2 * square)
+
+claimed = {bound}
+value = actual(1 / 128)
+print("claimed bound:", claimed)
+print("actual value: ", value, "(quadrature error about", abs(value - actual(1 / 64)), ")")
+print("ratio:        ", value / claimed)
+'''
+
+
+def eq12_snippet(bound: sympy.Expr | Bound, point: Point) -> str:
+    """The code that prints Eq. 12's bound and the actual mean square error at a search point."""
+    quantities = {**eq12_quantities(point), "cosine": eq12_cosine(point)}
+    phi, slope = profile_at(point).source()
+    return _EQ12.format(
+        values="\n".join(f"{variable(k)} = {v!r}" for k, v in quantities.items()),
+        offset=repr(point["offset"]),
+        phi=phi,
+        slope=slope,
+        bound=coded(bound),
+    )

@@ -26,8 +26,7 @@ from zotheory.context import Context
 from zotheory.papers.tezo import terms
 from zotheory.sampling.smooth import ScalarError, scalar_error_moment
 from zotheory.search import Bound, Problem, as_bound
-from zotheory.search.snippets import eq12_snippet
-from zotheory.search.tezo import eq12, pathwise
+from zotheory.search.tezo import eq12, eq12_snippet, pathwise
 from zotheory.statistics import Catoni, decide_at_most
 from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
 

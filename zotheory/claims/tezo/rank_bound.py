@@ -16,8 +16,7 @@ from zotheory.checks.searched import searched
 from zotheory.context import Context
 from zotheory.sampling.rank_bound import LinearNetworkRanks
 from zotheory.search import Problem, search
-from zotheory.search.relu_rank import relu_rank
-from zotheory.search.snippets import relu_rank_snippet
+from zotheory.search.relu_rank import relu_rank, relu_rank_snippet
 from zotheory.statistics import ClopperPearson, decide_equal
 from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
 
