@@ -12,12 +12,12 @@ from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.sampled import sampled
 from figures.style import SERIES, claimed, intervals, legend_above, panels
-from proofs_check import descent, matrices
+from proofs_check import matrices
 from proofs_check.cards import card
-from proofs_check.descent import ETA
 from proofs_check.moments import norm_moment, scalar_moment
 from zotheory.claims import claim
-from zotheory.sampling.descent import FrozenDescent, RedrawnDescent
+from zotheory.papers.tezo import descent
+from zotheory.papers.tezo.descent import ETA, FrozenDescent, RedrawnDescent
 from zotheory.statistics import Bernstein, Catoni
 
 CLAIM = "own.tezo_floor"

@@ -13,8 +13,8 @@ from figures.style import EXACT, SERIES, claimed, intervals, legend_above, lette
 from proofs_check import matrices
 from proofs_check.matrices import M, N, R
 from zotheory import claims
-from zotheory.claims.tezo.second_moment import AVERAGE2, COORDINATE2, SIZE
 from zotheory.papers.tezo import terms
+from zotheory.papers.tezo.second_moment import AVERAGE2, COORDINATE2, SIZE
 from zotheory.vocabulary import Kind
 
 AVERAGE, COORDINATE = "tezo.eq8.negligible_on_average", "tezo.eq8.negligible_per_coordinate"

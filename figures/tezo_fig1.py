@@ -24,8 +24,8 @@ from figures.style import (
     panels,
 )
 from zotheory.claims import claim
-from zotheory.claims.tezo.layers import FAST, SLOW, WORDS_FAST, WORDS_SLOW
-from zotheory.claims.tezo.memory import GIB, RANKS
+from zotheory.papers.tezo.layers import FAST, SLOW, WORDS_FAST, WORDS_SLOW
+from zotheory.papers.tezo.memory import GIB, RANKS
 from zotheory.vocabulary import Kind
 
 RANK, SUBSPACE = "tezo.fig5.low_rank", "tezo.fig1b.subspace"

@@ -13,7 +13,7 @@ from figures.data import Data
 from figures.picture import Picture, main
 from figures.style import SERIES, VERDICT_COLOURS, claimed, judged, legend_above, lettered, panels
 from zotheory.claims import claim
-from zotheory.claims.tezo.layers import FAST
+from zotheory.papers.tezo.layers import FAST
 from zotheory.vocabulary import Kind, Verdict
 
 CLAIM = "tezo.fig5.low_rank"

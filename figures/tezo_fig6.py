@@ -12,7 +12,7 @@ from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.style import HEAT, SERIES, claimed, legend_above, lettered, panels
 from zotheory import claims
-from zotheory.claims.tezo.layers import FAST, SLOW, WORDS_FAST, WORDS_SLOW
+from zotheory.papers.tezo.layers import FAST, SLOW, WORDS_FAST, WORDS_SLOW
 from zotheory.vocabulary import Kind
 
 VOCABULARY, WORDS = "tezo.fig6.similarity", "tezo.fig6.label_words"

@@ -10,7 +10,7 @@ from figures.picture import Picture, main
 from figures.style import INK, SERIES, claimed, legend_above, lettered, panels
 from zotheory.budget import ALPHA
 from zotheory.claims import claim
-from zotheory.model.measurements import spearman_interval
+from zotheory.papers.tezo.measurements import spearman_interval
 from zotheory.vocabulary import Kind
 
 CLAIM = "tezo.fig7.rank_correlation"

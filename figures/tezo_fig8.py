@@ -14,9 +14,8 @@ from figures.picture import Picture, main
 from figures.style import SERIES, Look, intervals, judged, legend_above, lettered, panels
 from proofs_check import matrices
 from proofs_check.matrices import M, N, R
-from zotheory.claims.tezo.second_moment import BETA2, RANK, STEPS, W_NORM2
 from zotheory.papers.tezo import terms
-from zotheory.sampling.second_moment import overlap
+from zotheory.papers.tezo.second_moment import BETA2, RANK, STEPS, W_NORM2, overlap
 from zotheory.vocabulary import Kind
 
 AVERAGED, EACH = "tezo.fig8.decreasing", "tezo.fig8.per_coordinate"

@@ -5,11 +5,11 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 import estimators
-from zotheory.claims.tezo import memory as on_opt
 from zotheory.counting.depths import at_depth
 from zotheory.counting.memory import Memory, footprint, state_tensors
 from zotheory.counting.passes import Passes
 from zotheory.counting.published import batch, llama_7b, opt_13b, small_llama
+from zotheory.papers.tezo import memory as on_opt
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])

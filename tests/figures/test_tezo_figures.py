@@ -8,10 +8,10 @@ from figures.data import Data, MissingData
 from figures.picture import pictures
 from tests.figures.reading import ends, lines, points
 from tests.figures.training_rows import METHODS, STEPS
-from zotheory.claims.tezo.layers import FAST
-from zotheory.claims.tezo.memory import GIB
-from zotheory.claims.tezo.second_moment import BETA2, RANK
-from zotheory.claims.tezo.second_moment import STEPS as ADAM_STEPS
+from zotheory.papers.tezo.layers import FAST
+from zotheory.papers.tezo.memory import GIB
+from zotheory.papers.tezo.second_moment import BETA2, RANK
+from zotheory.papers.tezo.second_moment import STEPS as ADAM_STEPS
 from zotheory.vocabulary import Kind
 
 

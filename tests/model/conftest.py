@@ -1,6 +1,6 @@
 import pytest
-from tiny_model import sentences, tiny_model
 
+from tests.model.tiny_model import sentences, tiny_model
 from zotheory.model.language_model import LanguageModel, load_model
 from zotheory.model.reviews import Example, Split, examples, load_reviews, split
 

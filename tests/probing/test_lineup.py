@@ -1,8 +1,8 @@
 import sys
 
 import pytest
-from toys import Random, Still
 
+from tests.probing.toys import Random, Still
 from zotheory.probing.lineup import lineup, recipe_names
 from zotheory.probing.objectives import ProbeError, linear
 

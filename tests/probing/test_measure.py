@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from toys import Random, Still, ramp
 
 from estimators import recipes
+from tests.probing.toys import Random, Still, ramp
 from zotheory.probing.measure import Estimator, measure
 from zotheory.probing.objectives import ProbeError, linear
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import sympy as sp
-from brute_force import brute_force
 
 from proofs_check import matrices
 from proofs_check.cards import NAMES, PERTURBATIONS, card
@@ -25,6 +24,7 @@ from proofs_check.cards.order_statistics import (
 from proofs_check.cards.ratio import arcsine_transform, cosine_of_chi2, first_two_moments
 from proofs_check.matrices import G, M, N, R
 from proofs_check.moments import scalar_moment
+from tests.proofs_check.brute_force import brute_force
 from zotheory.papers.tezo import terms
 
 q, p = sp.Symbol("q", integer=True, positive=True), sp.Symbol("p", positive=True)

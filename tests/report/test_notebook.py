@@ -6,8 +6,8 @@ from html import escape
 
 import pytest
 import sympy as sp
-from pages import HARM, Page, hostile
 
+from tests.report.pages import HARM, Page, hostile
 from zotheory.claims import declared
 from zotheory.ledger import recorded
 from zotheory.vocabulary import Check, Claim, Kind, Statement

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zotheory.sampling.descent import FrozenDescent
+from zotheory.papers.tezo.descent import FrozenDescent
 from zotheory.sampling.trained_descent import TrainedDescent
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zotheory.sampling.second_moment import AccumulatedCoordinate
+from zotheory.papers.tezo.second_moment import AccumulatedCoordinate
 from zotheory.sampling.trained_moment import TrainedMoment
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zotheory.search.families import ProfileSum
+from zotheory.papers.tezo.lemma1_search import ProfileSum
 from zotheory.search.profiles import (
     LogCosh,
     PiecewisePolynomial,

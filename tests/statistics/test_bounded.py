@@ -1,8 +1,16 @@
 import numpy as np
 import pytest
-from heavy import RARE_MEAN, draw, exponential, misses, more_often_than, product, rare
 from scipy import stats
 
+from tests.statistics.heavy import (
+    RARE_MEAN,
+    draw,
+    exponential,
+    misses,
+    more_often_than,
+    product,
+    rare,
+)
 from zotheory.montecarlo import Accumulator, merge
 from zotheory.statistics import Bernstein, BettingLower, ClopperPearson
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from heavy import MEAN, VARIANCE, draw, misses, more_often_than, product
 from scipy import stats
 
+from tests.statistics.heavy import MEAN, VARIANCE, draw, misses, more_often_than, product
 from zotheory.montecarlo import Accumulator, merge
 from zotheory.statistics import Catoni, Interval
 

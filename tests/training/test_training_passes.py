@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from training_runs import finish, objective, trial
 
+from tests.training.training_runs import finish, objective, trial
 from zotheory.training.methods import complete
 from zotheory.training.passes import Tally
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from training_runs import After, objective
 
+from tests.training.training_runs import After, objective
 from zotheory.model.language_model import ModelError
 from zotheory.model.losses import accuracy
 from zotheory.model.prompts import LABEL_WORDS, prompt

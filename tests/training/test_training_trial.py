@@ -5,9 +5,9 @@ import math
 
 import pytest
 import torch
-from training_runs import After, equal, finish, trial, weights
 
 import estimators
+from tests.training.training_runs import After, equal, finish, trial, weights
 from zotheory.training import TrainingError, checkpoint
 from zotheory.training import trial as trial_module
 from zotheory.training.interruption import Interruption, Stopped

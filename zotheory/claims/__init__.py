@@ -25,6 +25,9 @@ PAPERS = {
 }
 
 
+ROOMS = ("tezo",)
+
+
 class UnknownClaim(Exception):
     """An id or a paper that no claim answers to."""
 
@@ -38,7 +41,8 @@ def declared() -> tuple[Claim, ...]:
     """All claims of the toolkit, paper by paper, in the papers' order."""
     found: list[Claim] = []
     for paper in PAPERS:
-        found += importlib.import_module(f"zotheory.claims.{paper}").CLAIMS
+        home = "papers" if paper in ROOMS else "claims"
+        found += importlib.import_module(f"zotheory.{home}.{paper}").CLAIMS
     return tuple(found)
 
 

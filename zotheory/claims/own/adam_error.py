@@ -18,7 +18,7 @@ from zotheory.checks.exact import exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
 from zotheory.papers.tezo import terms
-from zotheory.sampling.second_moment import AccumulatedCoordinate, decay
+from zotheory.papers.tezo.second_moment import AccumulatedCoordinate, decay
 from zotheory.sampling.trained_moment import TrainedMoment
 from zotheory.statistics import Catoni, decide_equal
 from zotheory.vocabulary import Claim, Kind, Statement

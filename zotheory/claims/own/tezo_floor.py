@@ -7,13 +7,13 @@ from functools import partial
 
 import sympy as sp
 
-from proofs_check import descent
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import G_NORM2, M, N, R
 from zotheory.checks.exact import exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
-from zotheory.sampling.descent import FrozenDescent
+from zotheory.papers.tezo import descent
+from zotheory.papers.tezo.descent import FrozenDescent
 from zotheory.sampling.trained_descent import TrainedDescent
 from zotheory.statistics import Bernstein, decide_within
 from zotheory.vocabulary import Claim, Kind, Statement

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zotheory.sampling.rank_bound import PRIME, LinearNetworkRanks, _product, rank
+from zotheory.papers.tezo.rank_bound import PRIME, LinearNetworkRanks, _product, rank
 
 
 @pytest.mark.parametrize(("rows", "columns", "r"), [(4, 5, 2), (6, 6, 6), (3, 7, 3), (5, 2, 1)])

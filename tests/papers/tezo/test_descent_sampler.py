@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from proofs_check import descent
 from proofs_check.cards import card
 from proofs_check.matrices import M, N, R
-from zotheory.sampling.descent import (
+from zotheory.papers.tezo import descent
+from zotheory.papers.tezo.descent import (
     ConditionalDescent,
     FrozenDescent,
     RedrawnDescent,

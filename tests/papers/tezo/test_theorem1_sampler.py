@@ -8,7 +8,7 @@ from proofs_check import cp, matrices
 from proofs_check.gaussian import Index, derive
 from zotheory.papers.shared.gram import gram_root
 from zotheory.papers.tezo import terms
-from zotheory.sampling.cp import Linear, MeanAlong
+from zotheory.papers.tezo.theorem1 import Linear, MeanAlong
 
 SIZES = [(1, 1, 1, (1,)), (2, 3, 2, (1,)), (3, 2, 4, (2, 1)), (6, 5, 2, (1, 3)), (3, 4, 3, (1, 1))]
 
@@ -105,7 +105,7 @@ def test_the_gram_root_is_wishart_given_what_lies_along(dimension):
 
 
 def test_a_batch_boundary_changes_only_the_stream(monkeypatch):
-    monkeypatch.setattr("zotheory.sampling.cp._BATCH_FLOATS", 100)
+    monkeypatch.setattr("zotheory.papers.tezo.theorem1._BATCH_FLOATS", 100)
     found = Linear(2, 3, 2)(rng(), 101)
     assert found.shape == (101,)
     assert np.isfinite(found).all()

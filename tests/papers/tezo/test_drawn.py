@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from zotheory.claims.tezo import drawn
 from zotheory.ledger import plain
 from zotheory.model.gradients import Weight
-from zotheory.model.measurements import RankCorrelation, pairwise_cosines, top_share
 from zotheory.model.study import GradientStudy
+from zotheory.papers.tezo import drawn
+from zotheory.papers.tezo.measurements import RankCorrelation, pairwise_cosines, top_share
 
 BATCHES = 10
 WEIGHTS = tuple(

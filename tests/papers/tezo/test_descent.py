@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from proofs_check import descent, matrices
-from proofs_check.descent import ETA
+from proofs_check import matrices
 from proofs_check.matrices import G_NORM2, M, N, R
+from zotheory.papers.tezo import descent
+from zotheory.papers.tezo.descent import ETA
 
 DELTA = 1 + M * N + 2 * M * N / R + 6 * (M + N) / R + 10 / R
 

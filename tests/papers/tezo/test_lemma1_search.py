@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import sympy
 
+from zotheory.papers.tezo.lemma1_search import eq12, eq12_snippet, pathwise
 from zotheory.search import as_bound, search
 from zotheory.search.profiles import profile_at
-from zotheory.search.tezo import eq12, eq12_snippet, pathwise
 
 rho, lam, z, r, m, n, sigma, g = sympy.symbols("rho lambda Z_norm r m n sigma gradient_norm")
 PATHWISE = rho**2 * lam**2 * z**6 / (4 * r**2)

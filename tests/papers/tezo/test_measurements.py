@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from zotheory.model.gradients import Weight
-from zotheory.model.measurements import (
+from zotheory.model.study import GradientStudy
+from zotheory.papers.tezo.measurements import (
     crossing,
     pairwise_cosines,
     random_directions,
@@ -14,7 +15,6 @@ from zotheory.model.measurements import (
     threshold_rank,
     top_share,
 )
-from zotheory.model.study import GradientStudy
 
 
 def test_crossing_is_the_first_index_below_the_threshold():

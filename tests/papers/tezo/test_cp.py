@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 import sympy as sp
-from brute_force import brute_force
 
 from proofs_check import cp, matrices
 from proofs_check.gaussian import Index, contraction
 from proofs_check.matrices import G_NORM2, GH, M, N, R
+from tests.proofs_check.brute_force import brute_force
 from zotheory.papers.tezo import terms
 
 DELTA = 1 + M * N + 2 * M * N / R + 6 * (M + N) / R + 10 / R

@@ -5,8 +5,13 @@ import numpy as np
 import pytest
 import sympy
 
+from zotheory.papers.tezo.rank_bound import (
+    exact_rank,
+    gradient_of_layer,
+    relu_rank,
+    relu_rank_snippet,
+)
 from zotheory.search import search
-from zotheory.search.relu_rank import exact_rank, gradient_of_layer, relu_rank, relu_rank_snippet
 
 product_rank, min_rank, patterns, masked, batch = sympy.symbols(
     "product_rank min_rank patterns masked_rank_sum batch"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zotheory.sampling.smooth import ScalarError, scalar_error_moment
+from zotheory.papers.tezo.lemma1 import ScalarError, scalar_error_moment
 
 
 def objective(w, g):

@@ -9,8 +9,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from zotheory.model.gradients import Weight
-    from zotheory.model.measurements import RankCorrelation
     from zotheory.model.study import GradientStudy
+    from zotheory.papers.tezo.measurements import RankCorrelation
 
 TOP = 100  # singular values in the heat map of Fig. 1a
 POSITIONS = 14  # of a curve over a whole spectrum, evenly spread on a logarithmic axis

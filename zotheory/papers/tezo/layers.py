@@ -22,8 +22,8 @@ from zotheory.checks.modelled import (
     language_model,
     modelled,
 )
-from zotheory.claims.tezo import drawn
 from zotheory.context import Context
+from zotheory.papers.tezo import drawn
 from zotheory.statistics.student import student
 from zotheory.vocabulary import DRAWN, Claim, Evidence, Kind, Statement, Verdict
 
@@ -55,8 +55,8 @@ Array = np.ndarray
 
 def _low_rank(statement: Statement, studies: Studies, context: Context) -> Evidence:
     """Where each spectrum falls below 2% of its largest value, as a share of its length."""
-    from zotheory.model.measurements import crossing
     from zotheory.model.study import ATTENTION
+    from zotheory.papers.tezo.measurements import crossing
 
     within = statement.setting["within"]
     numbers, pictures, failures, intervals, worst = {}, {}, [], {}, (0.0, "", None)
@@ -138,7 +138,7 @@ def _similarity(statement: Statement, studies: Studies, context: Context) -> Evi
 
 def _subspace(statement: Statement, studies: Studies, context: Context) -> Evidence:
     """Share of squared norm in the top fifth of the singular directions, matrix by matrix."""
-    from zotheory.model.measurements import random_directions, top_share
+    from zotheory.papers.tezo.measurements import random_directions, top_share
 
     numbers, pictures, lowest, failed, count = {}, {}, (np.inf, "", None), 0, 0
     for trajectory, study in studies.items():
@@ -178,8 +178,8 @@ def _subspace(statement: Statement, studies: Studies, context: Context) -> Evide
 
 def _rank_correlation(statement: Statement, studies: Studies, context: Context) -> Evidence:
     """Spearman's correlation of weight rank and gradient rank over all matrices, at 25% and 30%."""
-    from zotheory.model.measurements import rank_correlation, spearman_interval
     from zotheory.model.spectra import weight_spectra
+    from zotheory.papers.tezo.measurements import rank_correlation, spearman_interval
 
     (study,) = studies.values()
     spectra = weight_spectra(language_model(context).model, study.weights)

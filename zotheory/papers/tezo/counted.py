@@ -14,10 +14,10 @@ from proofs_check.gaussian import Derivation
 from proofs_check.matrices import M, N, R
 from zotheory.checks.counted import Count, counted
 from zotheory.checks.exact import exact
-from zotheory.claims.tezo import memory
 from zotheory.context import Context
 from zotheory.counting.passes import Passes
 from zotheory.counting.randomness import Draws
+from zotheory.papers.tezo import memory
 from zotheory.vocabulary import Claim, Kind, Statement
 
 T = sp.Symbol("T", integer=True, positive=True)

@@ -5,7 +5,7 @@ import pytest
 
 from proofs_check import matrices
 from zotheory.papers.tezo import terms
-from zotheory.sampling.second_moment import (
+from zotheory.papers.tezo.second_moment import (
     AccumulatedAverage,
     AccumulatedCoordinate,
     CrossAverage,

@@ -8,22 +8,24 @@ from functools import partial
 import numpy as np
 import sympy as sp
 
-from proofs_check import cp, descent, matrices
-from proofs_check.descent import ETA, HORIZON
+from proofs_check import cp, matrices
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import G_NORM2, GH, M, N, R
 from zotheory.checks.exact import Counterexample, exact
 from zotheory.checks.measured import Measurement, measured
-from zotheory.claims.tezo.lemma1 import LAM, RHO, delta_rho
-from zotheory.claims.tezo.theorem1 import DELTA, SIZES
 from zotheory.context import Context
 from zotheory.montecarlo import stream
-from zotheory.sampling.descent import (
+from zotheory.papers.tezo import descent
+from zotheory.papers.tezo.descent import (
+    ETA,
+    HORIZON,
     ConditionalDescent,
     FrozenDescent,
     ResampledDescent,
     frozen_projections,
 )
+from zotheory.papers.tezo.lemma1 import LAM, RHO, delta_rho
+from zotheory.papers.tezo.theorem1 import DELTA, SIZES
 from zotheory.statistics import Bernstein, Catoni, decide_at_most, decide_equal, decide_within
 from zotheory.vocabulary import Claim, Kind, Statement
 from zotheory.witness import inputs

@@ -1,22 +1,216 @@
-"""Ranks of a weight's gradient in small ReLU networks, exactly (TeZO, Eq. 4 to 6).
+"""Eq. 6: the rank of a layer's gradient against the rank of the later weights."""
 
-X_l = relu(W_l X_{l-1}) for l < L, X_L = W_L X_{L-1}; each column is a sample. The loss is
-f = <C, X_L>, so C stands for the derivative of any loss by the outputs. With p_b the pattern of
-active units of sample b in the layers l, ..., L - 1 and D the diagonal 0/1 matrices it names,
-    df/dW_l = sum_b M(p_b) c_b x_b^T,   M(p) = D_l W_{l+1}^T D_{l+1} W_{l+2}^T ... D_{L-1} W_L^T.
-Samples that share p share M(p), hence rank(df/dW_l) <= sum over distinct p of rank M(p), and each
-M(p) is a product that contains every later weight, hence of at most their least rank.
-"""
+from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import chain, pairwise, product
+from typing import Any
 
 import numpy as np
 import sympy
+import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
-from zotheory.search.problem import Bound, Point, Problem, Sides, as_bound, coded
+from proofs_check.results import Proved
+from proofs_check.steps import follows
+from zotheory.checks.exact import Counterexample, conjuncts, refuted
+from zotheory.checks.measured import Measurement, measured
+from zotheory.checks.searched import searched
+from zotheory.context import Context
+from zotheory.search import Bound, Point, Problem, Sides, as_bound, search
+from zotheory.search.problem import coded
+from zotheory.statistics import ClopperPearson, decide_equal
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+
+GRADIENT, PRODUCT, LEAST = sp.symbols(
+    "gradient_rank product_rank min_rank", integer=True, nonnegative=True
+)
+PATTERNS, MASKED = sp.symbols("patterns masked_rank_sum", integer=True, nonnegative=True)
+LINEAR_FACTS = (sp.Le(GRADIENT, PRODUCT), sp.Le(PRODUCT, LEAST))
+FACTORISATION = (
+    "X_L = P (W_l X + b) + const with P the product of the later weights: df = <D, P dW X> = "
+    "<P^T D X^T, dW>, so df/dW_l = P^T (D X^T)",
+    "rank(AB) <= min(rank A, rank B): the columns of AB are in the column space of A, its rows in "
+    "the row space of B; hence rank(df/dW_l) <= rank P, and rank P <= rank of each of its factors",
+)
+
+
+def _exact_linear(statement: Statement, context: Context) -> Evidence:
+    """Prove the relations from the factorisation; where that fails, look for exact networks."""
+    relations = conjuncts(statement.formula)
+    found = [follows(LINEAR_FACTS, relation) for relation in relations]
+    if all(isinstance(result, Proved) for result in found):
+        steps = [*FACTORISATION, *(step for result in found for step in result.steps)]
+        return Evidence(Kind.EXACT, Verdict.PROVED, "from df/dW_l = P^T M", {}, {"steps": steps})
+    return _violating_network(statement, context)
+
+
+def _violating_network(statement: Statement, context: Context) -> Evidence:
+    """An integer network whose ranks, computed over the rationals, violate the statement."""
+    for relation in conjuncts(statement.formula):
+        if relation.lhs != GRADIENT:
+            continue
+        outcome = search(relu_rank(relation.rhs, "linear"), context.seed, 2_000)
+        if outcome.found:
+            failed = Counterexample(outcome.point, claimed=outcome.rhs, actual=outcome.lhs)
+            witness = partial(_witness, activation="linear", bound=relation.rhs)
+            return refuted(statement, failed, relation, FACTORISATION, witness)
+    return Evidence(Kind.EXACT, Verdict.INCONCLUSIVE, "neither derived nor violated")
+
+
+def _witness(statement: Statement, failed: Counterexample, activation: str, bound: sp.Expr) -> str:
+    return relu_rank_snippet(bound, dict(failed.inputs), activation)
+
+
+def _problem(statement: Statement) -> Problem:
+    return relu_rank(_search_bound(statement))
+
+
+def _search_bound(statement: Statement) -> sp.Expr:
+    """The least of all bounds that the formula puts on the gradient's rank."""
+    return reduce(sp.Min, (relation.rhs for relation in conjuncts(statement.formula)))
+
+
+def _searched_witness(statement: Statement, point: dict[str, Any]) -> str:
+    return relu_rank_snippet(_search_bound(statement), point)
+
+
+def _measure_linear(statement: Statement, _: Context) -> Sequence[Measurement]:
+    slack = int((relation_bound(statement) - PRODUCT).subs(PRODUCT, 0))
+    decide = partial(decide_equal, method=ClopperPearson(), target=0.0, tolerance=0.02, scale=1.0)
+    sampler = LinearNetworkRanks(slack)
+    return [Measurement("random low-rank networks", sampler, decide, 50, 64)]
+
+
+def relation_bound(statement: Statement) -> sp.Expr:
+    """What the statement says bounds the gradient's rank."""
+    return next(r.rhs for r in conjuncts(statement.formula) if r.lhs == GRADIENT)
+
+
+def _chain(*bounds: sp.Expr) -> sp.Basic:
+    """gradient_rank <= first bound <= second bound."""
+    return sp.And(*(sp.Le(a, b) for a, b in zip((GRADIENT, *bounds), bounds, strict=False)))
+
+
+CLAIMS = (
+    Claim(
+        id="tezo.eq6.linear",
+        where="Eq. 6",
+        statement=Statement(
+            "For a deep linear network, rank(df/dW_l) <= rank(product of the later weights) <= the "
+            "least of their ranks, for any batch.",
+            _chain(PRODUCT, LEAST),
+        ),
+        needs=(Kind.EXACT, Kind.MEASURED),
+        checks=(Check(Kind.EXACT, _exact_linear), measured(_measure_linear)),
+        mutant=Statement(
+            "The same with rank(product of the later weights) - 1 in the middle.",
+            _chain(PRODUCT - 1, LEAST),
+        ),
+    ),
+    Claim(
+        id="tezo.eq6.relu",
+        where="Eq. 6",
+        statement=Statement(
+            "The same for a network with ReLU between the layers, for any batch.",
+            _chain(PRODUCT, LEAST),
+        ),
+        needs=(Kind.SEARCH,),
+        checks=(searched(_problem, _searched_witness, share=0.1),),
+        correction=Statement(
+            "With ReLU, rank(df/dW_l) is at most the sum, over the batch's distinct activation "
+            "patterns (layers l and later), of the rank of the masked product of the later "
+            "weights, and at most (number of patterns) x (least rank).",
+            sp.And(sp.Le(GRADIENT, MASKED), sp.Le(GRADIENT, PATTERNS * LEAST)),
+        ),
+    ),
+)
+
+
+# Ranks of gradients in random deep linear networks, in exact arithmetic over a prime field.
+#
+# Rank inequalities between products of matrices hold over every field, so arithmetic modulo a prime
+# can neither hide nor invent a violation of them through rounding.
+
+
+PRIME = 2_147_483_629  # below 2^31: products of residues fit into 64 bits
+
+
+@dataclass(frozen=True)
+class LinearNetworkRanks:
+    """1 where a random network violates rank(df/dW_l) <= rank(later product) + slack <= least rank.
+
+    Depth 2 to 5, widths 1 to 6, weights of random rank, batches of 1 to 8, any layer but the last.
+    The gradient is backpropagated sample by sample, not formed from the product of the weights.
+    """
+
+    slack: int = 0
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent values, 0.0 or 1.0."""
+        return np.array([float(self._violated(rng)) for _ in range(size)])
+
+    def _violated(self, rng: np.random.Generator) -> bool:
+        depth, batch = int(rng.integers(2, 6)), int(rng.integers(1, 9))
+        widths = rng.integers(1, 7, depth + 1)
+        weights = [_low_rank(rng, rows, columns) for columns, rows in itertools.pairwise(widths)]
+        layer = int(rng.integers(0, depth - 1))
+        x = rng.integers(0, PRIME, (widths[0], batch))
+        for weight in weights[:layer]:
+            x = _product(weight, x)
+        delta = rng.integers(0, PRIME, (widths[-1], batch))
+        for weight in reversed(weights[layer + 1 :]):
+            delta = _product(weight.T, delta)
+        gradient = rank(_product(delta, x.T))
+        later = weights[layer + 1 :]
+        product = rank(reduce(lambda a, b: _product(b, a), later))
+        return gradient > product + self.slack or product + self.slack > min(map(rank, later))
+
+
+def _low_rank(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    r = int(rng.integers(1, min(rows, columns) + 1))
+    return _product(rng.integers(0, PRIME, (rows, r)), rng.integers(0, PRIME, (r, columns)))
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a @ b modulo the prime; the sum is reduced term by term so that nothing overflows."""
+    total = np.zeros((a.shape[0], b.shape[1]), dtype=np.int64)
+    for k in range(a.shape[1]):
+        total = (total + a[:, k, None] * b[None, k, :]) % PRIME
+    return total
+
+
+def rank(matrix: np.ndarray) -> int:
+    """The rank modulo the prime, by Gaussian elimination."""
+    rows = matrix.copy() % PRIME
+    found = 0
+    for column in range(rows.shape[1]):
+        pivots = np.flatnonzero(rows[found:, column])
+        if not len(pivots):
+            continue
+        rows[[found, found + pivots[0]]] = rows[[found + pivots[0], found]]
+        rows[found] = rows[found] * pow(int(rows[found, column]), -1, PRIME) % PRIME
+        below = rows[found + 1 :]
+        below -= below[:, column, None] * rows[found] % PRIME
+        below %= PRIME
+        found += 1
+        if found == rows.shape[0]:
+            break
+    return found
+
+
+# Ranks of a weight's gradient in small ReLU networks, exactly (TeZO, Eq. 4 to 6).
+#
+# X_l = relu(W_l X_{l-1}) for l < L, X_L = W_L X_{L-1}; each column is a sample. The loss is
+# f = <C, X_L>, so C stands for the derivative of any loss by the outputs. With p_b the pattern of
+# active units of sample b in the layers l, ..., L - 1 and D the diagonal 0/1 matrices it names,
+#     df/dW_l = sum_b M(p_b) c_b x_b^T,   M(p) = D_l W_{l+1}^T D_{l+1} W_{l+2}^T ... D_{L-1} W_L^T.
+# Samples that share p share M(p), hence rank(df/dW_l) <= sum over distinct p of rank M(p), and each
+# M(p) is a product that contains every later weight, hence of at most their least rank.
+
 
 Matrix = tuple[tuple[int, ...], ...]
 
