@@ -10,7 +10,7 @@ from figures.picture import Picture, main
 from figures.style import SERIES, claimed, legend_above, panels
 from zotheory.budget import ALPHA
 from zotheory.claims import claim
-from zotheory.claims.lezo.timing import OURS, PUBLISHED
+from zotheory.papers.lezo.timing import OURS, PUBLISHED
 from zotheory.statistics.medians import median_interval
 from zotheory.vocabulary import Kind
 

@@ -9,7 +9,7 @@ from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.style import EXACT, SERIES, VERDICT_COLOURS, intervals, judged, legend_above, panels
 from zotheory.budget import ALPHA
-from zotheory.claims.lezo.timing import OURS, PUBLISHED, SPARSITY, WITHIN
+from zotheory.papers.lezo.timing import OURS, PUBLISHED, SPARSITY, WITHIN
 from zotheory.statistics.medians import median_interval
 from zotheory.vocabulary import Kind
 

@@ -9,7 +9,7 @@ from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.style import EXACT, SERIES, intervals, judged, legend_above, panels
 from zotheory.budget import ALPHA
-from zotheory.claims.lezo.timing import LENGTHS, OURS, SPARSITY
+from zotheory.papers.lezo.timing import LENGTHS, OURS, SPARSITY
 from zotheory.statistics.medians import median_interval
 from zotheory.vocabulary import Kind
 

@@ -8,7 +8,7 @@ import estimators
 from zotheory.counting.depths import at_depth
 from zotheory.counting.memory import Memory, footprint, state_tensors
 from zotheory.counting.passes import Passes
-from zotheory.counting.published import batch, llama_7b, opt_13b, small_llama
+from zotheory.papers.shared.architectures import batch, llama_7b, opt_13b, small_llama
 from zotheory.papers.tezo import memory as on_opt
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zotheory.sampling.cosines import Recipe
+from zotheory.papers.shared.estimates import Recipe
 from zotheory.sampling.held_out import HeldOut
 
 

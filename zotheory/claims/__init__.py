@@ -25,7 +25,7 @@ PAPERS = {
 }
 
 
-ROOMS = ("tezo",)
+ROOMS = ("tezo", "lezo")
 
 
 class UnknownClaim(Exception):

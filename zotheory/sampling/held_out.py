@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from zotheory.sampling.cosines import SEEDS, Recipe, linear, zeros
+from zotheory.papers.shared.estimates import SEEDS, Recipe, linear, zeros
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from zotheory.papers.shared.estimates import Recipe, linear, zeros
 from zotheory.papers.shared.gram import gram_root
-from zotheory.sampling.cosines import Recipe, linear, zeros
 
 _RECIPES = {"plain": "q_spsa", "greedy": "mezo_greedy", "guided": "mezo_gv"}
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from estimators.perturbations.subspace import orthonormal
-from zotheory.sampling.cosines import MatrixCosines, Recipe
+from zotheory.papers.shared.estimates import MatrixCosines, Recipe
 from zotheory.sampling.matrix_estimates import SEEDS, Loss, Options, bases, build
 
 

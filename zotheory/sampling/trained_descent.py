@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from estimators.zeroth_order import ZerothOrder
-from zotheory.sampling.cosines import SEEDS, Recipe, zeros
+from zotheory.papers.shared.estimates import SEEDS, Recipe, zeros
 
 
 @dataclass(frozen=True)

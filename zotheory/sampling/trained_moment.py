@@ -8,7 +8,7 @@ from itertools import cycle
 import numpy as np
 import torch
 
-from zotheory.sampling.cosines import SEEDS, Recipe, zeros
+from zotheory.papers.shared.estimates import SEEDS, Recipe, zeros
 
 _EPS = 1e-3
 

@@ -20,7 +20,7 @@ from proofs_check.results import Enclosed
 from zotheory.checks.exact import Counterexample, conjuncts, exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
-from zotheory.sampling.cosines import Contrast, Recipe, VectorCosines
+from zotheory.papers.shared.estimates import Contrast, Recipe, VectorCosines
 from zotheory.statistics import Catoni, decide_less, decide_within
 from zotheory.vocabulary import Claim, Kind, Statement
 from zotheory.witness import inputs

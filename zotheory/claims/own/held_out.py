@@ -15,7 +15,7 @@ from zotheory.checks.measured import Measurement, measured
 from zotheory.checks.modelled import on_model
 from zotheory.claims import batches
 from zotheory.context import Context
-from zotheory.sampling.cosines import Recipe
+from zotheory.papers.shared.estimates import Recipe
 from zotheory.sampling.held_out import HeldOut
 from zotheory.statistics import ClopperPearson, decide_within
 from zotheory.vocabulary import DRAWN, Claim, Evidence, Kind, Statement, Verdict

@@ -14,7 +14,7 @@ from proofs_check.matrices import M, N, R
 from zotheory.checks.exact import exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
-from zotheory.sampling.cosines import MatrixCosines, Recipe
+from zotheory.papers.shared.estimates import MatrixCosines, Recipe
 from zotheory.statistics import Bernstein, decide_equal
 from zotheory.vocabulary import Claim, Kind, Statement
 

@@ -31,7 +31,7 @@ from zotheory.claims.prior.quantities import (
 )
 from zotheory.context import Context
 from zotheory.counting.passes import Passes
-from zotheory.sampling.cosines import zeros
+from zotheory.papers.shared.estimates import zeros
 from zotheory.sampling.selection import (
     Beside,
     Reduced,

@@ -11,7 +11,7 @@ from zotheory.checks.counted import Count, counted
 from zotheory.context import Context
 from zotheory.counting.depths import at_depth
 from zotheory.counting.memory import Footprint, footprint
-from zotheory.counting.published import batch, llama_7b
+from zotheory.papers.shared.architectures import batch, llama_7b
 from zotheory.vocabulary import Claim, Kind, Statement
 
 RATIO = sp.Symbol("vanilla / MeZO")

@@ -7,13 +7,14 @@ from functools import partial
 
 import sympy as sp
 
-from proofs_check import smoothing
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, TensorSum, contraction, derive
-from proofs_check.smoothing import EPS, L, N
 from zotheory.checks.exact import Counterexample, exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.checks.searched import searched
-from zotheory.claims.restricted import (
+from zotheory.context import Context
+from zotheory.papers.shared import smoothing
+from zotheory.papers.shared.estimates import Estimates, Linear, Recipe, SquaredError
+from zotheory.papers.shared.restricted import (
     SEARCH_SHARE,
     Example,
     Paper,
@@ -23,10 +24,14 @@ from zotheory.claims.restricted import (
     lemma2,
     sine,
 )
-from zotheory.claims.restricted_descent import FALL, STEP_NOISE, eps_term, last_iterate, step_bound
-from zotheory.context import Context
-from zotheory.sampling.cosines import Recipe
-from zotheory.sampling.estimates import Estimates, Linear, SquaredError
+from zotheory.papers.shared.restricted_descent import (
+    FALL,
+    STEP_NOISE,
+    eps_term,
+    last_iterate,
+    step_bound,
+)
+from zotheory.papers.shared.smoothing import EPS, L, N
 from zotheory.search import Problem
 from zotheory.search.smoothing import bias
 from zotheory.statistics import Catoni, decide_equal

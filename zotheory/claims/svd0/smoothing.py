@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 import sympy as sp
 
-from proofs_check import smoothing
 from proofs_check.gamma_bounds import decide_power
 from proofs_check.gaussian import Derivation
 from proofs_check.moments import norm_moment, norm_power_moment
 from proofs_check.peano import worst_case
 from proofs_check.results import Proved, Undecided, Violated
-from proofs_check.smoothing import SMOOTHED_SQUARE, N
 from zotheory.checks.exact import Counterexample, conjuncts, exact, refuted
 from zotheory.checks.searched import searched
 from zotheory.context import Context
+from zotheory.papers.shared import smoothing
+from zotheory.papers.shared.smoothing import SMOOTHED_SQUARE, N
 from zotheory.search import Bound, Problem, as_bound
 from zotheory.search.smoothing import bias, gradient_norm
 from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict

@@ -13,11 +13,11 @@ import estimators
 from zotheory.checks.counted import Count, counted
 from zotheory.checks.exact import Counterexample
 from zotheory.context import Context
-from zotheory.counting import printed
 from zotheory.counting.depths import at_depth
 from zotheory.counting.memory import footprint, state_tensors
 from zotheory.counting.passes import Passes
-from zotheory.counting.published import opt_13b
+from zotheory.papers.shared import printed
+from zotheory.papers.shared.architectures import opt_13b
 from zotheory.vocabulary import Claim, Kind, Statement
 
 DEPTH = 40

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from proofs_check import smoothing
-from proofs_check.smoothing import EPS, SMOOTHED_SQUARE, L, N
+from zotheory.papers.shared import smoothing
+from zotheory.papers.shared.smoothing import EPS, SMOOTHED_SQUARE, L, N
 
 S = SMOOTHED_SQUARE
 

@@ -8,14 +8,16 @@ from functools import partial
 import numpy as np
 import sympy as sp
 
-from proofs_check import kept, lyapunov, smoothing
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, contraction, derive
-from proofs_check.kept import DROPPED, LAYERS
-from proofs_check.smoothing import EPS, L, N
 from zotheory.checks.exact import Counterexample, exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.checks.searched import searched
-from zotheory.claims.restricted import (
+from zotheory.context import Context
+from zotheory.papers.lezo import kept
+from zotheory.papers.lezo.kept import DROPPED, LAYERS
+from zotheory.papers.shared import smoothing
+from zotheory.papers.shared.estimates import Along, Estimates, Linear, Recipe
+from zotheory.papers.shared.restricted import (
     SEARCH_SHARE,
     SECOND_MOMENT,
     Example,
@@ -26,9 +28,7 @@ from zotheory.claims.restricted import (
     lemma2,
     sine,
 )
-from zotheory.context import Context
-from zotheory.sampling.cosines import Recipe
-from zotheory.sampling.estimates import Along, Estimates, Linear
+from zotheory.papers.shared.smoothing import EPS, L, N
 from zotheory.search.smoothing import second_moment
 from zotheory.statistics import Catoni, decide_equal
 from zotheory.vocabulary import Claim, Kind, Statement
@@ -149,7 +149,7 @@ CLAIMS = (
         where="Eq. 14",
         statement=_norm3("E||z||^3 <= (n+3)^(3/2), for all n >= 1.", 3),
         needs=(Kind.EXACT,),
-        checks=(exact(lambda _: {NORM3_SQUARE: lyapunov.enclose(3, N)}),),
+        checks=(exact(lambda _: {NORM3_SQUARE: kept.enclose(3, N)}),),
         mutant=_norm3("E||z||^3 <= n^(3/2), for all n >= 1.", 0),
     ),
     lemma2(LEZO, "Lemma 2, Eq. 8"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from proofs_check.kept import (
+from zotheory.papers.lezo.kept import (
     DROPPED,
     ETA,
     KEPT,
@@ -15,7 +15,7 @@ from proofs_check.kept import (
     factor_square,
     probability,
 )
-from proofs_check.smoothing import L, N
+from zotheory.papers.shared.smoothing import L, N
 
 
 def test_probability_counts_sets():

@@ -12,8 +12,8 @@ import sympy as sp
 import estimators
 from zotheory.checks.timed import Timing, timed
 from zotheory.context import Context
+from zotheory.papers.shared.printed import PublishedStep
 from zotheory.studies import once
-from zotheory.timing.published import PublishedStep
 from zotheory.timing.rounds import interleaved
 from zotheory.vocabulary import Claim, Kind, Statement
 

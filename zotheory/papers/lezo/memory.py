@@ -12,7 +12,7 @@ from zotheory.checks.counted import Count, counted
 from zotheory.context import Context
 from zotheory.counting.memory import Footprint, footprint
 from zotheory.counting.passes import Passes
-from zotheory.counting.published import batch, opt_13b, small_llama
+from zotheory.papers.shared.architectures import batch, opt_13b, small_llama
 from zotheory.vocabulary import Claim, Kind, Statement
 
 LEZO, MEZO = sp.symbols("LeZO MeZO", positive=True)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import sympy as sp
 
-from proofs_check import telescoping
 from proofs_check.gaussian import Derivation
-from proofs_check.smoothing import EPS, L, N
-from proofs_check.telescoping import HORIZON, LEAST, START
 from zotheory.checks.exact import Counterexample, exact
-from zotheory.claims.restricted import Paper
+from zotheory.papers.shared import telescoping
+from zotheory.papers.shared.restricted import Paper
+from zotheory.papers.shared.smoothing import EPS, L, N
+from zotheory.papers.shared.telescoping import HORIZON, LEAST, START
 from zotheory.vocabulary import Claim, Kind, Statement
 from zotheory.witness import inputs
 

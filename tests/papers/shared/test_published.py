@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from zotheory.timing.published import PublishedStep
+from zotheory.papers.shared.printed import PublishedStep
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from zotheory.sampling.cosines import Recipe
-from zotheory.sampling.estimates import (
+from zotheory.papers.shared.estimates import (
     AfterOneStep,
     Along,
     Estimates,
     HalfSquare,
     Linear,
+    Recipe,
     Sine,
     SquaredError,
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from proofs_check.cards import card
-from zotheory.sampling.cosines import MatrixCosines, Recipe, VectorCosines, fixed_gradient
+from zotheory.papers.shared.estimates import MatrixCosines, Recipe, VectorCosines, fixed_gradient
 
 
 def test_one_column_per_recipe():

@@ -7,16 +7,17 @@ from functools import partial
 
 import sympy as sp
 
-from proofs_check import kept
 from proofs_check.gaussian import Derivation
-from proofs_check.kept import KEPT, D
 from proofs_check.results import Proved
-from proofs_check.smoothing import EPS, L, N
 from proofs_check.steps import follows
 from zotheory.checks.exact import Counterexample, exact
 from zotheory.checks.measured import Measurement, measured
-from zotheory.claims.lezo.smoothing import EQ23, LEZO, SQUARE
-from zotheory.claims.restricted_descent import (
+from zotheory.context import Context
+from zotheory.papers.lezo import kept
+from zotheory.papers.lezo.kept import KEPT, D
+from zotheory.papers.lezo.smoothing import EQ23, LEZO, SQUARE
+from zotheory.papers.shared.estimates import AfterOneStep, Estimates, HalfSquare, Recipe
+from zotheory.papers.shared.restricted_descent import (
     EPS_TERM,
     FALL,
     STEP_NOISE,
@@ -25,9 +26,7 @@ from zotheory.claims.restricted_descent import (
     last_iterate,
     step_bound,
 )
-from zotheory.context import Context
-from zotheory.sampling.cosines import Recipe
-from zotheory.sampling.estimates import AfterOneStep, Estimates, HalfSquare
+from zotheory.papers.shared.smoothing import EPS, L, N
 from zotheory.statistics import Catoni, decide_less
 from zotheory.vocabulary import Claim, Kind, Statement
 from zotheory.witness import inputs

@@ -2,7 +2,7 @@ import pytest
 import sympy as sp
 from scipy.optimize import linprog
 
-from proofs_check.telescoping import FALL, HORIZON, LEAST, NOISE, START, largest
+from zotheory.papers.shared.telescoping import FALL, HORIZON, LEAST, NOISE, START, largest
 
 
 def by_linear_programming(functional, horizon, fall=3.0, noise=0.5, start=2.0, least=-1.0):

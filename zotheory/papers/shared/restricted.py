@@ -14,15 +14,14 @@ from functools import partial
 import numpy as np
 import sympy as sp
 
-from proofs_check import smoothing
 from proofs_check.gaussian import Derivation
-from proofs_check.smoothing import EPS, SMOOTHED_SQUARE, L, N
 from zotheory.checks.exact import Counterexample, conjuncts, exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.checks.searched import searched
 from zotheory.context import Context
-from zotheory.sampling.cosines import Recipe
-from zotheory.sampling.estimates import Estimates, Sine
+from zotheory.papers.shared import smoothing
+from zotheory.papers.shared.estimates import Estimates, Recipe, Sine
+from zotheory.papers.shared.smoothing import EPS, SMOOTHED_SQUARE, L, N
 from zotheory.search import Bound, as_bound
 from zotheory.search.smoothing import gradient_norm, second_moment
 from zotheory.statistics import Catoni, decide_equal

@@ -1,8 +1,8 @@
 import pytest
 import sympy as sp
 
-from proofs_check.lyapunov import enclose
 from proofs_check.moments import norm_power_moment
+from zotheory.papers.lezo.kept import enclose
 
 N = sp.Symbol("n", integer=True, positive=True)
 

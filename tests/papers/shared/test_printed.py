@@ -5,7 +5,7 @@ import torch
 
 from zotheory.counting.drift import cycle, drift_of, own_steps, printed_cycles
 from zotheory.counting.memory import Memory
-from zotheory.counting.printed import MeZO, TeZOAdam, generator
+from zotheory.papers.shared.printed import MeZO, TeZOAdam, generator
 
 
 def test_generator_on_the_meta_device_is_none():

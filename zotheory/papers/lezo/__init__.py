@@ -1,5 +1,5 @@
 """LeZO: Simultaneous Computation and Memory Efficient Zeroth-Order Optimizer, claim by claim."""
 
-from zotheory.claims.lezo import descent, memory, smoothing, timing
+from zotheory.papers.lezo import descent, memory, smoothing, timing
 
 CLAIMS = (*smoothing.CLAIMS, *descent.CLAIMS, *timing.CLAIMS, *memory.CLAIMS)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import sympy as sp
 
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, contraction, derive
-from proofs_check.smoothing import L, N, linear_second_moment
+from proofs_check.moments import norm_moment
+from proofs_check.results import Enclosed
+from zotheory.papers.shared.smoothing import L, N, linear_second_moment
 
 D = sp.Symbol("d", integer=True, positive=True)
 ETA = sp.Symbol("eta", positive=True)
@@ -78,3 +80,27 @@ def factor_square() -> sp.Expr:
         + KEPT * (2 * ETA**2 * power(2, 2) - 4 * ETA * power(2, 0))
         + KEPT**2 * (4 * ETA**2 * power(4, 0) + ETA**4 * power(4, 4) - 4 * ETA**3 * power(4, 2))
     )
+
+
+# Odd moments of the norm of a Gaussian vector between rational functions of the dimension.
+#
+# p -> log E||z||^p is convex (Lyapunov, 1901), and the even moments are polynomials in n.
+
+
+def enclose(p: int, n: sp.Expr) -> Enclosed:
+    """(E||z||^p)^2 for z ~ N(0, I_n), p odd: p lies between p - 1 and p + 1, p + 1 below p + 3.
+
+    The bounds are the even moments' in (E||z||^p)^2 <= E||z||^(p-1) E||z||^(p+1) and
+    E||z||^(p+1) <= (E||z||^p)^(2/3) (E||z||^(p+3))^(1/3). Raises ValueError unless p is odd and
+    positive.
+    """
+    if p < 1 or p % 2 == 0:
+        raise ValueError(f"the order must be odd and positive, got {p}")
+    below, above, far = (norm_moment(k // 2, n) for k in (p - 1, p + 1, p + 3))
+    upper, lower = sp.factor(below * above), sp.factor(above**3 / far)
+    steps = (
+        f"(E||z||^{p})^2 <= E||z||^{p - 1} E||z||^{p + 1} = {upper}",
+        f"(E||z||^{p})^2 >= (E||z||^{p + 1})^3 / E||z||^{p + 3} = {lower}, "
+        f"as {p + 1} = (2/3) {p} + (1/3) {p + 3}",
+    )
+    return Enclosed(lower, upper, steps)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from proofs_check.telescoping import HORIZON, LEAST, START
-from zotheory.claims import lezo, smezo
-from zotheory.claims.restricted_descent import EQ25, FALL, STEP_NOISE
+from zotheory.claims import smezo
+from zotheory.papers import lezo
+from zotheory.papers.shared.restricted_descent import EQ25, FALL, STEP_NOISE
+from zotheory.papers.shared.telescoping import HORIZON, LEAST, START
 from zotheory.vocabulary import Claim
 
 SHARED = ("lemma1", "assumption1", "lemma2", "eq20", "eq25.last_iterate", "eq26.constant")
