@@ -22,7 +22,7 @@ from figures.style import (
     panels,
 )
 from zotheory import claims
-from zotheory.claims.batches import NAMES
+from zotheory.papers.smezo.batches import NAMES
 from zotheory.vocabulary import Kind
 
 CLAIMS = {"its own batch": "smezo.fig2b.same_batch", "another batch": "smezo.fig2b.held_out"}

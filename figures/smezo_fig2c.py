@@ -10,7 +10,7 @@ from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.style import SERIES, intervals, judged, legend_above, lettered, panels
 from zotheory.budget import ALPHA
-from zotheory.claims.batches import NAMES, NORMS
+from zotheory.papers.smezo.batches import NAMES, NORMS
 from zotheory.statistics.medians import median_interval
 from zotheory.vocabulary import Kind
 

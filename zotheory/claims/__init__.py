@@ -25,7 +25,7 @@ PAPERS = {
 }
 
 
-ROOMS = ("tezo", "lezo")
+ROOMS = ("tezo", "lezo", "smezo")
 
 
 class UnknownClaim(Exception):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from zotheory.claims import smezo
-from zotheory.papers import lezo
+from zotheory.papers import lezo, smezo
 from zotheory.papers.shared.restricted_descent import EQ25, FALL, STEP_NOISE
 from zotheory.papers.shared.telescoping import HORIZON, LEAST, START
 from zotheory.vocabulary import Claim

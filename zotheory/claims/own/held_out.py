@@ -8,14 +8,14 @@ from functools import partial
 import numpy as np
 import sympy as sp
 
-from proofs_check.agreement import COSINE, agreement
 from proofs_check.gaussian import Derivation
 from zotheory.checks.exact import exact
 from zotheory.checks.measured import Measurement, measured
 from zotheory.checks.modelled import on_model
-from zotheory.claims import batches
 from zotheory.context import Context
 from zotheory.papers.shared.estimates import Recipe
+from zotheory.papers.smezo import batches
+from zotheory.papers.smezo.batches import COSINE, agreement
 from zotheory.sampling.held_out import HeldOut
 from zotheory.statistics import ClopperPearson, decide_within
 from zotheory.vocabulary import DRAWN, Claim, Evidence, Kind, Statement, Verdict

@@ -3,7 +3,9 @@ import pytest
 import torch
 
 import estimators
-from zotheory.model.directions import (
+from zotheory.model.losses import last_logits, prompt_loss
+from zotheory.model.prompts import label_word_ids
+from zotheory.papers.smezo.directions import (
     LOSSES,
     both_losses,
     draw,
@@ -12,8 +14,6 @@ from zotheory.model.directions import (
     measure_noise,
     measure_steps,
 )
-from zotheory.model.losses import last_logits, prompt_loss
-from zotheory.model.prompts import label_word_ids
 
 LENGTH = 1e-3
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from proofs_check.agreement import COSINE, agreement
 from zotheory.budget import BUDGETS
 from zotheory.checks import modelled
-from zotheory.claims import batches, select
+from zotheory.claims import select
 from zotheory.context import Context
-from zotheory.model.directions import NoiseStudy, StepStudy
+from zotheory.papers.smezo import batches
+from zotheory.papers.smezo.batches import COSINE, agreement
+from zotheory.papers.smezo.directions import NoiseStudy, StepStudy
 from zotheory.vocabulary import DRAWN, Kind, Verdict
 
 CONTEXT = Context("a claim", 0, BUDGETS["quick"], None, "a model", None)

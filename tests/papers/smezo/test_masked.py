@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from zotheory.model.masked import (
+from zotheory.papers.smezo.masked import (
     beyond_smallest,
     cycle,
     losses_masked_again,

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from proofs_check.agreement import COSINE
 from zotheory.checks.modelled import language_model, on_model
-from zotheory.claims import batches
 from zotheory.context import Context
+from zotheory.papers.smezo import batches
+from zotheory.papers.smezo.batches import COSINE
 from zotheory.statistics.medians import median_interval
 from zotheory.vocabulary import DRAWN, Claim, Evidence, Kind, Statement, Verdict
 

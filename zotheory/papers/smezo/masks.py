@@ -9,14 +9,9 @@ import sympy as sp
 from proofs_check.gaussian import Derivation
 from zotheory.checks.exact import Counterexample, exact
 from zotheory.checks.modelled import on_model
-from zotheory.claims.smezo.noise import same_batch
-from zotheory.claims.smezo.on_model import (
-    mask_changes,
-    same_loss,
-    selects_smallest,
-    updates_share,
-)
 from zotheory.context import Context
+from zotheory.papers.smezo.noise import same_batch
+from zotheory.papers.smezo.on_model import mask_changes, same_loss, selects_smallest, updates_share
 from zotheory.vocabulary import Claim, Evidence, Kind, Statement
 from zotheory.witness import inputs
 

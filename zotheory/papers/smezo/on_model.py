@@ -18,7 +18,7 @@ ROUNDING = 256 * np.finfo(np.float32).eps  # of a loss: some hundred roundings o
 
 def selects_smallest(statement: Statement, context: Context) -> Evidence:
     """Weights that the rule selects although as many others are smaller, at the paper's h."""
-    from zotheory.model.masked import beyond_smallest, selected, weight_matrices
+    from zotheory.papers.smezo.masked import beyond_smallest, selected, weight_matrices
 
     rule, found = statement.setting["rule"], {}
     for name, weights in weight_matrices(language_model(context).model):
@@ -42,7 +42,7 @@ def selects_smallest(statement: Statement, context: Context) -> Evidence:
 
 def updates_share(statement: Statement, context: Context, claimed: float) -> Evidence:
     """The share of every matrix's weights at or below the percentile, against the claimed one."""
-    from zotheory.model.masked import selected, weight_matrices
+    from zotheory.papers.smezo.masked import selected, weight_matrices
 
     percentile = float(statement.setting["percentile"])
     found = {
@@ -69,7 +69,7 @@ def updates_share(statement: Statement, context: Context, claimed: float) -> Evi
 
 def same_loss(statement: Statement, context: Context) -> Evidence:
     """Both losses of a step in place, the mask as the statement says, and in the forward pass."""
-    from zotheory.model.masked import losses_masked_again, step_losses
+    from zotheory.papers.smezo.masked import losses_masked_again, step_losses
     from zotheory.timing.language import borrowed_model, prompts_loss
 
     pairs = []
@@ -101,7 +101,7 @@ def same_loss(statement: Statement, context: Context) -> Evidence:
 
 def mask_changes(statement: Statement, context: Context) -> Evidence:
     """Entries in which the masks of a cycle differ, and weights that it does not bring back."""
-    from zotheory.model.masked import cycle
+    from zotheory.papers.smezo.masked import cycle
     from zotheory.timing.language import borrowed_model
 
     mask = statement.setting["mask"]

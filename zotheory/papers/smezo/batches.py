@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sympy as sp
 
-from proofs_check.agreement import COSINE
+from proofs_check.gaussian import Derivation
 from zotheory.checks.modelled import BATCH_SIZE, language_model, sentences
 from zotheory.context import Context
 from zotheory.montecarlo import Accumulator
@@ -19,9 +20,10 @@ from zotheory.studies import once
 if TYPE_CHECKING:
     import sympy as sp
 
-    from zotheory.model.directions import NoiseStudy, StepStudy
     from zotheory.model.language_model import LanguageModel
     from zotheory.model.prompts import Batch
+    from zotheory.papers.smezo.directions import NoiseStudy, StepStudy
+
 
 BATCHES, WORDS = 4, 7
 DIRECTIONS, LENGTH = 144, 3e-5  # twelve for every ordered pair of batches
@@ -47,7 +49,7 @@ def noise(context: Context) -> NoiseStudy:
 
 
 def _steps(context: Context) -> StepStudy:
-    from zotheory.model.directions import measure_steps
+    from zotheory.papers.smezo.directions import measure_steps
 
     model, batches = _borrowed(context)
     told = _told(context, "direction")
@@ -57,7 +59,7 @@ def _steps(context: Context) -> StepStudy:
 
 
 def _noise(context: Context) -> NoiseStudy:
-    from zotheory.model.directions import measure_noise
+    from zotheory.papers.smezo.directions import measure_noise
 
     model, batches = _borrowed(context)
     told = _told(context, "draw")
@@ -67,7 +69,7 @@ def _noise(context: Context) -> NoiseStudy:
 
 
 def _borrowed(context: Context) -> tuple[LanguageModel, list[Batch]]:
-    from zotheory.model.directions import make_batches
+    from zotheory.papers.smezo.directions import make_batches
 
     model, text = language_model(context), sentences(context, WORDS)
     return model, make_batches(model, text, count=BATCHES, size=BATCH_SIZE, seed=context.seed)
@@ -196,3 +198,32 @@ def setting(study: StepStudy, context: Context) -> dict[str, Any]:
         "differs": DIFFERS,
         "seed": context.seed,
     }
+
+
+# How often a step that lowers one linear loss lowers another one.
+#
+# The step is -sum_i <g_1, Z_i> Z_i over q Gaussian directions, times a positive number; it changes
+# the second loss by that times -||g_1|| ||g_2|| sum_i x_i y_i, where the pairs (x_i, y_i) are
+# standard normal with correlation cos(g_1, g_2), and independent.
+
+
+COSINE = sp.Symbol("cos(g1, g2)", real=True)
+_T = sp.Symbol("t", real=True)
+
+
+def agreement(directions: int) -> Derivation:
+    """P(sum_i x_i y_i > 0) as a function of the correlation, -1 <= cos <= 1."""
+    weight = (1 - _T**2) ** (sp.Rational(directions, 2) - 1)
+    total = sp.integrate(weight, (_T, -1, 1))
+    gained = sp.integrate(weight, (_T, 0, COSINE), conds="none")
+    value = sp.Rational(1, 2) + sp.simplify(gained / total)
+    steps = (
+        "4 x y = (x + y)^2 - (x - y)^2; x + y ~ N(0, 2 (1 + cos)) and x - y ~ N(0, 2 (1 - cos)) "
+        "are independent",
+        f"so sum_i x_i y_i > 0 where (1 + cos) A > (1 - cos) B, A and B ~ chi^2 of {directions} "
+        "degrees of freedom: where t > -cos, t = (A - B)/(A + B)",
+        f"A/(A + B) ~ Beta({directions}/2, {directions}/2): t has the density {weight / total} on "
+        "[-1, 1], which is even",
+        f"P(t > -cos) = 1/2 + int_0^cos = {value}",
+    )
+    return Derivation(value, steps)

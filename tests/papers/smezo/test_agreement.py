@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from proofs_check.agreement import COSINE, agreement
+from zotheory.papers.smezo.batches import COSINE, agreement
 
 
 def test_known_cases():
