@@ -25,7 +25,7 @@ PAPERS = {
 }
 
 
-ROOMS = ("tezo", "lezo", "smezo")
+ROOMS = ("tezo", "lezo", "smezo", "svd0")
 
 
 class UnknownClaim(Exception):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import estimators
-from zotheory.sampling.matrix_estimates import SEEDS
+from zotheory.papers.shared.matrix_estimates import SEEDS
 
 if TYPE_CHECKING:
     from zotheory.model.points import Point

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh
 
-from zotheory.sampling.matrix_estimates import Loss, bases
+from zotheory.papers.shared.matrix_estimates import Loss, bases
 
 
 def predicted_overlaps(k: float, m: int, n: int) -> tuple[float, float]:

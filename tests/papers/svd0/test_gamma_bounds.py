@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from proofs_check.gamma_bounds import decide_power
 from proofs_check.moments import norm_power_moment
 from proofs_check.results import Proved, Undecided, Violated
+from zotheory.papers.svd0.smoothing import decide_power
 
 N = sp.Symbol("n", integer=True, positive=True)
 T = sp.Symbol("t", nonnegative=True)

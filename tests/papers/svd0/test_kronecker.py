@@ -1,8 +1,8 @@
 import numpy as np
 import sympy as sp
 
-from proofs_check.kronecker import vec, vec_identity
 from proofs_check.results import Proved, Violated
+from zotheory.papers.svd0.estimate import vec, vec_identity
 
 
 def test_vec_stacks_columns():

@@ -18,7 +18,7 @@ import estimators
 from estimators.perturbations.svd_subspace import leading_vectors
 from estimators.slots import Slot
 from estimators.zeroth_order import ZerothOrder
-from zotheory.sampling.matrix_estimates import SEEDS
+from zotheory.papers.shared.matrix_estimates import SEEDS
 
 if TYPE_CHECKING:
     from zotheory.model.points import Point

@@ -1,6 +1,6 @@
 """SVD-0: Zero-Order Fine-Tuning via Gradient-Guided Subspace Selection, claim by claim."""
 
-from zotheory.claims.svd0 import (
+from zotheory.papers.svd0 import (
     algorithm1,
     algorithm3,
     comparisons,

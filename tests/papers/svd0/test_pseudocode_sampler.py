@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from zotheory.claims.svd0.algorithm3 import MEANT, PRINTED
-from zotheory.sampling.matrix_estimates import MatrixEstimates, plain
-from zotheory.sampling.pseudocode import PrintedStep
+from zotheory.papers.shared.matrix_estimates import MatrixEstimates, plain
+from zotheory.papers.svd0.algorithm3 import MEANT, PRINTED, PrintedStep
 
 
 def test_the_meant_step_is_that_of_the_code_that_trains():

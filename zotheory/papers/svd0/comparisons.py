@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import sympy as sp
 
-from proofs_check import frames
 from proofs_check.cards import card
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import M, N, R
 from zotheory.checks.exact import Counterexample, exact
 from zotheory.checks.measured import Measurement, measured
-from zotheory.claims.svd0 import on_model
-from zotheory.claims.svd0.algorithm1 import AVERAGE, PROPER
 from zotheory.context import Context
-from zotheory.sampling.spectra import SpectrumCosines
-from zotheory.sampling.subspaces import Cosines, TrainedCosines
+from zotheory.papers.shared.matrix_estimates import Loss, MatrixEstimates
+from zotheory.papers.svd0 import frames, on_model
+from zotheory.papers.svd0.algorithm1 import AVERAGE, PROPER
+from zotheory.papers.svd0.subspaces import Cosines, TrainedCosines
 from zotheory.statistics import Bernstein, Decision, decide_equal, decide_less, decide_within
 from zotheory.vocabulary import Claim, Kind, Statement
 from zotheory.witness import inputs
@@ -202,3 +201,35 @@ CLAIMS = (
         ),
     ),
 )
+
+
+# Samples of what singular values alone say about an estimated gradient.
+
+
+@dataclass(frozen=True)
+class SpectrumCosines:
+    """cos(s(X), s(G)) for X = a MeZO estimate of G, minus the same for X = Gaussian noise.
+
+    s(X) is the vector of the `top` largest singular values. G is diagonal with the given singular
+    values, which favours no estimator: noise is invariant under orthogonal maps from either side.
+    """
+
+    m: int
+    n: int
+    spectrum: tuple[float, ...]
+    top: int
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent differences in [-1, 1]."""
+        gradient = np.zeros((self.m, self.n))
+        np.fill_diagonal(gradient, self.spectrum)
+        loss = Loss(self.m, self.n, linear=tuple(gradient.flatten().tolist()))
+        cosines = MatrixEstimates("mezo", loss, self._cosines)(rng, size)
+        return cosines - self._cosines(rng.standard_normal((size, self.m, self.n)), gradient)
+
+    def _cosines(self, matrices: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        found, true = (
+            np.linalg.svd(x, compute_uv=False)[..., : self.top] for x in (matrices, gradient)
+        )
+        norms = np.linalg.norm(found, axis=-1) * np.linalg.norm(true)
+        return (found @ true / norms).clip(0.0, 1.0)

@@ -16,7 +16,7 @@ import torch
 
 from estimators.perturbations.subspace import orthonormal
 from zotheory.papers.shared.estimates import MatrixCosines, Recipe
-from zotheory.sampling.matrix_estimates import SEEDS, Loss, Options, bases, build
+from zotheory.papers.shared.matrix_estimates import SEEDS, Loss, Options, bases, build
 
 
 def _upper(matrices: np.ndarray) -> np.ndarray:

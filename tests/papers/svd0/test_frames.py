@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from proofs_check import frames
 from proofs_check.cards.invariance import NotInvariant
 from proofs_check.matrices import M, N, R
+from zotheory.papers.svd0 import frames
 
 
 def test_gram_schmidt_is_that_of_qr():

@@ -12,14 +12,15 @@ from functools import partial
 import numpy as np
 import sympy as sp
 
-from proofs_check import frames
 from proofs_check.cards.invariance import NotInvariant
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import M, N, R
 from zotheory.checks.exact import Counterexample, exact
 from zotheory.checks.measured import Measurement, measured
-from zotheory.claims.svd0 import on_model
-from zotheory.claims.svd0.frames import (
+from zotheory.context import Context
+from zotheory.papers.shared.matrix_estimates import Loss, plain
+from zotheory.papers.svd0 import frames, on_model
+from zotheory.papers.svd0.frames import (
     DIAGONAL,
     OFF,
     RANKS,
@@ -28,15 +29,7 @@ from zotheory.claims.svd0.frames import (
     entries,
     multiple,
 )
-from zotheory.context import Context
-from zotheory.sampling.matrix_estimates import Loss, plain
-from zotheory.sampling.subspaces import (
-    Kept,
-    LeadingShare,
-    Projections,
-    Shares,
-    upper_identity,
-)
+from zotheory.papers.svd0.subspaces import Kept, LeadingShare, Projections, Shares, upper_identity
 from zotheory.statistics import Bernstein, Decision, decide_equal, decide_less, sequential
 from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
 from zotheory.witness import inputs

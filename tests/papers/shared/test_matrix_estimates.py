@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from zotheory.sampling.gaussian import LinearEstimateNorm
-from zotheory.sampling.matrix_estimates import (
+from zotheory.papers.shared.matrix_estimates import (
     Loss,
     MatrixEstimates,
     along_target,
@@ -12,6 +11,7 @@ from zotheory.sampling.matrix_estimates import (
     squared_cosine,
     squared_norm,
 )
+from zotheory.papers.svd0.estimate import LinearEstimateNorm
 
 CURVED = Loss(
     2,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from zotheory.budget import BUDGETS
-from zotheory.claims.svd0 import CLAIMS
-from zotheory.claims.svd0.convergence import NORM2, ONE_BLOCK, D, F, Q
 from zotheory.context import Context
 from zotheory.montecarlo import MonteCarlo
+from zotheory.papers.svd0 import CLAIMS
+from zotheory.papers.svd0.convergence import NORM2, ONE_BLOCK, D, F, Q
 from zotheory.vocabulary import Kind
 
 ON_MODEL = {claim.id: claim for claim in CLAIMS if Kind.MODEL in claim.needs}

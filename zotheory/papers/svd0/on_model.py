@@ -25,7 +25,7 @@ from zotheory.studies import once
 from zotheory.vocabulary import DRAWN, Check, Evidence, Kind, Statement, Verdict
 
 if TYPE_CHECKING:
-    from zotheory.sampling.real_subspaces import Spectra
+    from zotheory.papers.svd0.real_subspaces import Spectra
 
 Array = np.ndarray
 RANK, TOP = 24, 24  # the paper's
@@ -128,7 +128,7 @@ def _witness(
 
 
 def _refreshes(context: Context) -> Refreshes:
-    from zotheory.sampling.real_subspaces import refresh
+    from zotheory.papers.svd0.real_subspaces import refresh
 
     rng, rows = np.random.default_rng([context.seed, REFRESHES]), []
     with points(context, lambda weights: [weights] * BATCHES, BATCH_SIZE) as found:
@@ -206,7 +206,7 @@ def decide_apart(
 
 
 def _spectra(context: Context) -> tuple[tuple[str, ...], list[Spectra]]:
-    from zotheory.sampling.real_subspaces import spectra
+    from zotheory.papers.svd0.real_subspaces import spectra
 
     rng, found = np.random.default_rng([context.seed, ESTIMATES, TOP]), []
     with points(context, lambda weights: [weights] * 2, BATCH_SIZE) as batches:
@@ -218,7 +218,7 @@ def _spectra(context: Context) -> tuple[tuple[str, ...], list[Spectra]]:
 
 def _by_batch_size(context: Context) -> dict[str, Any]:
     """Table 13: one estimate at each batch size, the gradient of the same batch beside it."""
-    from zotheory.sampling.real_subspaces import spectra
+    from zotheory.papers.svd0.real_subspaces import spectra
 
     rng, found = np.random.default_rng([context.seed, *BATCH_SIZES]), {}
     for size in BATCH_SIZES:
@@ -249,7 +249,7 @@ class Averages:
 
     def kept(self, name: str, k: int, rank: int) -> Array:
         """`AVERAGES` independent values of ||U^T G V||^2/||G||^2, the same at every call."""
-        from zotheory.sampling.real_subspaces import averaged_share
+        from zotheory.papers.svd0.real_subspaces import averaged_share
 
         key = name, k, rank
         if key not in self._drawn:

@@ -8,7 +8,9 @@ kappa = (f(x + eps P z) - f(x - eps P z)) / (2 eps), for every eps.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
+from itertools import product
 
 import numpy as np
 import sympy as sp
@@ -24,15 +26,12 @@ from proofs_check.gaussian import (
     derive,
 )
 from proofs_check.identities import identity
-from proofs_check.kronecker import vec_identity
 from proofs_check.matrices import M, N, R
-from proofs_check.orthonormal import QT, Q, distance_to_identity
-from proofs_check.results import Proved, Undecided, Violated
+from proofs_check.results import Proved, Result, Undecided, Violated
 from zotheory.checks.exact import Counterexample, exact, refuted
 from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
-from zotheory.sampling.gaussian import LinearEstimateNorm
-from zotheory.sampling.matrix_estimates import (
+from zotheory.papers.shared.matrix_estimates import (
     Loss,
     MatrixEstimates,
     Statistic,
@@ -41,7 +40,8 @@ from zotheory.sampling.matrix_estimates import (
     squared_cosine,
     squared_norm,
 )
-from zotheory.sampling.subspaces import Reshaped
+from zotheory.papers.svd0.frames import QT, Q, distance_to_identity
+from zotheory.papers.svd0.subspaces import Reshaped
 from zotheory.statistics import Bernstein, Catoni, ClopperPearson, decide_equal
 from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
 
@@ -357,3 +357,82 @@ THEOREM2 = (
         ),
     ),
 )
+
+
+# vec and Kronecker products, entry by entry, for symbolic sizes.
+#
+# vec stacks columns: X_ij of an m x n matrix stands at place j m + i, the digits (j, i) in the
+# mixed radix (n, m). (A kron B) has the entry A_ps B_qt in row p rows(B) + q and column s cols(B)
+# + t: digits (p, q) in the radix (rows A, rows B) and (s, t) in (cols A, cols B). Where two
+# radices agree, equal places have equal digits, and a product of matrices is a contraction.
+
+
+SHAPES = {"U": (M, R), "V": (N, R)}
+_ALONG, _CORE = Fixed("H"), Fixed("Z")
+_LARGEST = 3
+
+
+def vec_identity(left: str, right: str) -> Result:
+    """Is vec(U Z V^T) = (left kron right) vec(Z) for all sizes, with left, right from U and V?
+
+    Seen along a test matrix H. A violation is an entry at small sizes, where U and V are columns
+    of the identity matrix.
+    """
+    rows = (SHAPES[left][0], SHAPES[right][0])
+    if rows != (N, M):
+        return _violation(left, right)
+    i, j, a, b = (Index(x, size) for x, size in zip("ijab", (M, N, R, R), strict=True))
+    factors = {"U": Fixed("U"), "V": Fixed("V")}
+
+    def along(first: tuple[str, Index, Index], second: tuple[str, Index, Index]) -> TensorSum:
+        entries = [factors[name][row, column] for name, row, column in (first, second)]
+        return contraction(_ALONG[i, j] * entries[0] * entries[1] * _CORE[a, b])
+
+    kronecker = along((left, j, b), (right, i, a))  # digits (j, i) of the row, (b, a) of vec(Z)
+    defined = along(("U", i, a), ("V", j, b))  # (U Z V^T)_ij = sum_ab U_ia Z_ab V_jb
+    if kronecker != defined:
+        return _violation(left, right)
+    steps = (
+        f"rows of {left} kron {right} have the radix (n, m), columns (r, r), as vec of an m x n "
+        "and of an r x r matrix: equal places have equal digits",
+        f"<H, U Z V^T> = {defined} = h^T ({left} kron {right}) vec(Z) for all H, h = vec(H)",
+    )
+    return Proved(steps, "index algebra")
+
+
+def vec(matrix: sp.Matrix) -> sp.Matrix:
+    """The columns of a matrix, one below the other."""
+    return sp.Matrix([matrix[i, j] for j in range(matrix.cols) for i in range(matrix.rows)])
+
+
+def _violation(left: str, right: str) -> Result:
+    """The first entry, at small sizes, in which the two sides differ."""
+    for m, n, r in product(range(1, _LARGEST + 1), repeat=3):
+        if r > min(m, n):
+            continue
+        frames = {"U": sp.eye(m)[:, :r], "V": sp.eye(n)[:, :r]}
+        core = sp.Matrix(r, r, lambda a, b, r=r: 1 + a * r + b)
+        actual = vec(frames["U"] * core * frames["V"].T)
+        claimed = sp.kronecker_product(frames[left], frames[right]) * vec(core)
+        for place in range(m * n):
+            if actual[place] != claimed[place]:
+                sizes = {M: m, N: n, R: r, sp.Symbol("place"): place}
+                point = {symbol: sp.Integer(value) for symbol, value in sizes.items()}
+                return Violated(point, actual[place], claimed[place])
+    return Undecided("the radices differ, but no entry up to size 3 does")
+
+
+# Statistics of one Gaussian vector, reduced to a few numbers in any dimension.
+
+
+@dataclass(frozen=True)
+class LinearEstimateNorm:
+    """||<y, z> z||^2 for a unit vector y and z ~ N(0, I_n): A^2 (A^2 + chi^2_(n-1)), A = <y, z>."""
+
+    n: int
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent values."""
+        along = np.square(rng.standard_normal(size))
+        across = rng.chisquare(self.n - 1, size) if self.n > 1 else 0.0
+        return along * (along + across)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from zotheory.sampling.matrix_estimates import Loss, plain
-from zotheory.sampling.subspaces import (
+from zotheory.papers.shared.matrix_estimates import Loss, plain
+from zotheory.papers.svd0.subspaces import (
     Columns,
     Cosines,
     Kept,

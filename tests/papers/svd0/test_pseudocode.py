@@ -1,6 +1,6 @@
 import pytest
 
-from zotheory.pseudocode import Evaluate, Perturb, Schedule, Update, run
+from zotheory.papers.svd0.algorithm3 import Evaluate, Perturb, Schedule, Update, run
 
 
 def square(weights: float) -> float:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from zotheory.sampling.spectra import SpectrumCosines
+from zotheory.papers.svd0.comparisons import SpectrumCosines
 
 
 def test_the_difference_is_that_of_two_independent_cosines():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from proofs_check.orthonormal import QT, Q, distance_to_identity, trace
+from zotheory.papers.svd0.frames import QT, Q, distance_to_identity, trace
 
 N, R, M = sp.symbols("n r m", integer=True, positive=True)
 
