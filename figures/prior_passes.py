@@ -16,9 +16,9 @@ from proofs_check.break_even import CANDIDATES as M
 from proofs_check.break_even import break_even, two_point_limit
 from proofs_check.cards.numeric import number
 from proofs_check.cards.ratio import cosine_of_chi2
-from zotheory.claims.prior.comparison import passes
-from zotheory.claims.prior.quantities import DIMENSION
-from zotheory.sampling.selection import Reduced, Statistic, scaled_cosine
+from zotheory.papers.prior.comparison import passes
+from zotheory.papers.prior.quantities import DIMENSION
+from zotheory.papers.prior.selection import Reduced, Statistic, scaled_cosine
 from zotheory.statistics import Catoni
 from zotheory.vocabulary import Kind
 

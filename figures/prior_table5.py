@@ -15,15 +15,14 @@ from figures.sampled import sampled
 from figures.style import INK, SERIES, intervals, lettered, panels
 from proofs_check.cards.numeric import number
 from proofs_check.cards.order_statistics import Selection, size_of_minimum
-from proofs_check.covariance import D
-from proofs_check.extremes import K
 from proofs_check.moments import norm_power_moment
 from zotheory import claims
-from zotheory.claims.prior.estimate import RATIO
-from zotheory.claims.prior.lemma3 import SECOND, SIZE
-from zotheory.claims.prior.lemma4 import RATIO1, RATIO2
-from zotheory.claims.prior.quantities import DIMENSION, SETTINGS, S, band, chi, greedy, guided
-from zotheory.sampling.selection import Reduced, Statistic, along, ratio
+from zotheory.papers.prior.estimate import RATIO
+from zotheory.papers.prior.lemma1 import D
+from zotheory.papers.prior.lemma3 import SECOND, SIZE
+from zotheory.papers.prior.lemma4 import RATIO1, RATIO2
+from zotheory.papers.prior.quantities import DIMENSION, SETTINGS, K, S, band, chi, greedy, guided
+from zotheory.papers.prior.selection import Reduced, Statistic, along, ratio
 from zotheory.statistics import Catoni
 from zotheory.vocabulary import Kind
 

@@ -13,12 +13,12 @@ from zotheory import studies
 from zotheory.budget import BUDGETS, OWN_MODEL
 from zotheory.checks import modelled
 from zotheory.claims import declared
-from zotheory.claims.prior import on_model as prior
 from zotheory.context import Context
 from zotheory.judge import judge
+from zotheory.papers.prior import on_model as prior
+from zotheory.papers.prior.candidates import Candidates
 from zotheory.papers.svd0 import algorithm1, comparisons, frames
 from zotheory.papers.svd0 import on_model as svd0
-from zotheory.sampling.real_candidates import Candidates
 from zotheory.vocabulary import Evidence, Kind, Statement
 
 IDS = (

@@ -7,8 +7,8 @@ import torch
 import estimators
 from tests.model.tiny_model import sentences, tiny_model
 from zotheory.model.points import point, spread_weights
+from zotheory.papers.prior.candidates import EPS, candidates
 from zotheory.papers.svd0.real_subspaces import averaged_share, refresh, spectra
-from zotheory.sampling.real_candidates import EPS, candidates
 
 
 @pytest.fixture(scope="module")

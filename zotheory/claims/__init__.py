@@ -25,7 +25,7 @@ PAPERS = {
 }
 
 
-ROOMS = ("tezo", "lezo", "smezo", "svd0")
+ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior")
 
 
 class UnknownClaim(Exception):

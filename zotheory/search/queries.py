@@ -19,7 +19,7 @@ import mpmath
 import numpy as np
 from scipy.special import betainc
 
-from zotheory.search.problem import Parameter, Point, Problem, Sides
+from zotheory.search import Parameter, Point, Problem, Sides
 
 _LARGEST = 8  # dimension
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)

@@ -5,13 +5,13 @@ import sympy as sp
 
 from proofs_check.cards.order_statistics import size_of_minimum, split
 from proofs_check.enclosures import compare, enclose
-from proofs_check.extremes import (
+from proofs_check.results import Proved
+from zotheory.papers.prior.quantities import (
     K,
     guided_growth,
     guided_second_bounds,
     size_of_minimum_limit,
 )
-from proofs_check.results import Proved
 
 X = sp.Symbol("x")
 

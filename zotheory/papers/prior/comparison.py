@@ -1,7 +1,7 @@
 """Table 5, one step, one forward pass: GV and greedy against plain two-point estimates.
 
 One step of greedy or GV with M candidates costs M + 2 forward passes, counted on the estimators.
-E cos^2 is compared in every dimension at once by :mod:`proofs_check.cosine_order`.
+E cos^2 is compared in every dimension at once by :mod:`zotheory.papers.prior.cosine_order`.
 """
 
 from __future__ import annotations
@@ -13,26 +13,18 @@ import numpy as np
 import sympy as sp
 
 from proofs_check.cards.numeric import number
-from proofs_check.cosine_order import Averaged, Chosen, order
-from proofs_check.covariance import D
-from proofs_check.extremes import K
 from proofs_check.results import Proved
 from proofs_check.steps import follows
 from zotheory.checks.enclosed import Case, enclosed
 from zotheory.checks.exact import Counterexample, refuted
 from zotheory.checks.measured import Measurement, measured
-from zotheory.claims.prior import on_model, snippets
-from zotheory.claims.prior.quantities import (
-    CANDIDATES,
-    DIMENSION,
-    SETTINGS,
-    greedy,
-    guided,
-)
 from zotheory.context import Context
 from zotheory.counting.passes import Passes
-from zotheory.papers.shared.estimates import zeros
-from zotheory.sampling.selection import (
+from zotheory.papers.prior import on_model, snippets
+from zotheory.papers.prior.cosine_order import Averaged, Chosen, order
+from zotheory.papers.prior.lemma1 import D
+from zotheory.papers.prior.quantities import CANDIDATES, DIMENSION, SETTINGS, K, greedy, guided
+from zotheory.papers.prior.selection import (
     Beside,
     Reduced,
     Statistic,
@@ -41,6 +33,7 @@ from zotheory.sampling.selection import (
     scaled_cosine,
     squared_ratio,
 )
+from zotheory.papers.shared.estimates import zeros
 from zotheory.statistics import Bernstein, Catoni, decide_less
 from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
 

@@ -8,27 +8,27 @@ from functools import partial
 import numpy as np
 import sympy as sp
 
-from proofs_check.covariance import D
-from proofs_check.extremes import K
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, contraction, derive
 from proofs_check.moments import norm_moment
 from zotheory.checks.enclosed import Case, enclosed
 from zotheory.checks.exact import conjuncts, exact
 from zotheory.checks.measured import Measurement, measured
-from zotheory.claims.prior import snippets
-from zotheory.claims.prior.quantities import (
+from zotheory.context import Context
+from zotheory.papers.prior import snippets
+from zotheory.papers.prior.lemma1 import D
+from zotheory.papers.prior.quantities import (
     DIMENSION,
     LENGTH_BOUNDS,
     SHRINK,
     SHRINK_BOUNDS,
     SHRINK_STEPS,
+    K,
     band,
     chi,
     near,
     within,
 )
-from zotheory.context import Context
-from zotheory.sampling.selection import PlainEstimate, Reduced, Statistic, Trained, ratio
+from zotheory.papers.prior.selection import PlainEstimate, Reduced, Statistic, Trained, ratio
 from zotheory.statistics import Catoni, decide_equal
 from zotheory.vocabulary import Claim, Kind, Statement
 

@@ -8,15 +8,22 @@ import sympy as sp
 
 from proofs_check.cards.order_statistics import minimum, size_of_minimum
 from proofs_check.enclosures import compare
-from proofs_check.extremes import K, size_of_minimum_limit
 from proofs_check.results import Violated
 from zotheory.checks.enclosed import Case, enclosed
 from zotheory.checks.exact import Counterexample, refuted
 from zotheory.checks.measured import Measurement, measured
-from zotheory.claims.prior import snippets
-from zotheory.claims.prior.quantities import CANDIDATES, band, near, spread, within
 from zotheory.context import Context
-from zotheory.sampling.selection import Reduced, Statistic, Trained, along
+from zotheory.papers.prior import snippets
+from zotheory.papers.prior.quantities import (
+    CANDIDATES,
+    K,
+    band,
+    near,
+    size_of_minimum_limit,
+    spread,
+    within,
+)
+from zotheory.papers.prior.selection import Reduced, Statistic, Trained, along
 from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
 
 Y = sp.Symbol("y", real=True)

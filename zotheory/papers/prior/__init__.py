@@ -1,6 +1,6 @@
 """Prior-Driven Zeroth-Order Optimization (MeZO-GV and MeZO-Greedy), claim by claim."""
 
-from zotheory.claims.prior import comparison, estimate, lemma1, lemma3, lemma4
+from zotheory.papers.prior import comparison, estimate, lemma1, lemma3, lemma4
 
 CLAIMS = (
     *estimate.EQUATION2,

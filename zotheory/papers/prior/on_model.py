@@ -11,15 +11,15 @@ import sympy as sp
 from proofs_check.cards.numeric import number
 from zotheory.checks.modelled import WORDS, on_model
 from zotheory.checks.points import by_layer, points
-from zotheory.claims.prior.quantities import guided
 from zotheory.context import Context
 from zotheory.montecarlo import Accumulator
+from zotheory.papers.prior.quantities import guided
 from zotheory.statistics import Catoni
 from zotheory.studies import once
 from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict
 
 if TYPE_CHECKING:
-    from zotheory.sampling.real_candidates import Candidates
+    from zotheory.papers.prior.candidates import Candidates
 
 LAYERS, DRAWS, PROMPTS = 4, 45, 4
 QUARTILES = np.arange(5) / 4
@@ -105,7 +105,7 @@ def _agreement(drawn: Candidates) -> float:
 
 
 def _candidates(context: Context) -> dict[str, Candidates]:
-    from zotheory.sampling.real_candidates import candidates
+    from zotheory.papers.prior.candidates import candidates
 
     rng, found = np.random.default_rng([context.seed, DRAWS]), {}
     with points(context, by_layer, PROMPTS, LAYERS) as layers:

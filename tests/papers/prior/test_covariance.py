@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from proofs_check.covariance import DELTA, D, _sufficient, least_constant, share_of_dimension
+from zotheory.papers.prior.lemma1 import DELTA, D, _sufficient, least_constant, share_of_dimension
 
 LINEAR = D + sp.log(1 / DELTA)
 

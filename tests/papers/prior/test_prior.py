@@ -6,14 +6,14 @@ import pytest
 import sympy as sp
 
 from zotheory.budget import BUDGETS
-from zotheory.claims.prior import CLAIMS, lemma1
-from zotheory.claims.prior.comparison import _directions, passes
-from zotheory.claims.prior.lemma3 import GUMBEL, SIZE
-from zotheory.claims.prior.lemma4 import RATIO2
-from zotheory.claims.prior.quantities import band, within
 from zotheory.context import Context
 from zotheory.judge import examine
 from zotheory.montecarlo import MonteCarlo
+from zotheory.papers.prior import CLAIMS, lemma1
+from zotheory.papers.prior.comparison import _directions, passes
+from zotheory.papers.prior.lemma3 import GUMBEL, SIZE
+from zotheory.papers.prior.lemma4 import RATIO2
+from zotheory.papers.prior.quantities import band, within
 from zotheory.vocabulary import Kind, Statement, Verdict
 
 BY_ID = {claim.id: claim for claim in CLAIMS}

@@ -13,8 +13,6 @@ from functools import partial
 import numpy as np
 import sympy as sp
 
-from proofs_check.covariance import D
-from proofs_check.extremes import K, guided_growth
 from proofs_check.gaussian import Derivation
 from proofs_check.inequalities import decide
 from proofs_check.moments import scalar_moment
@@ -22,23 +20,26 @@ from proofs_check.results import Proved
 from zotheory.checks.enclosed import Case, enclosed
 from zotheory.checks.exact import exact
 from zotheory.checks.measured import Measurement, measured
-from zotheory.claims.prior import snippets
-from zotheory.claims.prior.quantities import (
+from zotheory.context import Context
+from zotheory.papers.prior import snippets
+from zotheory.papers.prior.lemma1 import D
+from zotheory.papers.prior.quantities import (
     DIMENSION,
     LENGTH_BOUNDS,
     SETTINGS,
     SHRINK,
     SHRINK_BOUNDS,
     SHRINK_STEPS,
+    K,
     S,
     band,
     guided,
+    guided_growth,
     near,
     spread,
     within,
 )
-from zotheory.context import Context
-from zotheory.sampling.selection import (
+from zotheory.papers.prior.selection import (
     GuidedMean,
     Reduced,
     Statistic,

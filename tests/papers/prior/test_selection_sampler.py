@@ -6,7 +6,7 @@ from scipy.stats import ks_2samp
 
 from proofs_check.cards import card
 from proofs_check.cards.numeric import number
-from zotheory.sampling.selection import (
+from zotheory.papers.prior.selection import (
     Beside,
     CovarianceFails,
     GuidedMean,
