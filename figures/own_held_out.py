@@ -11,8 +11,8 @@ from figures.data import LEVEL, Data, MissingData
 from figures.picture import Picture, main
 from figures.style import EXACT, NOISE, SERIES, intervals, judged, legend_above, panels
 from zotheory.budget import ALPHA
-from zotheory.claims.own.held_out import COSINES, DIMENSION
 from zotheory.montecarlo import Accumulator
+from zotheory.papers.own.held_out import COSINES, DIMENSION
 from zotheory.papers.smezo.batches import COSINE, NAMES, agreement
 from zotheory.statistics import ClopperPearson
 from zotheory.vocabulary import Kind

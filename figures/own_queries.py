@@ -27,10 +27,9 @@ from figures.style import (
     lettered,
     panels,
 )
-from proofs_check.queries import VALUES, D
 from zotheory.checks.exact import conjuncts
 from zotheory.claims import claim
-from zotheory.claims.own.query_limit import ANY, SCALE_FREE
+from zotheory.papers.own.query_limit import ANY, SCALE_FREE, VALUES, D
 from zotheory.probing.lineup import of_recipe, recipe_names
 from zotheory.probing.measure import Estimator
 from zotheory.probing.objectives import Objective

@@ -14,8 +14,7 @@ from figures.picture import Picture, main
 from figures.sampled import sampled
 from figures.style import EXACT, SERIES, Look, claimed, intervals, legend_above, lettered, panels
 from zotheory.claims import claim
-from zotheory.claims.own.svd0_threshold import SHAPES
-from zotheory.sampling.spiked import Overlaps, predicted_overlaps
+from zotheory.papers.own.svd0_threshold import SHAPES, Overlaps, predicted_overlaps
 from zotheory.statistics import Bernstein
 from zotheory.vocabulary import Kind
 

@@ -16,7 +16,7 @@ from figures import (
 from figures.probed import objective
 from proofs_check.matrices import M, N, R
 from tests.figures.reading import ends, points
-from zotheory.claims.own.query_limit import ANY, SCALE_FREE
+from zotheory.papers.own.query_limit import ANY, SCALE_FREE
 from zotheory.papers.smezo.batches import NAMES
 from zotheory.papers.tezo import descent
 from zotheory.papers.tezo.descent import ETA

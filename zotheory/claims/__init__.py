@@ -25,7 +25,7 @@ PAPERS = {
 }
 
 
-ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior")
+ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior", "own")
 
 
 class UnknownClaim(Exception):

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from zotheory.counting.drift import cycle, drift_of, own_steps, printed_cycles
 from zotheory.counting.memory import Memory
+from zotheory.papers.own.drift import cycle, drift_of, own_steps, printed_cycles
 from zotheory.papers.shared.printed import MeZO, TeZOAdam, generator
 
 

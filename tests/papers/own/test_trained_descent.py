@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from zotheory.papers.own.tezo_floor import TrainedDescent
 from zotheory.papers.tezo.descent import FrozenDescent
-from zotheory.sampling.trained_descent import TrainedDescent
 
 
 def test_the_code_that_trains_reaches_the_reduced_sampler_s_floor():

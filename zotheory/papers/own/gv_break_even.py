@@ -1,12 +1,8 @@
-"""From how many candidates on MeZO-GV's losses are better spent than on two-point directions.
-
-As d -> oo, d E cos^2 -> E A^2/spread of the guiding vector of M candidates, half of them the elite
-(order statistics; d X/(X + chi^2_(d-1)) <= X d/chi^2_(d-1) lets the limit be taken inside), and
-d E cos^2 -> q of the average over q two-point directions. M + 2 losses buy either.
-"""
+"""The number of candidates from which MeZO-GV beats two-point directions, loss for loss."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 import sympy as sp
@@ -17,6 +13,15 @@ from proofs_check.enclosures import enclose
 from proofs_check.gaussian import Derivation
 from proofs_check.inequalities import decide
 from proofs_check.results import Proved
+from zotheory.checks.exact import exact
+from zotheory.vocabulary import Claim, Kind, Statement
+
+# From how many candidates on MeZO-GV's losses are better spent than on two-point directions.
+#
+# As d -> oo, d E cos^2 -> E A^2/spread of the guiding vector of M candidates, half of them the
+# elite (order statistics; d X/(X + chi^2_(d-1)) <= X d/chi^2_(d-1) lets the limit be taken
+# inside), and d E cos^2 -> q of the average over q two-point directions. M + 2 losses buy either.
+
 
 CANDIDATES = sp.Symbol("M", integer=True, positive=True)
 _D = sp.Symbol("d", integer=True, positive=True)
@@ -75,3 +80,31 @@ def _from_here_on(candidates: int, rival: sp.Expr) -> tuple[str, ...] | None:
         f"E A^2/spread = M E(S/M)^2 >= M (E S/M)^2 >= ({least})^2 M > {rival}:",
         *found.steps,
     )
+
+
+LEAST = sp.Symbol("the least even M")
+
+
+def _least(_: Statement) -> Mapping[sp.Expr, Derivation]:
+    return {LEAST: break_even()}
+
+
+def _statement(says: str, least: int) -> Statement:
+    return Statement(says, sp.And(sp.Eq(LEAST, least), sp.Lt(LEAST, 20)))
+
+
+CLAIMS = (
+    Claim(
+        id="own.gv_break_even",
+        where="ours",
+        statement=_statement(
+            "There is a least even M, below 20, from which MeZO-GV at alpha = 1/2 (M + 2 passes) "
+            "has a larger E cos^2 in the limit of large d than (M + 2)/2 two-point directions: "
+            "M = 12.",
+            12,
+        ),
+        needs=(Kind.EXACT,),
+        checks=(exact(_least),),
+        mutant=_statement("It is M = 10.", 10),
+    ),
+)

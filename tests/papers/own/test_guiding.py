@@ -4,7 +4,7 @@ import sympy as sp
 
 from proofs_check.cards import card
 from proofs_check.cards.numeric import number
-from proofs_check.guiding import guiding_cosine
+from zotheory.papers.own.forward import guiding_cosine
 
 
 @pytest.mark.parametrize("d", [2, 3, 10, 200])

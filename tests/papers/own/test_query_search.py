@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from zotheory.papers.own.query_limit import query_limit
 from zotheory.search import search
-from zotheory.search.queries import query_limit
 
 POINT = {
     "d": 5,

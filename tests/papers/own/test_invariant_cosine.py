@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from proofs_check import invariant_cosine as module
-from proofs_check.invariant_cosine import invariant_cosine
 from proofs_check.matrices import M, N
+from zotheory.papers.own import no_free_lunch as module
+from zotheory.papers.own.no_free_lunch import invariant_cosine
 
 
 def haar(rng, size):

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from proofs_check.reseeding import SIZE, TENSORS, reseeded_gain
-from zotheory.sampling.reseeding import ReseededMean
+from zotheory.papers.own.gv_reseeding import SIZE, TENSORS, ReseededMean, reseeded_gain
 
 
 @pytest.mark.parametrize(("tensors", "n"), [(2, 2), (2, 20), (3, 4), (5, 10), (5, 200), (9, 3)])

@@ -1,6 +1,6 @@
 """Our own conjectures and warnings, claim by claim."""
 
-from zotheory.claims.own import (
+from zotheory.papers.own import (
     adam_error,
     drift,
     forward,

@@ -4,8 +4,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from proofs_check import queries
-from proofs_check.queries import VALUES, D
+from zotheory.papers.own import query_limit
+from zotheory.papers.own.query_limit import VALUES, D
 
 PAIRS = [(2, 2), (2, 3), (3, 3), (3, 4), (4, 9), (8, 9)]
 
@@ -31,7 +31,7 @@ def directions(rng, size, d):
 
 @pytest.mark.parametrize(("values", "d"), PAIRS)
 def test_the_largest_value_lies_between_the_bounds(values, d):
-    found = queries.unrestricted()
+    found = query_limit.unrestricted()
     exactly = largest(values, d)
     assert at(found.lower, values, d) < exactly < at(found.upper, values, d)
     assert exactly > (values - 1) / d
@@ -40,7 +40,7 @@ def test_the_largest_value_lies_between_the_bounds(values, d):
 
 def test_two_losses_in_the_plane():
     assert largest(2, 2) == pytest.approx(0.5 + 1 / np.pi)
-    assert at(queries.unrestricted().lower, 2, 2) == 0.75
+    assert at(query_limit.unrestricted().lower, 2, 2) == 0.75
 
 
 @pytest.mark.parametrize(("values", "d"), PAIRS)
@@ -51,9 +51,11 @@ def test_simulated_estimates(values, d):
     c = np.sum(g[:, :k] ** 2, axis=1)
     across = g[:, k] ** 2 if k < d else 0 * c
     mixed = np.where(rng.random(len(c)) < 1 - c, across, c)
-    assert c.mean() == pytest.approx(at(queries.orthonormal_forward().value, values, d), rel=0.02)
-    assert mixed.mean() == pytest.approx(at(queries.unrestricted().lower, values, d), rel=0.02)
-    assert np.sqrt(c).mean() == pytest.approx(at(queries.signed().value, values, d), rel=0.01)
+    assert c.mean() == pytest.approx(
+        at(query_limit.orthonormal_forward().value, values, d), rel=0.02
+    )
+    assert mixed.mean() == pytest.approx(at(query_limit.unrestricted().lower, values, d), rel=0.02)
+    assert np.sqrt(c).mean() == pytest.approx(at(query_limit.signed().value, values, d), rel=0.01)
 
 
 def test_adaptive_directions_learn_no_more():
@@ -66,9 +68,9 @@ def test_adaptive_directions_learn_no_more():
     c = first**2 + second**2
     plain = first**2 + g[:, 1] ** 2
     for power in (1, 2):
-        assert np.mean(c**power) == pytest.approx(at(queries.kept(power).value, 3, d), rel=0.01)
+        assert np.mean(c**power) == pytest.approx(at(query_limit.kept(power).value, 3, d), rel=0.01)
         assert np.mean(c**power) == pytest.approx(np.mean(plain**power), rel=0.02)
 
 
 def test_what_is_scale_free_is_not_better_across():
-    assert queries.scale_free().value == (VALUES - 1) / D
+    assert query_limit.scale_free().value == (VALUES - 1) / D

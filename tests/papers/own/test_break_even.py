@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from proofs_check import break_even as module
-from proofs_check.break_even import CANDIDATES, break_even, two_point_limit
 from proofs_check.enclosures import enclose
+from zotheory.papers.own import gv_break_even as module
+from zotheory.papers.own.gv_break_even import CANDIDATES, break_even, two_point_limit
 
 
 def spread_and_size(candidates, size=200_000):

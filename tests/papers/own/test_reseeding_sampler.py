@@ -6,7 +6,7 @@ import torch
 
 from proofs_check.cards import card
 from proofs_check.cards.numeric import number
-from zotheory.sampling.reseeding import Reseeded, ReseededMean, guiding_weights
+from zotheory.papers.own.gv_reseeding import Reseeded, ReseededMean, guiding_weights
 
 
 def reseeding(seeds, gradient):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zotheory.sampling.spiked import (
+from zotheory.papers.own.svd0_threshold import (
     MeanOverlaps,
     Overlaps,
     TrainedOverlaps,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from zotheory.papers.own.adam_error import TrainedMoment
 from zotheory.papers.tezo.second_moment import AccumulatedCoordinate
-from zotheory.sampling.trained_moment import TrainedMoment
 
 
 def test_one_factor_is_separable():
