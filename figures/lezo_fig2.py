@@ -9,7 +9,7 @@ from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.style import SERIES, claimed, legend_above, panels
 from zotheory.budget import ALPHA
-from zotheory.claims import claim
+from zotheory.papers import claim
 from zotheory.papers.lezo.timing import OURS, PUBLISHED
 from zotheory.statistics.medians import median_interval
 from zotheory.vocabulary import Kind

@@ -27,8 +27,8 @@ from figures.style import (
     lettered,
     panels,
 )
-from zotheory.checks.exact import conjuncts
-from zotheory.claims import claim
+from zotheory.evidence.exact import conjuncts
+from zotheory.papers import claim
 from zotheory.papers.own.query_limit import ANY, SCALE_FREE, VALUES, D
 from zotheory.probing.lineup import of_recipe, recipe_names
 from zotheory.probing.measure import Estimator

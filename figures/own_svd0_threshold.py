@@ -13,7 +13,7 @@ from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.sampled import sampled
 from figures.style import EXACT, SERIES, Look, claimed, intervals, legend_above, lettered, panels
-from zotheory.claims import claim
+from zotheory.papers import claim
 from zotheory.papers.own.svd0_threshold import SHAPES, Overlaps, predicted_overlaps
 from zotheory.statistics import Bernstein
 from zotheory.vocabulary import Kind

@@ -15,7 +15,7 @@ from figures.style import SERIES, claimed, intervals, legend_above, panels
 from proofs_check import matrices
 from proofs_check.cards import card
 from proofs_check.moments import norm_moment, scalar_moment
-from zotheory.claims import claim
+from zotheory.papers import claim
 from zotheory.papers.tezo import descent
 from zotheory.papers.tezo.descent import ETA, FrozenDescent, RedrawnDescent
 from zotheory.statistics import Bernstein, Catoni

@@ -18,7 +18,7 @@ import figures
 from figures import style
 from figures.data import Data
 from zotheory.atomic import write_atomically
-from zotheory.claims import PAPERS
+from zotheory.papers import ROOMS
 from zotheory.report.description import worded
 
 
@@ -87,7 +87,7 @@ def caption(shown: str, verdicts: list[str], data: Data) -> str:
 def names() -> list[str]:
     """The figures that there are: the modules here that are named after a paper."""
     modules = [m.name for m in iter_modules(figures.__path__)]
-    return [name for paper in PAPERS for name in modules if name.startswith(f"{paper}_")]
+    return [name for paper in ROOMS for name in modules if name.startswith(f"{paper}_")]
 
 
 def pictures(wanted: list[str]) -> Iterator[Picture]:

@@ -16,7 +16,7 @@ from figures.style import INK, SERIES, intervals, lettered, panels
 from proofs_check.cards.numeric import number
 from proofs_check.cards.order_statistics import Selection, size_of_minimum
 from proofs_check.moments import norm_power_moment
-from zotheory import claims
+from zotheory import papers
 from zotheory.papers.prior.estimate import RATIO
 from zotheory.papers.prior.lemma1 import D
 from zotheory.papers.prior.lemma3 import SECOND, SIZE
@@ -74,7 +74,7 @@ def claimed(method: str, which: str, k: int) -> float:
     if (method, which) == ("plain", "ratio 2"):
         return 1.0  # E V = g
     claim, name, unit = PRINTED[method, which]
-    value, _ = band(claims.claim(claim).statement.formula, name)
+    value, _ = band(papers.claim(claim).statement.formula, name)
     return float((value * unit).subs({K: k, S: sp.Rational(k, 2), D: DIMENSION}))
 
 

@@ -21,7 +21,7 @@ from figures.style import (
     legend_above,
     panels,
 )
-from zotheory import claims
+from zotheory import papers
 from zotheory.papers.smezo.batches import NAMES
 from zotheory.vocabulary import Kind
 
@@ -74,7 +74,7 @@ def draw(data: Data) -> tuple[Figure, str]:
 
 def printed(claim: str) -> tuple[float, float]:
     """The claimed share of steps that raise the loss, as a band in percent."""
-    statement = claims.claim(claim).statement
+    statement = papers.claim(claim).statement
     if "between" in statement.setting:
         low, high = statement.setting["between"]
     else:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.style import NOISE, SERIES, claimed, intervals, legend_above, lettered, panels
-from zotheory.claims import claim
+from zotheory.papers import claim
 from zotheory.vocabulary import Kind
 
 CLAIM = "svd0.fig1.metric"

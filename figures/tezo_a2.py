@@ -12,7 +12,7 @@ from figures.picture import Picture, main
 from figures.style import EXACT, SERIES, claimed, intervals, legend_above, lettered, panels
 from proofs_check import matrices
 from proofs_check.matrices import M, N, R
-from zotheory import claims
+from zotheory import papers
 from zotheory.papers.tezo import terms
 from zotheory.papers.tezo.second_moment import AVERAGE2, COORDINATE2, SIZE
 from zotheory.vocabulary import Kind
@@ -76,7 +76,7 @@ def rms(r: int, coordinates: np.ndarray) -> np.ndarray:
 
 def _claimed(ax: Axes, data: Data, claim: str) -> None:
     """What the claim says of the root mean square; its formula is about the square."""
-    formula = claims.claim(claim).statement.formula
+    formula = papers.claim(claim).statement.formula
     if formula.lhs not in (AVERAGE2, COORDINATE2):
         raise ValueError(f"{claim} is about {formula.lhs}")
     bound = float(sp.sqrt(formula.rhs))

@@ -23,7 +23,7 @@ from figures.style import (
     lettered,
     panels,
 )
-from zotheory.claims import claim
+from zotheory.papers import claim
 from zotheory.papers.tezo.layers import FAST, SLOW, WORDS_FAST, WORDS_SLOW
 from zotheory.papers.tezo.memory import GIB, RANKS
 from zotheory.vocabulary import Kind

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from figures.data import Data
 from figures.picture import Picture, main
 from figures.style import SERIES, VERDICT_COLOURS, claimed, judged, legend_above, lettered, panels
-from zotheory.claims import claim
+from zotheory.papers import claim
 from zotheory.papers.tezo.layers import FAST
 from zotheory.vocabulary import Kind, Verdict
 

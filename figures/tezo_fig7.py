@@ -9,7 +9,7 @@ from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.style import INK, SERIES, claimed, legend_above, lettered, panels
 from zotheory.budget import ALPHA
-from zotheory.claims import claim
+from zotheory.papers import claim
 from zotheory.papers.tezo.measurements import spearman_interval
 from zotheory.vocabulary import Kind
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from zotheory import cli
-from zotheory.claims import declared
 from zotheory.ledger import Ledger
+from zotheory.papers import declared
 from zotheory.vocabulary import Kind
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "my_claims.py"

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from zotheory.budget import BUDGETS, OWN_MODEL
-from zotheory.claims import BrokenClaims, UnknownClaim, files_digest, select
 from zotheory.console import console, errors
 from zotheory.console import stop as _stop
 from zotheory.judge import CONTRADICTION
 from zotheory.ledger import Ledger, LedgerError, changes, recorded
 from zotheory.montecarlo import MonteCarloError
+from zotheory.papers import BrokenClaims, UnknownClaim, files_digest, select
 from zotheory.report.page import write_page
 from zotheory.report.pictures import read_pictures
 from zotheory.run import OutputError, Run

@@ -18,12 +18,12 @@ from joblib.externals.loky import process_executor
 
 from zotheory.atomic import write_atomically
 from zotheory.budget import BUDGETS, OWN_MODEL, Budget
-from zotheory.claims import claim as declared_claim
-from zotheory.claims import declared, files_digest, select
 from zotheory.context import Context
 from zotheory.judge import judge
 from zotheory.ledger import Ledger, recorded, versions
 from zotheory.montecarlo import MonteCarlo
+from zotheory.papers import claim as declared_claim
+from zotheory.papers import files_digest, of, select
 from zotheory.relay import Relay, say
 from zotheory.report.page import write_page
 from zotheory.vocabulary import Claim, Kind
@@ -90,7 +90,7 @@ class Run:
             if kept[claim.id].is_file():
                 yield claim.id, json.loads(kept[claim.id].read_text(encoding="utf-8"))
         left = _in_turn(c for c in claims if not kept[c.id].is_file())
-        own = set(map(id, declared()))
+        own = {id(c) for paper in {c.paper for c in left} for c in of(paper)}
         together = [c for c in left if id(c) in own and Kind.TIMED not in c.needs]
         if self.jobs == 1 or self.dask or len(together) < 2:
             together = []

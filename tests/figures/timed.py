@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from zotheory.budget import BUDGETS
-from zotheory.claims import select
 from zotheory.context import Context
 from zotheory.judge import judge
+from zotheory.papers import select
 from zotheory.papers.lezo import timing
 
 CLAIMS = ("lezo.fig2.half", "lezo.fig5.amdahl", "lezo.fig6.length")

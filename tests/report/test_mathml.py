@@ -10,7 +10,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zotheory.claims import declared
+from zotheory.papers import declared
 from zotheory.report.mathml import relations
 from zotheory.report.notation import GREEK
 from zotheory.vocabulary import written

@@ -8,8 +8,8 @@ import pytest
 import sympy as sp
 
 from tests.report.pages import HARM, Page, hostile
-from zotheory.claims import declared
 from zotheory.ledger import recorded
+from zotheory.papers import declared
 from zotheory.vocabulary import Check, Claim, Kind, Statement
 
 

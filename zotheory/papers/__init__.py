@@ -1,1 +1,101 @@
-"""The papers, one room each: a claim's id names its paper, then its place there."""
+"""The papers, one room each, and how to find claims: an id names its paper, then its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+
+from zotheory.files import BrokenFile, load_module
+from zotheory.vocabulary import Claim, named
+
+ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior", "own")
+
+
+class UnknownClaim(Exception):
+    """An id or a paper that no claim answers to."""
+
+
+class BrokenClaims(Exception):
+    """A claims file that cannot be loaded or declares no claims."""
+
+
+def title(paper: str) -> str:
+    """A paper's title; the name itself if there is no such room."""
+    return import_module(f"zotheory.papers.{paper}").TITLE if paper in ROOMS else paper
+
+
+@cache
+def of(paper: str) -> tuple[Claim, ...]:
+    """The claims of one paper, in its order; none if there is no such room."""
+    return import_module(f"zotheory.papers.{paper}.claims").CLAIMS if paper in ROOMS else ()
+
+
+def declared() -> tuple[Claim, ...]:
+    """All claims of the toolkit, paper by paper, in the papers' order."""
+    return tuple(claim for paper in ROOMS for claim in of(paper))
+
+
+def claim(claim_id: str) -> Claim:
+    """The claim with this id. Raises UnknownClaim if there is none."""
+    for found in of(claim_id.partition(".")[0]):
+        if found.id == claim_id:
+            return found
+    raise UnknownClaim(f"no claim is called {claim_id!r}; `zotheory list` names all")
+
+
+def select(names: Sequence[str]) -> tuple[Claim, ...]:
+    """The claims that ids, papers and files of one's own name; all declared ones for no name.
+
+    Raises:
+        UnknownClaim: a name is neither an id, nor a paper (or another prefix of ids), nor a file.
+        BrokenClaims: a file cannot be loaded.
+    """
+    if not names:
+        return declared()
+    chosen: dict[str, Claim] = {}
+    for name in dict.fromkeys(names):
+        found = load(Path(name)) if name.endswith(".py") else _named(name)
+        for claim in found:
+            if chosen.setdefault(claim.id, claim) is not claim:
+                raise BrokenClaims(f"{name} declares {claim.id}, which is already chosen")
+    return tuple(chosen.values())
+
+
+def _named(name: str) -> tuple[Claim, ...]:
+    claims = of(name.partition(".")[0])
+    found = set(named((c.id for c in claims), name))
+    if not found:
+        raise UnknownClaim(f"no claim, paper or file is called {name!r}; `zotheory list` names all")
+    return tuple(c for c in claims if c.id in found)
+
+
+def files_digest(names: Sequence[str]) -> str:
+    """A fingerprint of the claims files among the names: changed claims never reuse old work."""
+    files = sorted({name for name in names if name.endswith(".py")})
+    return sha256(b"".join(Path(name).read_bytes() for name in files)).hexdigest() if files else ""
+
+
+def load(path: Path) -> tuple[Claim, ...]:
+    """Load `CLAIMS`, a sequence of `Claim`, from a Python file.
+
+    Raises:
+        BrokenClaims: the file is missing, raises, or declares no claims.
+    """
+    if not path.is_file():
+        raise BrokenClaims(f"no claims file {path}")
+    try:
+        module = load_module(path)
+    except BrokenFile as error:
+        raise BrokenClaims(str(error)) from error
+    claims = getattr(module, "CLAIMS", None)
+    if not isinstance(claims, Sequence) or not claims:
+        raise BrokenClaims(f"{path} declares no CLAIMS (a list of zotheory.Claim)")
+    if not all(isinstance(claim, Claim) for claim in claims):
+        raise BrokenClaims(f"{path}: every entry of CLAIMS must be a zotheory.Claim")
+    repeated = {c.id for c in claims if sum(d.id == c.id for d in claims) > 1}
+    if repeated:
+        raise BrokenClaims(f"{path} declares {', '.join(sorted(repeated))} more than once")
+    return tuple(claims)

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from zotheory.atomic import write_atomically
-from zotheory.claims import PAPERS
 from zotheory.ledger import Ledger
+from zotheory.papers import title
 from zotheory.report.description import MEANING, SOURCE, Description, describe
 from zotheory.report.pictures import Drawn, check_verdicts
 from zotheory.report.templating import HERE, counts, templates
@@ -72,10 +72,7 @@ def page(ledger: Ledger, pictures: Sequence[Drawn] = ()) -> str:
 
 def _papers(claims: Sequence[Description]) -> list[Paper]:
     names = dict.fromkeys(claim.paper for claim in claims)
-    return [
-        Paper(name, PAPERS.get(name, name), tuple(c for c in claims if c.paper == name))
-        for name in names
-    ]
+    return [Paper(name, title(name), tuple(c for c in claims if c.paper == name)) for name in names]
 
 
 def _filters(claims: Sequence[Description]) -> list[tuple[str, str, list[tuple[str, int]]]]:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zotheory.counting.memory import Memory
+from zotheory.evidence.instruments import Memory
 from zotheory.papers.own.drift import cycle, drift_of, own_steps, printed_cycles
 from zotheory.papers.shared.printed import MeZO, TeZOAdam, generator
 

@@ -9,9 +9,9 @@ import pytest
 import sympy as sp
 
 from zotheory.budget import BUDGETS
-from zotheory.checks import modelled
-from zotheory.claims import select
 from zotheory.context import Context
+from zotheory.evidence import modelled
+from zotheory.papers import select
 from zotheory.papers.smezo import batches
 from zotheory.papers.smezo.batches import COSINE, agreement
 from zotheory.papers.smezo.directions import NoiseStudy, StepStudy

@@ -4,12 +4,11 @@ import pytest
 import torch
 
 from zotheory.budget import BUDGETS
-from zotheory.checks import modelled
-from zotheory.claims import select
 from zotheory.context import Context
+from zotheory.evidence import borrowed, modelled
 from zotheory.model.losses import last_logits, prompt_loss
 from zotheory.model.prompts import label_word_ids, make_batch
-from zotheory.timing import language
+from zotheory.papers import select
 from zotheory.vocabulary import Kind, Verdict
 
 CONTEXT = Context("a claim", 0, BUDGETS["quick"], None, "tiny", None)
@@ -24,7 +23,7 @@ def judged(tiny, text, monkeypatch):
         return prompt_loss(last_logits(tiny, batch), batch.labels, words, "vocabulary")
 
     monkeypatch.setattr(modelled, "_load", lambda name: tiny)
-    monkeypatch.setattr(language, "prompts_loss", lambda model, context, words: loss)
+    monkeypatch.setattr(borrowed, "prompts_loss", lambda model, context, words: loss)
 
     def judge(id, kind):
         (claim,) = select([id])

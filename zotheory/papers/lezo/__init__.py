@@ -1,5 +1,10 @@
-"""LeZO: Simultaneous Computation and Memory Efficient Zeroth-Order Optimizer, claim by claim."""
+"""LeZO.
 
-from zotheory.papers.lezo import descent, memory, smoothing, timing
+Fei Wang, Li Shen, Liang Ding, Chao Xue, Ye Liu, Changxing Ding (2024),
+https://arxiv.org/abs/2410.09823.
+"""
 
-CLAIMS = (*smoothing.CLAIMS, *descent.CLAIMS, *timing.CLAIMS, *memory.CLAIMS)
+TITLE = (
+    "LeZO: Simultaneous Computation and Memory Efficient Zeroth-Order Optimizer for "
+    "Fine-Tuning Large Language Models"
+)

@@ -10,9 +10,10 @@ import sympy as sp
 from proofs_check.gaussian import Derivation
 from proofs_check.results import Proved
 from proofs_check.steps import follows
-from zotheory.checks.exact import Counterexample, exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.lezo import kept
 from zotheory.papers.lezo.kept import KEPT, D
 from zotheory.papers.lezo.smoothing import EQ23, LEZO, SQUARE
@@ -29,7 +30,6 @@ from zotheory.papers.shared.restricted_descent import (
 from zotheory.papers.shared.smoothing import EPS, L, N
 from zotheory.statistics import Catoni, decide_less
 from zotheory.vocabulary import Claim, Kind, Statement
-from zotheory.witness import inputs
 
 OF_SQUARE = sp.Symbol("coefficient of ||grad L_R||^2")
 OF_ONE = sp.Symbol("constant term")

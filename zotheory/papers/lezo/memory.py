@@ -8,10 +8,9 @@ import sympy as sp
 import torch
 
 import estimators
-from zotheory.checks.counted import Count, counted
 from zotheory.context import Context
-from zotheory.counting.memory import Footprint, footprint
-from zotheory.counting.passes import Passes
+from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.instruments import Footprint, Passes, footprint
 from zotheory.papers.shared.architectures import batch, opt_13b, small_llama
 from zotheory.vocabulary import Claim, Kind, Statement
 

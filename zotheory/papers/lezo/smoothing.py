@@ -9,10 +9,11 @@ import numpy as np
 import sympy as sp
 
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, contraction, derive
-from zotheory.checks.exact import Counterexample, exact
-from zotheory.checks.measured import Measurement, measured
-from zotheory.checks.searched import searched
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.searched import searched
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.lezo import kept
 from zotheory.papers.lezo.kept import DROPPED, LAYERS
 from zotheory.papers.shared import smoothing
@@ -32,7 +33,6 @@ from zotheory.papers.shared.smoothing import EPS, L, N
 from zotheory.search.smoothing import second_moment
 from zotheory.statistics import Catoni, decide_equal
 from zotheory.vocabulary import Claim, Kind, Statement
-from zotheory.witness import inputs
 
 LEZO = Paper("lezo", gradient="R grad L", smoothed="R grad L_R")
 SQUARE = LEZO.smoothed_square

@@ -10,11 +10,10 @@ import numpy as np
 import sympy as sp
 
 import estimators
-from zotheory.checks.timed import Timing, timed
 from zotheory.context import Context
+from zotheory.evidence.modelled import once
+from zotheory.evidence.timed import Timing, interleaved, timed
 from zotheory.papers.shared.printed import PublishedStep
-from zotheory.studies import once
-from zotheory.timing.rounds import interleaved
 from zotheory.vocabulary import Claim, Kind, Statement
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ Seconds = Mapping[str, np.ndarray]
 
 def _on_prompts(context: Context) -> tuple[dict[str, Seconds], float]:
     """Seconds of a forward pass and both methods' steps, by loop; the share of weights dropped."""
-    from zotheory.timing.language import borrowed_model, decoder_layers, prompts_loss
+    from zotheory.evidence.borrowed import borrowed_model, decoder_layers, prompts_loss
 
     with borrowed_model(context) as found:
         model, loss = found.model, prompts_loss(found, context)
@@ -71,7 +70,7 @@ def _ours(found: LanguageModel, loss: Any) -> dict[str, Any]:
 
 def _on_rows(context: Context) -> dict[int, Seconds]:
     """Seconds of both methods' steps on one row of tokens, by its length."""
-    from zotheory.timing.language import borrowed_model, row_loss
+    from zotheory.evidence.borrowed import borrowed_model, row_loss
 
     with borrowed_model(context) as found:
         contenders = {

@@ -17,9 +17,9 @@ import torch
 from proofs_check import matrices
 from proofs_check.gaussian import Derivation, Index, contraction
 from proofs_check.matrices import M, N, R
-from zotheory.checks.exact import exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import exact
+from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.shared.estimates import SEEDS, Recipe, zeros
 from zotheory.papers.tezo import terms
 from zotheory.papers.tezo.second_moment import AccumulatedCoordinate, decay

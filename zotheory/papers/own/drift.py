@@ -14,9 +14,9 @@ from torch import Tensor
 import estimators
 from estimators.streams import Stream
 from estimators.zeroth_order import ZerothOrder
-from zotheory.checks.counted import Count, counted
 from zotheory.context import Context
-from zotheory.counting.passes import Passes
+from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.instruments import Passes
 from zotheory.vocabulary import Claim, Kind, Statement
 
 CHANGED = sp.Symbol("weights changed")

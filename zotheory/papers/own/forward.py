@@ -17,13 +17,13 @@ from proofs_check.cards.order_statistics import split
 from proofs_check.cards.ratio import cosine_of_chi2
 from proofs_check.gaussian import Derivation
 from proofs_check.results import Enclosed
-from zotheory.checks.exact import Counterexample, conjuncts, exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, conjuncts, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.estimates import Contrast, Recipe, VectorCosines
 from zotheory.statistics import Catoni, decide_less, decide_within
 from zotheory.vocabulary import Claim, Kind, Statement
-from zotheory.witness import inputs
 
 # The squared cosine of MeZO-GV's guiding vector, bounded for every number M of candidates.
 #

@@ -13,7 +13,7 @@ from proofs_check.enclosures import enclose
 from proofs_check.gaussian import Derivation
 from proofs_check.inequalities import decide
 from proofs_check.results import Proved
-from zotheory.checks.exact import exact
+from zotheory.evidence.exact import exact
 from zotheory.vocabulary import Claim, Kind, Statement
 
 # From how many candidates on MeZO-GV's losses are better spent than on two-point directions.

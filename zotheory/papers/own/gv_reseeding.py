@@ -14,9 +14,9 @@ from proofs_check.enclosures import enclose
 from proofs_check.inequalities import decide
 from proofs_check.moments import norm_moment
 from proofs_check.results import Enclosed, Proved
-from zotheory.checks.exact import exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import exact
+from zotheory.evidence.measured import Measurement, measured
 from zotheory.statistics import Catoni, decide_within
 from zotheory.vocabulary import Claim, Kind, Statement
 

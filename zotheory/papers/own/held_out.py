@@ -11,10 +11,10 @@ import sympy as sp
 import torch
 
 from proofs_check.gaussian import Derivation
-from zotheory.checks.exact import exact
-from zotheory.checks.measured import Measurement, measured
-from zotheory.checks.modelled import on_model
 from zotheory.context import Context
+from zotheory.evidence.exact import exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.modelled import on_model
 from zotheory.papers.shared.estimates import SEEDS, Recipe, linear, zeros
 from zotheory.papers.smezo import batches
 from zotheory.papers.smezo.batches import COSINE, agreement

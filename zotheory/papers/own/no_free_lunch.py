@@ -11,9 +11,9 @@ from haarpy import haar_integral_orthogonal
 from proofs_check.cards import card
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import M, N, R
-from zotheory.checks.exact import exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import exact
+from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.shared.estimates import MatrixCosines, Recipe
 from zotheory.statistics import Bernstein, decide_equal
 from zotheory.vocabulary import Claim, Kind, Statement

@@ -15,11 +15,11 @@ from proofs_check.gaussian import Derivation
 from proofs_check.inequalities import decide
 from proofs_check.moments import norm_moment, norm_power_moment
 from proofs_check.results import Enclosed, Proved
-from zotheory.checks.exact import Counterexample, conjuncts, exact
-from zotheory.checks.searched import searched
+from zotheory.evidence.exact import Counterexample, conjuncts, exact
+from zotheory.evidence.searched import searched
+from zotheory.evidence.snippets import inputs
 from zotheory.search import Parameter, Point, Problem, Sides
 from zotheory.vocabulary import Claim, Kind, Statement
-from zotheory.witness import inputs
 
 # What B loss values of a linear loss tell about the direction of its gradient, exactly.
 #

@@ -18,8 +18,8 @@ import sympy as sp
 from scipy.linalg import eigh
 
 from proofs_check.matrices import M, N
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.shared.matrix_estimates import Loss, bases
 from zotheory.statistics import Bernstein, decide_less, decide_within
 from zotheory.vocabulary import Claim, Kind, Statement

@@ -14,9 +14,9 @@ from torch import Tensor
 from estimators.zeroth_order import ZerothOrder
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import G_NORM2, M, N, R
-from zotheory.checks.exact import exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import exact
+from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.shared.estimates import SEEDS, Recipe, zeros
 from zotheory.papers.tezo import descent
 from zotheory.papers.tezo.descent import FrozenDescent

@@ -1,16 +1,9 @@
-"""Prior-Driven Zeroth-Order Optimization (MeZO-GV and MeZO-Greedy), claim by claim."""
+"""MeZO-GV and MeZO-Greedy.
 
-from zotheory.papers.prior import comparison, estimate, lemma1, lemma3, lemma4
+Anonymous, an EMNLP submission.
+"""
 
-CLAIMS = (
-    *estimate.EQUATION2,
-    *lemma1.CLAIMS,
-    *estimate.LEMMA2,
-    *lemma3.CLAIMS,
-    *lemma4.CLAIMS,
-    *comparison.TABLE5,
-    *lemma3.STEPS,
-    *comparison.STEPS,
-    *comparison.COST,
-    *lemma4.DIRECTION,
+TITLE = (
+    "MeZO-GV and MeZO-Greedy: Prior-Driven Zeroth-Order Optimization for Scalable and "
+    "Memory-Efficient LLM Fine-Tuning"
 )

@@ -15,11 +15,11 @@ import sympy as sp
 from proofs_check.cards.numeric import number
 from proofs_check.results import Proved
 from proofs_check.steps import follows
-from zotheory.checks.enclosed import Case, enclosed
-from zotheory.checks.exact import Counterexample, refuted
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
-from zotheory.counting.passes import Passes
+from zotheory.evidence.enclosed import Case, enclosed
+from zotheory.evidence.exact import Counterexample, refuted
+from zotheory.evidence.instruments import Passes
+from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.prior import on_model, snippets
 from zotheory.papers.prior.cosine_order import Averaged, Chosen, order
 from zotheory.papers.prior.lemma1 import D

@@ -10,10 +10,10 @@ import sympy as sp
 
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, contraction, derive
 from proofs_check.moments import norm_moment
-from zotheory.checks.enclosed import Case, enclosed
-from zotheory.checks.exact import conjuncts, exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.enclosed import Case, enclosed
+from zotheory.evidence.exact import conjuncts, exact
+from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.prior import snippets
 from zotheory.papers.prior.lemma1 import D
 from zotheory.papers.prior.quantities import (

@@ -12,9 +12,9 @@ from proofs_check.enclosures import enclose
 from proofs_check.gaussian import Derivation
 from proofs_check.inequalities import decide
 from proofs_check.results import Proved
-from zotheory.checks.exact import Counterexample, refuted
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, refuted
+from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.prior import snippets
 from zotheory.papers.prior.selection import CovarianceFails
 from zotheory.statistics import ClopperPearson, decide_at_most

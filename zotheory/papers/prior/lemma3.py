@@ -9,10 +9,10 @@ import sympy as sp
 from proofs_check.cards.order_statistics import minimum, size_of_minimum
 from proofs_check.enclosures import compare
 from proofs_check.results import Violated
-from zotheory.checks.enclosed import Case, enclosed
-from zotheory.checks.exact import Counterexample, refuted
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.enclosed import Case, enclosed
+from zotheory.evidence.exact import Counterexample, refuted
+from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.prior import snippets
 from zotheory.papers.prior.quantities import (
     CANDIDATES,

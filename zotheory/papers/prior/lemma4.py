@@ -17,10 +17,10 @@ from proofs_check.gaussian import Derivation
 from proofs_check.inequalities import decide
 from proofs_check.moments import scalar_moment
 from proofs_check.results import Proved
-from zotheory.checks.enclosed import Case, enclosed
-from zotheory.checks.exact import exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.enclosed import Case, enclosed
+from zotheory.evidence.exact import exact
+from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.prior import snippets
 from zotheory.papers.prior.lemma1 import D
 from zotheory.papers.prior.quantities import (

@@ -9,13 +9,11 @@ import numpy as np
 import sympy as sp
 
 from proofs_check.cards.numeric import number
-from zotheory.checks.modelled import WORDS, on_model
-from zotheory.checks.points import by_layer, points
 from zotheory.context import Context
+from zotheory.evidence.modelled import WORDS, by_layer, on_model, once, points
 from zotheory.montecarlo import Accumulator
 from zotheory.papers.prior.quantities import guided
 from zotheory.statistics import Catoni
-from zotheory.studies import once
 from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from proofs_check.gaussian import Derivation
 from proofs_check.inequalities import decide
 from proofs_check.moments import norm_power_moment, scalar_moment
 from proofs_check.results import Proved
-from zotheory.checks.exact import conjuncts
-from zotheory.checks.measured import Measurement
+from zotheory.evidence.exact import conjuncts
+from zotheory.evidence.measured import Measurement
 from zotheory.papers.prior.lemma1 import D
 from zotheory.papers.prior.selection import Statistic
 from zotheory.statistics import Catoni, decide_within

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zotheory.checks.exact import Counterexample
+from zotheory.evidence.exact import Counterexample
+from zotheory.evidence.snippets import inputs
 from zotheory.vocabulary import Statement
-from zotheory.witness import inputs
 
 _HEAD = """import math
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from zotheory.counting.passes import Passes
+from zotheory.evidence.instruments import Passes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel  # slow to import: only where a model is built

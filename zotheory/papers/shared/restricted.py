@@ -15,10 +15,11 @@ import numpy as np
 import sympy as sp
 
 from proofs_check.gaussian import Derivation
-from zotheory.checks.exact import Counterexample, conjuncts, exact
-from zotheory.checks.measured import Measurement, measured
-from zotheory.checks.searched import searched
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, conjuncts, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.searched import searched
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared import smoothing
 from zotheory.papers.shared.estimates import Estimates, Recipe, Sine
 from zotheory.papers.shared.smoothing import EPS, SMOOTHED_SQUARE, L, N
@@ -26,7 +27,6 @@ from zotheory.search import Bound, as_bound
 from zotheory.search.smoothing import gradient_norm, second_moment
 from zotheory.statistics import Catoni, decide_equal
 from zotheory.vocabulary import Check, Claim, Kind, Statement
-from zotheory.witness import inputs
 
 MEAN_KEPT, MEAN_LEFT = sp.Symbol("E estimate_i, i kept"), sp.Symbol("E estimate_i, i left out")
 SMOOTHED_ENTRY, ENTRY = sp.Symbol("i-th of the smoothed gradient"), sp.Symbol("i-th of grad L")

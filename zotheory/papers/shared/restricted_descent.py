@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import sympy as sp
 
 from proofs_check.gaussian import Derivation
-from zotheory.checks.exact import Counterexample, exact
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared import telescoping
 from zotheory.papers.shared.restricted import Paper
 from zotheory.papers.shared.smoothing import EPS, L, N
 from zotheory.papers.shared.telescoping import HORIZON, LEAST, START
 from zotheory.vocabulary import Claim, Kind, Statement
-from zotheory.witness import inputs
 
 RATE = 1 / (4 * (N + 4) * L)
 FALL = 8 * (N + 4) * L

@@ -1,5 +1,7 @@
-"""Sparse MeZO: Less Parameters for Better Performance in Zeroth-Order Tuning, claim by claim."""
+"""Sparse MeZO.
 
-from zotheory.papers.smezo import masks, memory, noise, smoothing
+Yong Liu, Zirui Zhu, Chaoyu Gong, Minhao Cheng, Cho-Jui Hsieh, Yang You (2024),
+https://arxiv.org/abs/2402.15751.
+"""
 
-CLAIMS = (*smoothing.CLAIMS, *masks.MASKS, *memory.CLAIMS, *masks.STEPS, *noise.CLAIMS)
+TITLE = "Sparse MeZO: Less Parameters for Better Performance in Zeroth-Order LLM Fine- Tuning"

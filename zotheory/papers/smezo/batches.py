@@ -11,11 +11,10 @@ import numpy as np
 import sympy as sp
 
 from proofs_check.gaussian import Derivation
-from zotheory.checks.modelled import BATCH_SIZE, language_model, sentences
 from zotheory.context import Context
+from zotheory.evidence.modelled import BATCH_SIZE, language_model, once, sentences
 from zotheory.montecarlo import Accumulator
 from zotheory.statistics import ClopperPearson, Interval
-from zotheory.studies import once
 
 if TYPE_CHECKING:
     import sympy as sp

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import sympy as sp
 
 from proofs_check.gaussian import Derivation
-from zotheory.checks.exact import Counterexample, exact
-from zotheory.checks.modelled import on_model
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.modelled import on_model
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.smezo.noise import same_batch
 from zotheory.papers.smezo.on_model import mask_changes, same_loss, selects_smallest, updates_share
 from zotheory.vocabulary import Claim, Evidence, Kind, Statement
-from zotheory.witness import inputs
 
 SELECTED, LEFT, THRESHOLD = sp.symbols("selected left threshold", real=True)
 POSITIVE = sp.Gt(THRESHOLD, 0)

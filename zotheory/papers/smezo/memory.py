@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import sympy as sp
 
 import estimators
-from zotheory.checks.counted import Count, counted
 from zotheory.context import Context
-from zotheory.counting.depths import at_depth
-from zotheory.counting.memory import Footprint, footprint
+from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.instruments import Footprint, at_depth, footprint
 from zotheory.papers.shared.architectures import batch, llama_7b
 from zotheory.vocabulary import Claim, Kind, Statement
 

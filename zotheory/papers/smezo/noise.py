@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from zotheory.checks.modelled import language_model, on_model
 from zotheory.context import Context
+from zotheory.evidence.modelled import language_model, on_model
 from zotheory.papers.smezo import batches
 from zotheory.papers.smezo.batches import COSINE
 from zotheory.statistics.medians import median_interval

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from zotheory.checks.modelled import BATCH_SIZE, WORDS, language_model
 from zotheory.context import Context
+from zotheory.evidence.modelled import BATCH_SIZE, WORDS, language_model
 from zotheory.vocabulary import Evidence, Kind, Statement, Verdict
 
 SPARSITY = 0.8  # the highest and usually best of the paper's Table 10
@@ -69,8 +69,8 @@ def updates_share(statement: Statement, context: Context, claimed: float) -> Evi
 
 def same_loss(statement: Statement, context: Context) -> Evidence:
     """Both losses of a step in place, the mask as the statement says, and in the forward pass."""
+    from zotheory.evidence.borrowed import borrowed_model, prompts_loss
     from zotheory.papers.smezo.masked import losses_masked_again, step_losses
-    from zotheory.timing.language import borrowed_model, prompts_loss
 
     pairs = []
     for seed in range(context.seed, context.seed + SEEDS):
@@ -101,8 +101,8 @@ def same_loss(statement: Statement, context: Context) -> Evidence:
 
 def mask_changes(statement: Statement, context: Context) -> Evidence:
     """Entries in which the masks of a cycle differ, and weights that it does not bring back."""
+    from zotheory.evidence.borrowed import borrowed_model
     from zotheory.papers.smezo.masked import cycle
-    from zotheory.timing.language import borrowed_model
 
     mask = statement.setting["mask"]
     with borrowed_model(context) as found:

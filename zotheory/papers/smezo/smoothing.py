@@ -8,10 +8,11 @@ from functools import partial
 import sympy as sp
 
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, TensorSum, contraction, derive
-from zotheory.checks.exact import Counterexample, exact
-from zotheory.checks.measured import Measurement, measured
-from zotheory.checks.searched import searched
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.searched import searched
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared import smoothing
 from zotheory.papers.shared.estimates import Estimates, Linear, Recipe, SquaredError
 from zotheory.papers.shared.restricted import (
@@ -36,7 +37,6 @@ from zotheory.search import Problem
 from zotheory.search.smoothing import bias
 from zotheory.statistics import Catoni, decide_equal
 from zotheory.vocabulary import Claim, Kind, Statement
-from zotheory.witness import inputs
 
 SMEZO = Paper("smezo", gradient="m*grad L", smoothed="m*grad L_z")
 SQUARE = SMEZO.smoothed_square

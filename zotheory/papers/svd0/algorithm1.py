@@ -15,9 +15,10 @@ import sympy as sp
 from proofs_check.cards.invariance import NotInvariant
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import M, N, R
-from zotheory.checks.exact import Counterexample, exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.matrix_estimates import Loss, plain
 from zotheory.papers.svd0 import frames, on_model
 from zotheory.papers.svd0.frames import (
@@ -32,7 +33,6 @@ from zotheory.papers.svd0.frames import (
 from zotheory.papers.svd0.subspaces import Kept, LeadingShare, Projections, Shares, upper_identity
 from zotheory.statistics import Bernstein, Decision, decide_equal, decide_less, sequential
 from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
-from zotheory.witness import inputs
 
 PROPER = (sp.Lt(R, M, evaluate=False), sp.Lt(R, N, evaluate=False))  # r = m = n keeps everything
 KEPT = sp.Symbol("E||U^T G V||^2/||G||^2 by Algorithm 1")

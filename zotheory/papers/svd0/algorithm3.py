@@ -11,13 +11,13 @@ import numpy as np
 import sympy as sp
 
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, TensorSum, contraction, derive
-from zotheory.checks.exact import Counterexample, exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.matrix_estimates import Loss, plain
 from zotheory.statistics import Catoni, ClopperPearson, decide_at_most, decide_equal
 from zotheory.vocabulary import Claim, Kind, Statement
-from zotheory.witness import inputs
 
 # Printed steps of zeroth-order algorithms, executed literally.
 #

@@ -12,16 +12,16 @@ import sympy as sp
 from proofs_check.cards import card
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import M, N, R
-from zotheory.checks.exact import Counterexample, exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.matrix_estimates import Loss, MatrixEstimates
 from zotheory.papers.svd0 import frames, on_model
 from zotheory.papers.svd0.algorithm1 import AVERAGE, PROPER
 from zotheory.papers.svd0.subspaces import Cosines, TrainedCosines
 from zotheory.statistics import Bernstein, Decision, decide_equal, decide_less, decide_within
 from zotheory.vocabulary import Claim, Kind, Statement
-from zotheory.witness import inputs
 
 COSINES = {name: sp.Symbol(f"E cos^2 of {name}") for name in ("MeZO", "SubZero", "SVD-0")}
 CARDS = {"MeZO": "gaussian", "SubZero": "subspace", "SVD-0": "svd_subspace"}

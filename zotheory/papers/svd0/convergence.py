@@ -14,11 +14,11 @@ from proofs_check.gaussian import Derivation
 from proofs_check.moments import norm_moment
 from proofs_check.results import Proved, Undecided, Violated
 from proofs_check.steps import follows
-from zotheory.checks.exact import Counterexample, conjuncts, exact, refuted
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, conjuncts, exact, refuted
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.smoothing import N, linear_second_moment
 from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
-from zotheory.witness import inputs
 
 Q, BLOCKS, F = sp.symbols("q K F", integer=True, positive=True)
 D, L1, EPS = sp.symbols("d L1 epsilon", positive=True)

@@ -28,9 +28,9 @@ from proofs_check.gaussian import (
 from proofs_check.identities import identity
 from proofs_check.matrices import M, N, R
 from proofs_check.results import Proved, Result, Undecided, Violated
-from zotheory.checks.exact import Counterexample, exact, refuted
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, exact, refuted
+from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.shared.matrix_estimates import (
     Loss,
     MatrixEstimates,

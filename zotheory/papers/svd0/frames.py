@@ -13,14 +13,14 @@ from proofs_check.cards.haar import frame_moments
 from proofs_check.cards.invariance import Factor, NotInvariant, isotropic
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import M, N, R
-from zotheory.checks.exact import Counterexample, exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.matrix_estimates import plain
 from zotheory.papers.svd0.subspaces import Columns, Projections, upper_identity
 from zotheory.statistics import Bernstein, decide_equal
 from zotheory.vocabulary import Claim, Kind, Statement
-from zotheory.witness import inputs
 
 K = sp.Symbol("k", integer=True, positive=True)
 FITS = (sp.Le(R, N, evaluate=False),)

@@ -15,13 +15,11 @@ import numpy as np
 import sympy as sp
 
 from proofs_check.matrices import M, N, R
-from zotheory.checks.modelled import BATCH_SIZE, WORDS, on_model
-from zotheory.checks.points import points
 from zotheory.context import Context
+from zotheory.evidence.modelled import BATCH_SIZE, WORDS, on_model, once, points
 from zotheory.montecarlo import Accumulator
 from zotheory.statistics import BettingLower
 from zotheory.statistics.student import student
-from zotheory.studies import once
 from zotheory.vocabulary import DRAWN, Check, Evidence, Kind, Statement, Verdict
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from proofs_check.inequalities import decide
 from proofs_check.moments import norm_moment, norm_power_moment
 from proofs_check.peano import worst_case
 from proofs_check.results import Proved, Result, Undecided, Violated
-from zotheory.checks.exact import Counterexample, conjuncts, exact, refuted
-from zotheory.checks.searched import searched
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, conjuncts, exact, refuted
+from zotheory.evidence.searched import searched
 from zotheory.papers.shared import smoothing
 from zotheory.papers.shared.smoothing import SMOOTHED_SQUARE, N
 from zotheory.search import Bound, Problem, as_bound

@@ -9,10 +9,9 @@ import numpy as np
 import sympy as sp
 
 import estimators
-from zotheory.checks.timed import Timing, timed
 from zotheory.context import Context
-from zotheory.studies import once
-from zotheory.timing.rounds import interleaved
+from zotheory.evidence.modelled import once
+from zotheory.evidence.timed import Timing, interleaved, timed
 from zotheory.vocabulary import Claim, Kind, Statement
 
 OVERHEAD = sp.Symbol("time of SVD-0 / time of SubZero")
@@ -24,7 +23,7 @@ METHODS = ("svd0", "subzo")
 
 def _seconds(context: Context) -> dict[str, np.ndarray]:
     """Seconds of a step of both methods that keeps the subspaces, and of one that renews them."""
-    from zotheory.timing.language import borrowed_model, prompts_loss
+    from zotheory.evidence.borrowed import borrowed_model, prompts_loss
 
     with borrowed_model(context) as found:
         loss = prompts_loss(found, context)

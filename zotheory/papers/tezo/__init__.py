@@ -1,22 +1,10 @@
-"""TeZO: Empowering the Low-Rankness on the Temporal Dimension (Sun et al.), claim by claim."""
+"""TeZO.
 
-from zotheory.papers.tezo import (
-    counted,
-    layers,
-    lemma1,
-    rank_bound,
-    second_moment,
-    theorem1,
-    theorem2,
-)
+Yan Sun, Tiansheng Huang, Liang Ding, Li Shen, Dacheng Tao (2025),
+https://arxiv.org/abs/2501.19057.
+"""
 
-CLAIMS = (
-    *theorem1.CLAIMS,
-    *lemma1.CLAIMS,
-    *theorem2.CLAIMS,
-    *counted.TABLE2,
-    *rank_bound.CLAIMS,
-    *second_moment.CLAIMS,
-    *counted.STATE,
-    *layers.CLAIMS,
+TITLE = (
+    "TeZO: Empowering the Low-Rankness on the Temporal Dimension in the Zeroth-Order "
+    "Optimization for Fine-tuning LLMs"
 )

@@ -12,11 +12,10 @@ import torch
 import estimators
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import M, N, R
-from zotheory.checks.counted import Count, counted
-from zotheory.checks.exact import exact
 from zotheory.context import Context
-from zotheory.counting.passes import Passes
-from zotheory.counting.randomness import Draws
+from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.exact import exact
+from zotheory.evidence.instruments import Draws, Passes
 from zotheory.papers.tezo import memory
 from zotheory.vocabulary import Claim, Kind, Statement
 

@@ -14,7 +14,8 @@ import numpy as np
 from scipy.stats import t
 
 from zotheory.budget import ALPHA
-from zotheory.checks.modelled import (
+from zotheory.context import Context
+from zotheory.evidence.modelled import (
     BATCH_SIZE,
     WORDS,
     Studies,
@@ -22,7 +23,6 @@ from zotheory.checks.modelled import (
     language_model,
     modelled,
 )
-from zotheory.context import Context
 from zotheory.papers.tezo import drawn
 from zotheory.statistics.student import student
 from zotheory.vocabulary import DRAWN, Claim, Evidence, Kind, Statement, Verdict

@@ -19,11 +19,11 @@ from proofs_check.moments import norm_moment, scalar_moment
 from proofs_check.peano import worst_case
 from proofs_check.results import Proved
 from proofs_check.steps import follows
-from zotheory import witness
-from zotheory.checks.exact import Counterexample, exact
-from zotheory.checks.measured import Measurement, measured
-from zotheory.checks.searched import searched
 from zotheory.context import Context
+from zotheory.evidence import snippets
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.searched import searched
 from zotheory.papers.tezo import terms
 from zotheory.papers.tezo.lemma1_search import eq12, eq12_snippet, pathwise
 from zotheory.papers.tezo.theorem1 import DELTA, SIZES
@@ -82,7 +82,7 @@ def _norm_witness(statement: Statement, failed: Counterexample) -> str:
     """The power of ||u|| is read off the quantity that the formula names."""
     half = 2 if statement.formula.has(NORM4) else 3
     quantity = f"(grid**2).sum(axis=1) ** {half}"
-    return witness.gaussian_moment(failed.inputs, statement.formula.rhs, "m", quantity)
+    return snippets.gaussian_moment(failed.inputs, statement.formula.rhs, "m", quantity)
 
 
 def _norm(says: str, formula: sp.Basic, domain: tuple[sp.Basic, ...] = LENGTH) -> Statement:

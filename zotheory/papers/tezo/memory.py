@@ -10,12 +10,10 @@ from typing import Any
 import sympy as sp
 
 import estimators
-from zotheory.checks.counted import Count, counted
-from zotheory.checks.exact import Counterexample
 from zotheory.context import Context
-from zotheory.counting.depths import at_depth
-from zotheory.counting.memory import footprint, state_tensors
-from zotheory.counting.passes import Passes
+from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.exact import Counterexample
+from zotheory.evidence.instruments import Passes, at_depth, footprint, state_tensors
 from zotheory.papers.shared import printed
 from zotheory.papers.shared.architectures import opt_13b
 from zotheory.vocabulary import Claim, Kind, Statement

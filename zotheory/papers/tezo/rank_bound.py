@@ -16,10 +16,10 @@ from sympy.polys.matrices import DomainMatrix
 
 from proofs_check.results import Proved
 from proofs_check.steps import follows
-from zotheory.checks.exact import Counterexample, conjuncts, refuted
-from zotheory.checks.measured import Measurement, measured
-from zotheory.checks.searched import searched
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, conjuncts, refuted
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.searched import searched
 from zotheory.search import Bound, Point, Problem, Sides, as_bound, search
 from zotheory.search.problem import coded
 from zotheory.statistics import ClopperPearson, decide_equal

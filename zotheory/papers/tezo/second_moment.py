@@ -15,14 +15,14 @@ import sympy as sp
 from proofs_check import matrices
 from proofs_check.gaussian import Derivation, Index, contraction
 from proofs_check.matrices import M, N, R
-from zotheory.checks.exact import Counterexample, exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.gram import gram_root
 from zotheory.papers.tezo import terms
 from zotheory.statistics import Catoni, decide_at_most, decide_equal, decide_less
 from zotheory.vocabulary import Claim, Kind, Statement
-from zotheory.witness import inputs
 
 CROSS = sp.Symbol("E sum_ij H_ij cross_ij")
 AVERAGE2 = sp.Symbol("E(mean of the cross term over coordinates)^2 / (E separable)^2")

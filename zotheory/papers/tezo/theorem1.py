@@ -12,9 +12,9 @@ import sympy as sp
 from proofs_check import cp, matrices
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, derive
 from proofs_check.matrices import G_NORM2, GH, M, N, R
-from zotheory.checks.exact import exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import exact
+from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.shared.gram import gram_root
 from zotheory.papers.tezo import terms
 from zotheory.statistics import Catoni, decide_equal

@@ -11,9 +11,10 @@ import sympy as sp
 from proofs_check import cp, matrices
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import G_NORM2, GH, M, N, R
-from zotheory.checks.exact import Counterexample, exact
-from zotheory.checks.measured import Measurement, measured
 from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.snippets import inputs
 from zotheory.montecarlo import stream
 from zotheory.papers.tezo import descent
 from zotheory.papers.tezo.descent import (
@@ -28,7 +29,6 @@ from zotheory.papers.tezo.lemma1 import LAM, RHO, delta_rho
 from zotheory.papers.tezo.theorem1 import DELTA, SIZES
 from zotheory.statistics import Bernstein, Catoni, decide_at_most, decide_equal, decide_within
 from zotheory.vocabulary import Claim, Kind, Statement
-from zotheory.witness import inputs
 
 DELTA_SYMBOL = sp.Symbol("delta", nonnegative=True)
 CONDITIONAL = sp.Symbol("E_t <grad f(W_t), -G_t>")
