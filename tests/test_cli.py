@@ -206,7 +206,7 @@ def record(monkeypatch, id, verdict):
     """Let the package carry a ledger in which `id` was found `verdict`."""
     entry = {"id": id, "verdict": verdict, "correction": None}
     ledger = Ledger(0, "quick", {}, (entry,))
-    monkeypatch.setattr(cli, "recorded", lambda: ledger)
+    monkeypatch.setattr("zotheory.ledger.recorded", lambda: ledger)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_a_corrupt_recorded_ledger_stops_before_anything_runs(
     command, claims_file, tmp_path, monkeypatch
 ):
     (tmp_path / "bad.json").write_text("{")
-    monkeypatch.setattr(cli, "recorded", lambda: Ledger.read(tmp_path / "bad.json"))
+    monkeypatch.setattr("zotheory.ledger.recorded", lambda: Ledger.read(tmp_path / "bad.json"))
     path = claims_file("CLAIMS = [claim('my.a', 'proved')]")
     status, _, error = command("verify", path, "--out", tmp_path / "out")
     assert status == 2

@@ -11,14 +11,6 @@ import typer
 from zotheory.budget import BUDGETS, OWN_MODEL
 from zotheory.console import console, errors
 from zotheory.console import stop as _stop
-from zotheory.judge import CONTRADICTION
-from zotheory.ledger import Ledger, LedgerError, changes, recorded
-from zotheory.montecarlo import MonteCarloError
-from zotheory.papers import BrokenClaims, UnknownClaim, files_digest, select
-from zotheory.report.page import write_page
-from zotheory.report.pictures import read_pictures
-from zotheory.run import OutputError, Run
-from zotheory.table import Progress, details, summary
 from zotheory.training.commands import results, train
 
 app = typer.Typer(
@@ -57,6 +49,12 @@ def verify(
     Exit status: 0 all judged as recorded; 1 a verdict differs from the recorded ledger, exact and
     measured evidence contradict each other, or a check failed; 2 bad input or a missing download.
     """
+    from zotheory.ledger import LedgerError, changes, recorded
+    from zotheory.montecarlo import MonteCarloError
+    from zotheory.papers import BrokenClaims, UnknownClaim, files_digest, select
+    from zotheory.run import OutputError, Run
+    from zotheory.table import Progress, summary
+
     try:
         claims = select(names or [])
         known = recorded()
@@ -85,6 +83,8 @@ def verify(
 
 
 def _status(entries: list[dict], changed: list[tuple[str, str, str]]) -> int:
+    from zotheory.judge import CONTRADICTION
+
     if changed or any(e["failed"] or CONTRADICTION in e["reason"] for e in entries):
         return 1
     return 2 if any(e["missing"] for e in entries) else 0
@@ -93,14 +93,14 @@ def _status(entries: list[dict], changed: list[tuple[str, str, str]]) -> int:
 @app.command("list")
 def list_claims(names: Names = None) -> None:
     """Name the claims: id, place in the paper, what is said, the recorded verdict."""
-    try:
-        claims = select(names or [])
-        verdicts = {entry["id"]: entry["verdict"] for entry in recorded().claims}
-    except (UnknownClaim, BrokenClaims, LedgerError) as error:
-        _stop(error)
+    from zotheory.ledger import LedgerError, recorded
+    from zotheory.papers import BrokenClaims, UnknownClaim, listed
     from zotheory.table import listing
 
-    console.print(listing(claims, verdicts))
+    try:
+        console.print(listing(listed(names or [], recorded().claims)))
+    except (UnknownClaim, BrokenClaims, LedgerError) as error:
+        _stop(error)
 
 
 @app.command()
@@ -111,6 +111,9 @@ def show(
     ] = None,
 ) -> None:
     """Show one claim: statement, verdict, evidence, derivation, certificate and snippet."""
+    from zotheory.ledger import Ledger, LedgerError, recorded
+    from zotheory.table import details
+
     try:
         found = Ledger.read(ledger) if ledger else recorded()
     except LedgerError as error:
@@ -134,6 +137,10 @@ def report(
     ] = None,
 ) -> None:
     """Write a ledger as one HTML page that needs no network."""
+    from zotheory.ledger import Ledger, LedgerError, recorded
+    from zotheory.report.page import write_page
+    from zotheory.report.pictures import read_pictures
+
     try:
         pictures = read_pictures(figures) if figures else ()
         write_page(Ledger.read(ledger) if ledger else recorded(), out, pictures)
@@ -209,6 +216,7 @@ def figures(
     from figures.command import draw, listing
     from figures.data import Data
     from figures.picture import UnknownPicture
+    from zotheory.ledger import Ledger, LedgerError, recorded
 
     try:
         if list_names:

@@ -130,16 +130,15 @@ def summary(
     )
 
 
-def listing(claims: Sequence[Claim], verdicts: Mapping[str, str]) -> Table:
-    """All claims with what they say and the recorded verdict."""
+def listing(claims: Sequence[Mapping[str, str]]) -> Table:
+    """Claims with what they say and the recorded verdict, if there is one."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("recorded", "id", "place"):
         table.add_column(name, overflow="fold")
     table.add_column("says", ratio=1)
     for claim in claims:
-        verdict = verdicts.get(claim.id, "")
-        shown = _verdict(verdict) if verdict else ""
-        table.add_row(shown, claim.id, escape(claim.where), escape(claim.statement.says))
+        shown = _verdict(claim["verdict"]) if claim["verdict"] else ""
+        table.add_row(shown, claim["id"], escape(claim["where"]), escape(claim["says"]))
     return table
 
 

@@ -28,6 +28,12 @@ def test_the_claims_are_those_of_the_inventory():
     assert set(DECLARED) == set(NEEDS)
 
 
+def test_the_record_holds_every_claim_in_its_words():
+    """`zotheory list` reads the record."""
+    known = {entry["id"]: (entry["where"], entry["says"]) for entry in recorded().claims}
+    assert known == {c.id: (c.where, c.statement.says) for c in DECLARED.values()}
+
+
 @pytest.mark.parametrize("id", DECLARED)
 def test_a_claim_needs_what_the_inventory_says(id):
     claim = DECLARED[id]

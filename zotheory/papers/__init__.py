@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from zotheory.files import BrokenFile, load_module
 from zotheory.vocabulary import Claim, named
@@ -70,6 +71,28 @@ def _named(name: str) -> tuple[Claim, ...]:
     if not found:
         raise UnknownClaim(f"no claim, paper or file is called {name!r}; `zotheory list` names all")
     return tuple(c for c in claims if c.id in found)
+
+
+def listed(names: Sequence[str], record: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What `select` finds as id, place, words and recorded verdict.
+
+    What the record knows by these names is read there: no paper is imported for it. Raises as
+    `select` does.
+    """
+    known = {entry["id"]: entry for entry in record}
+    found: dict[str, Mapping[str, Any]] = {}
+    for name in names or ROOMS:
+        if ids := named(known, name):
+            found |= {id: known[id] for id in ids}
+        else:
+            found |= {claim.id: _row(claim, known) for claim in select([name])}
+    return list(found.values())
+
+
+def _row(claim: Claim, record: Mapping[str, Any]) -> dict[str, str]:
+    verdict = record[claim.id]["verdict"] if claim.id in record else ""
+    says = claim.statement.says
+    return {"id": claim.id, "where": claim.where, "says": says, "verdict": verdict}
 
 
 def files_digest(names: Sequence[str]) -> str:
