@@ -11,7 +11,7 @@ from figures.style import SERIES, claimed, legend_above, panels
 from zotheory.budget import ALPHA
 from zotheory.papers import claim
 from zotheory.papers.lezo.timing import OURS, PUBLISHED
-from zotheory.statistics.medians import median_interval
+from zotheory.statistics.intervals import median_interval
 from zotheory.vocabulary import Kind
 
 CLAIM = "lezo.fig2.half"

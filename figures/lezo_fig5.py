@@ -10,7 +10,7 @@ from figures.picture import Picture, main
 from figures.style import EXACT, SERIES, VERDICT_COLOURS, intervals, judged, legend_above, panels
 from zotheory.budget import ALPHA
 from zotheory.papers.lezo.timing import OURS, PUBLISHED, SPARSITY, WITHIN
-from zotheory.statistics.medians import median_interval
+from zotheory.statistics.intervals import median_interval
 from zotheory.vocabulary import Kind
 
 CLAIM = "lezo.fig5.amdahl"

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 import figures
 from figures import style
 from figures.data import Data
-from zotheory.atomic import write_atomically
+from zotheory.files import write_atomically
 from zotheory.papers import ROOMS
 from zotheory.report.description import worded
 

@@ -12,8 +12,7 @@ from figures.picture import Picture, main
 from figures.prior_table5 import CANDIDATES, LOOKS, NAMES, chosen
 from figures.sampled import sampled
 from figures.style import EXACT, SERIES, intervals, judged, legend_above, panels
-from proofs_check.cards.numeric import number
-from proofs_check.cards.ratio import cosine_of_chi2
+from proofs_check.cards.ratio import cosine_of_chi2, number
 from zotheory.papers.own.gv_break_even import CANDIDATES as M
 from zotheory.papers.own.gv_break_even import break_even, two_point_limit
 from zotheory.papers.prior.comparison import passes

@@ -13,8 +13,8 @@ from figures.data import LEVEL, Data
 from figures.picture import Picture, main
 from figures.sampled import sampled
 from figures.style import INK, SERIES, intervals, lettered, panels
-from proofs_check.cards.numeric import number
 from proofs_check.cards.order_statistics import Selection, size_of_minimum
+from proofs_check.cards.ratio import number
 from proofs_check.moments import norm_power_moment
 from zotheory import papers
 from zotheory.papers.prior.estimate import RATIO

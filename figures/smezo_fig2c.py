@@ -11,7 +11,7 @@ from figures.picture import Picture, main
 from figures.style import SERIES, intervals, judged, legend_above, lettered, panels
 from zotheory.budget import ALPHA
 from zotheory.papers.smezo.batches import NAMES, NORMS
-from zotheory.statistics.medians import median_interval
+from zotheory.statistics.intervals import median_interval
 from zotheory.vocabulary import Kind
 
 CLAIM = "smezo.fig2c.large_weights"

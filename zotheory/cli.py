@@ -52,8 +52,8 @@ def verify(
     from zotheory.ledger import LedgerError, changes, recorded
     from zotheory.montecarlo import MonteCarloError
     from zotheory.papers import BrokenClaims, UnknownClaim, files_digest, select
+    from zotheory.report.terminal import Progress, summary
     from zotheory.run import OutputError, Run
-    from zotheory.table import Progress, summary
 
     try:
         claims = select(names or [])
@@ -95,7 +95,7 @@ def list_claims(names: Names = None) -> None:
     """Name the claims: id, place in the paper, what is said, the recorded verdict."""
     from zotheory.ledger import LedgerError, recorded
     from zotheory.papers import BrokenClaims, UnknownClaim, listed
-    from zotheory.table import listing
+    from zotheory.report.terminal import listing
 
     try:
         console.print(listing(listed(names or [], recorded().claims)))
@@ -112,7 +112,7 @@ def show(
 ) -> None:
     """Show one claim: statement, verdict, evidence, derivation, certificate and snippet."""
     from zotheory.ledger import Ledger, LedgerError, recorded
-    from zotheory.table import details
+    from zotheory.report.terminal import details
 
     try:
         found = Ledger.read(ledger) if ledger else recorded()
@@ -138,8 +138,7 @@ def report(
 ) -> None:
     """Write a ledger as one HTML page that needs no network."""
     from zotheory.ledger import Ledger, LedgerError, recorded
-    from zotheory.report.page import write_page
-    from zotheory.report.pictures import read_pictures
+    from zotheory.report.page import read_pictures, write_page
 
     try:
         pictures = read_pictures(figures) if figures else ()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from zotheory.atomic import write_atomically
+from zotheory.files import write_atomically
 from zotheory.vocabulary import Evidence, Kind, Verdict, named
 
 if TYPE_CHECKING:

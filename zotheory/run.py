@@ -16,9 +16,9 @@ from typing import Any
 from joblib import Parallel, delayed
 from joblib.externals.loky import process_executor
 
-from zotheory.atomic import write_atomically
 from zotheory.budget import BUDGETS, OWN_MODEL, Budget
 from zotheory.context import Context
+from zotheory.files import write_atomically
 from zotheory.judge import judge
 from zotheory.ledger import Ledger, recorded, versions
 from zotheory.montecarlo import MonteCarlo

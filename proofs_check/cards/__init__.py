@@ -16,11 +16,10 @@ from proofs_check.cards import (
     dense,
     directions,
     given,
-    layers,
     low_rank,
-    masks,
     momentum_centred,
     subspace,
+    supports,
 )
 from proofs_check.cards.card import Card, Support
 
@@ -39,11 +38,11 @@ PERTURBATIONS: dict[str, Callable[..., Card]] = {
         subspace.subspace,
         subspace.svd_subspace,
         subspace.subspace_given,
-        masks.magnitude_mask,
-        masks.random_mask,
+        supports.magnitude_mask,
+        supports.random_mask,
         given.hessian_scaled,
         momentum_centred.momentum_centred,
-        layers.layers,
+        supports.layers,
     )
 }
 """Cards of one two-point estimate <G, Z> Z."""
@@ -51,7 +50,7 @@ PERTURBATIONS: dict[str, Callable[..., Card]] = {
 DIRECTIONS: dict[str, Callable[..., Card]] = {
     build.__name__: build
     for build in (
-        layers.layer_subset,
+        supports.layer_subset,
         directions.averaged,
         directions.nes,
         directions.greedy,

@@ -8,8 +8,7 @@ from zotheory.budget import BUDGETS
 from zotheory.context import Context
 from zotheory.evidence import modelled
 from zotheory.evidence.modelled import by_layer, points
-from zotheory.model.language_model import ModelError
-from zotheory.model.threads import THREADS
+from zotheory.model.language_model import THREADS, ModelError
 from zotheory.vocabulary import AssetMissing
 
 

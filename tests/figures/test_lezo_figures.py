@@ -9,7 +9,7 @@ from tests.figures.conftest import replaced
 from tests.figures.reading import ends, lines, points
 from zotheory.budget import ALPHA
 from zotheory.papers.lezo.timing import LENGTHS, OURS, PUBLISHED
-from zotheory.statistics.medians import median_interval
+from zotheory.statistics.intervals import median_interval
 from zotheory.vocabulary import DRAWN, Kind
 
 

@@ -5,8 +5,13 @@ import torch
 from transformers import BloomConfig, BloomForCausalLM
 
 from zotheory.model.language_model import LanguageModel, ModelError
-from zotheory.model.losses import check_packing, last_logits, prompt_loss
-from zotheory.model.prompts import label_word_ids, make_batch
+from zotheory.model.prompts import (
+    check_packing,
+    label_word_ids,
+    last_logits,
+    make_batch,
+    prompt_loss,
+)
 
 
 def test_packed_prompts_give_the_logits_they_give_alone(tiny, text):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from proofs_check.cards import NAMES, card
-from proofs_check.cards.numeric import number
+from proofs_check.cards.ratio import number
 from tests.proofs_check.card_samples import G, M, N, R
 
 SAMPLES = 60_000

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zotheory.papers import declared
-from zotheory.report.mathml import relations
-from zotheory.report.notation import GREEK
+from zotheory.report.formulas import GREEK, relations
 from zotheory.vocabulary import written
 
 GIVEN = {"m": 3.0, "n": 1.7, "rho": 0.6, "eta_1": 2.3}

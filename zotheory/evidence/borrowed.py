@@ -12,8 +12,7 @@ from torch.nn.functional import cross_entropy
 from zotheory.context import Context
 from zotheory.evidence.modelled import BATCH_SIZE, language_model, sentences
 from zotheory.model.language_model import LanguageModel
-from zotheory.model.losses import last_logits, prompt_loss
-from zotheory.model.prompts import label_word_ids, make_batch, prompt
+from zotheory.model.prompts import label_word_ids, last_logits, make_batch, prompt, prompt_loss
 
 Closure = Callable[[], Tensor]
 

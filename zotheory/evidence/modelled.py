@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import joblib
 from filelock import FileLock
 
-from zotheory.atomic import replacing
 from zotheory.budget import OWN_MODEL
 from zotheory.context import Context
+from zotheory.files import replacing
 from zotheory.vocabulary import AssetMissing, Check, Evidence, Kind, Statement, Verdict
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def on_model(decide: Callable[[Statement, Context], Evidence]) -> Check:
     def judge(statement: Statement, context: Context) -> Evidence:
         if context.model is None:
             return Evidence(Kind.MODEL, Verdict.NOT_RUN, "left out: no model was given")
-        from zotheory.model.language_model import ModelError
-        from zotheory.model.threads import fixed_threads
+        from zotheory.model.language_model import ModelError, fixed_threads
 
         try:
             with fixed_threads():

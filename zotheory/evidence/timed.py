@@ -13,7 +13,7 @@ from sympy.core.relational import Relational
 
 from zotheory.context import Context
 from zotheory.evidence.exact import Counterexample, conjuncts, refuted
-from zotheory.statistics.medians import median_interval
+from zotheory.statistics.intervals import median_interval
 from zotheory.vocabulary import DRAWN, Check, Evidence, Kind, Statement, Verdict, written
 
 Interval = tuple[float, float]

@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike
 from zotheory.montecarlo import Accumulator
 from zotheory.statistics.bounded import Bernstein
 from zotheory.statistics.catoni import Catoni
-from zotheory.statistics.intervals import check_alpha
-from zotheory.statistics.student import student
+from zotheory.statistics.intervals import check_alpha, student
 
 BATCHES = 30
 

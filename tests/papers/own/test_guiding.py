@@ -3,7 +3,7 @@ import pytest
 import sympy as sp
 
 from proofs_check.cards import card
-from proofs_check.cards.numeric import number
+from proofs_check.cards.ratio import number
 from zotheory.papers.own.forward import guiding_cosine
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from proofs_check.cards import card
-from proofs_check.cards.numeric import number
+from proofs_check.cards.ratio import number
 from zotheory.papers.own.gv_reseeding import Reseeded, ReseededMean, guiding_weights
 
 

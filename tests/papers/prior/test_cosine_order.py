@@ -5,9 +5,8 @@ import itertools
 import pytest
 import sympy as sp
 
-from proofs_check.cards.numeric import number
 from proofs_check.cards.order_statistics import minimum, split
-from proofs_check.cards.ratio import arcsine_transform
+from proofs_check.cards.ratio import arcsine_transform, number
 from zotheory.papers.prior.cosine_order import Averaged, C, Chosen, _sign_of, order
 
 LAWS = [

@@ -9,7 +9,7 @@ from zotheory.budget import BUDGETS
 from zotheory.context import Context
 from zotheory.judge import examine
 from zotheory.montecarlo import MonteCarlo
-from zotheory.papers.prior import CLAIMS, lemma1
+from zotheory.papers.prior.claims import CLAIMS, lemma1
 from zotheory.papers.prior.comparison import _directions, passes
 from zotheory.papers.prior.lemma3 import GUMBEL, SIZE
 from zotheory.papers.prior.lemma4 import RATIO2

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from proofs_check.cards import card
-from proofs_check.cards.numeric import number
+from proofs_check.cards.ratio import number
 from zotheory.papers.prior.selection import (
     Beside,
     CovarianceFails,

@@ -3,8 +3,7 @@ import pytest
 import torch
 
 import estimators
-from zotheory.model.losses import last_logits, prompt_loss
-from zotheory.model.prompts import label_word_ids
+from zotheory.model.prompts import label_word_ids, last_logits, prompt_loss
 from zotheory.papers.smezo.directions import (
     LOSSES,
     both_losses,

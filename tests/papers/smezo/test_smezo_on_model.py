@@ -6,8 +6,7 @@ import torch
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
 from zotheory.evidence import borrowed, modelled
-from zotheory.model.losses import last_logits, prompt_loss
-from zotheory.model.prompts import label_word_ids, make_batch
+from zotheory.model.prompts import label_word_ids, last_logits, make_batch, prompt_loss
 from zotheory.papers import select
 from zotheory.vocabulary import Kind, Verdict
 

@@ -6,7 +6,7 @@ import pytest
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
 from zotheory.montecarlo import MonteCarlo
-from zotheory.papers.svd0 import CLAIMS
+from zotheory.papers.svd0.claims import CLAIMS
 from zotheory.papers.svd0.convergence import NORM2, ONE_BLOCK, D, F, Q
 from zotheory.vocabulary import Kind
 

@@ -12,9 +12,8 @@ import numpy as np
 import sympy as sp
 
 from proofs_check.cards import Card, card
-from proofs_check.cards.numeric import number
 from proofs_check.cards.order_statistics import split
-from proofs_check.cards.ratio import cosine_of_chi2
+from proofs_check.cards.ratio import cosine_of_chi2, number
 from proofs_check.gaussian import Derivation
 from proofs_check.results import Enclosed
 from zotheory.context import Context

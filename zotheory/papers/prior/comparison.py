@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import sympy as sp
 
-from proofs_check.cards.numeric import number
+from proofs_check.cards.ratio import number
 from proofs_check.results import Proved
 from proofs_check.steps import follows
 from zotheory.context import Context

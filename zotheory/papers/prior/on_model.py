@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy as sp
 
-from proofs_check.cards.numeric import number
+from proofs_check.cards.ratio import number
 from zotheory.context import Context
 from zotheory.evidence.modelled import WORDS, by_layer, on_model, once, points
 from zotheory.montecarlo import Accumulator

@@ -6,8 +6,8 @@ from functools import partial
 
 import sympy as sp
 
-from proofs_check.cards.numeric import number
 from proofs_check.cards.order_statistics import Selection, minimum, split
+from proofs_check.cards.ratio import number
 from proofs_check.gaussian import Derivation
 from proofs_check.inequalities import decide
 from proofs_check.moments import norm_power_moment, scalar_moment

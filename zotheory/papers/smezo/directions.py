@@ -10,11 +10,9 @@ import torch
 from torch import Tensor, nn
 
 import estimators
-from zotheory.model.language_model import LanguageModel
-from zotheory.model.losses import Loss, last_logits, prompt_loss
-from zotheory.model.prompts import Batch, label_word_ids, make_batch
+from zotheory.model.language_model import LanguageModel, fixed_threads
+from zotheory.model.prompts import Batch, Loss, label_word_ids, last_logits, make_batch, prompt_loss
 from zotheory.model.reviews import Example
-from zotheory.model.threads import fixed_threads
 
 LOSSES: tuple[Loss, Loss] = ("vocabulary", "label_words")
 Tell = Callable[[int, int], None]

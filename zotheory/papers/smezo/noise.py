@@ -11,7 +11,7 @@ from zotheory.context import Context
 from zotheory.evidence.modelled import language_model, on_model
 from zotheory.papers.smezo import batches
 from zotheory.papers.smezo.batches import COSINE
-from zotheory.statistics.medians import median_interval
+from zotheory.statistics.intervals import median_interval
 from zotheory.vocabulary import DRAWN, Claim, Evidence, Kind, Statement, Verdict
 
 LAW = sp.Rational(1, 2) + sp.asin(COSINE) / sp.pi

@@ -19,7 +19,7 @@ from zotheory.context import Context
 from zotheory.evidence.modelled import BATCH_SIZE, WORDS, on_model, once, points
 from zotheory.montecarlo import Accumulator
 from zotheory.statistics import BettingLower
-from zotheory.statistics.student import student
+from zotheory.statistics.intervals import student
 from zotheory.vocabulary import DRAWN, Check, Evidence, Kind, Statement, Verdict
 
 if TYPE_CHECKING:

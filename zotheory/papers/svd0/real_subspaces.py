@@ -127,7 +127,7 @@ def spectra(point: Point, tops: Sequence[int], rng: np.random.Generator) -> Spec
 
 
 def _largest(matrix: Tensor, top: int) -> np.ndarray:
-    from zotheory.model.spectra import gram, singular_values_of_gram
+    from zotheory.model.gradients import gram, singular_values_of_gram
 
     return singular_values_of_gram(gram(matrix))[:top]
 

@@ -89,7 +89,7 @@ def stacks(study: GradientStudy) -> dict[str, list]:
 
 
 def _stacks(study: GradientStudy) -> dict[str, np.ndarray]:
-    from zotheory.model.spectra import singular_values_of_gram
+    from zotheory.model.gradients import singular_values_of_gram
 
     return {
         label(w): singular_values_of_gram(study.cosines[w.name])

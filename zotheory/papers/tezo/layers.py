@@ -24,7 +24,7 @@ from zotheory.evidence.modelled import (
     modelled,
 )
 from zotheory.papers.tezo import drawn
-from zotheory.statistics.student import student
+from zotheory.statistics.intervals import student
 from zotheory.vocabulary import DRAWN, Claim, Evidence, Kind, Statement, Verdict
 
 SPECTRUM = """import numpy as np
@@ -178,7 +178,7 @@ def _subspace(statement: Statement, studies: Studies, context: Context) -> Evide
 
 def _rank_correlation(statement: Statement, studies: Studies, context: Context) -> Evidence:
     """Spearman's correlation of weight rank and gradient rank over all matrices, at 25% and 30%."""
-    from zotheory.model.spectra import weight_spectra
+    from zotheory.model.gradients import weight_spectra
     from zotheory.papers.tezo.measurements import rank_correlation, spearman_interval
 
     (study,) = studies.values()
