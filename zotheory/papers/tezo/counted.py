@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
-import torch
 
-import estimators
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import M, N, R
 from zotheory.context import Context
 from zotheory.evidence.counted import Count, counted
 from zotheory.evidence.exact import exact
-from zotheory.evidence.instruments import Draws, Passes
 from zotheory.papers.tezo import memory
 from zotheory.vocabulary import Claim, Kind, Statement
+
+if TYPE_CHECKING:
+    import torch
 
 T = sp.Symbol("T", integer=True, positive=True)
 SIZES = tuple(sp.Ge(size, 1, evaluate=False) for size in (M, N, R, T))
@@ -30,6 +30,11 @@ GRID = tuple(product((7, 130), (5, 263), (1, 2, 4), (2, 3)))
 
 def _random_numbers(statement: Statement, context: Context) -> Iterator[Count]:
     """Steps of the method on one m x n weight of 64 bits, all draws recorded."""
+    import torch
+
+    import estimators
+    from zotheory.evidence.instruments import Draws, Passes
+
     recipe = getattr(estimators, statement.setting["method"])
     repeated = statement.setting.get("repeated", False)
     for m, n, r, steps in GRID:
@@ -119,6 +124,10 @@ def _induction(statement: Statement) -> Mapping[sp.Expr, Derivation]:
 
 def _moments(statement: Statement, context: Context) -> Iterator[Count]:
     """Steps in 64 bits: the state expanded, beside the same average of the dense estimates."""
+    import torch
+
+    import estimators
+
     power = statement.setting["power"]
     recipe, name, beta = {
         1: (estimators.tezo_m, "momentum", 0.9),

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-import estimators
 from zotheory.context import Context
 from zotheory.evidence.counted import Count, counted
 from zotheory.evidence.exact import Counterexample
-from zotheory.evidence.instruments import Passes, at_depth, footprint, state_tensors
-from zotheory.papers.shared import printed
-from zotheory.papers.shared.architectures import opt_13b
 from zotheory.vocabulary import Claim, Kind, Statement
+
+if TYPE_CHECKING:
+    from zotheory.papers.shared import printed
 
 DEPTH = 40
 RANKS = (8, 64)  # r_max; "depend on tasks" in Table 6. On meta tensors every r_l is r_max.
@@ -43,6 +42,10 @@ def ours(method: str, rank: int | None) -> Held:
 
 
 def _ours(method: str, options: dict[str, Any], layers: int) -> Held:
+    import estimators
+    from zotheory.evidence.instruments import Passes, footprint, state_tensors
+    from zotheory.papers.shared.architectures import opt_13b
+
     model, closure = opt_13b(layers=layers), Passes()
     optimizer = getattr(estimators, method)(model, **options)
     found = footprint(model, lambda: optimizer.step(closure))
@@ -60,6 +63,10 @@ def as_printed(method: str, rank: int | None, economical: bool) -> Held:
 
 
 def _as_printed(method: str, rank: int | None, economical: bool, layers: int) -> Held:
+    from zotheory.evidence.instruments import Passes, footprint
+    from zotheory.papers.shared import printed
+    from zotheory.papers.shared.architectures import opt_13b
+
     model, closure = opt_13b(layers=layers), Passes()
     weights = [p.detach() for p in model.parameters()]
     methods: list[printed.MeZO | printed.TeZOAdam] = []
@@ -77,6 +84,9 @@ def _as_printed(method: str, rank: int | None, economical: bool, layers: int) ->
 
 def _opt_13b(count: Callable[[int], Held]) -> Held:
     """The count at all layers; the weights, which are known, must come out right."""
+    from zotheory.evidence.instruments import at_depth
+    from zotheory.papers.shared.architectures import opt_13b
+
     held = Held(*at_depth(lambda layers: astuple(count(layers)), DEPTH))
     if held.weights != sum(p.nbytes for p in opt_13b().parameters()):
         raise ArithmeticError("the weights counted at small depths miss those of the model")
