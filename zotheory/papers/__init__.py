@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
@@ -76,17 +77,23 @@ def _named(name: str) -> tuple[Claim, ...]:
 def listed(names: Sequence[str], record: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """What `select` finds as id, place, words and recorded verdict.
 
-    What the record knows by these names is read there: no paper is imported for it. Raises as
-    `select` does.
+    What the record knows by these names is read there: a paper is imported only if it has a claim
+    that was not recorded yet. Raises as `select` does.
     """
     known = {entry["id"]: entry for entry in record}
     found: dict[str, Mapping[str, Any]] = {}
     for name in names or ROOMS:
-        if ids := named(known, name):
-            found |= {id: known[id] for id in ids}
-        else:
-            found |= {claim.id: _row(claim, known) for claim in select([name])}
+        ids = [] if _unrecorded(name.partition(".")[0], known) else named(known, name)
+        rows = [known[id] for id in ids] or [_row(claim, known) for claim in select([name])]
+        found |= {row["id"]: row for row in rows}
     return list(found.values())
+
+
+def _unrecorded(paper: str, record: Mapping[str, Any]) -> bool:
+    """Whether the paper's files name a claim that the record does not know."""
+    written = re.compile(rf'\bid="({re.escape(paper)}\.[\w.-]+)"')
+    files = (Path(__file__).parent / paper).glob("*.py") if paper in ROOMS else ()
+    return any(id not in record for path in files for id in written.findall(path.read_text()))
 
 
 def _row(claim: Claim, record: Mapping[str, Any]) -> dict[str, str]:
