@@ -12,11 +12,14 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+import typer
 from matplotlib.figure import Figure
 
 import figures
 from figures import style
+from figures.command import figures as command
 from figures.data import Data
+from zotheory.console import run_app
 from zotheory.files import write_atomically
 from zotheory.papers import ROOMS
 from zotheory.report.description import worded
@@ -101,6 +104,6 @@ def pictures(wanted: list[str]) -> Iterator[Picture]:
 
 def main(picture: Picture) -> None:
     """Draw one figure from the command line, with the options of `zotheory figures`."""
-    from zotheory import cli
-
-    cli.main(["figures", picture.name, *sys.argv[1:]])
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    run_app(app, [picture.name, *sys.argv[1:]])

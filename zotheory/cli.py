@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from figures.command import figures
 from zotheory.budget import BUDGETS, OWN_MODEL
-from zotheory.console import console, errors
+from zotheory.console import console, run_app
 from zotheory.console import stop as _stop
 from zotheory.training.commands import results, train
 
@@ -21,9 +22,9 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(results)
+app.command()(figures)
 
 BudgetName = StrEnum("BudgetName", {name: name for name in BUDGETS})
-FigureBudget = StrEnum("FigureBudget", {name: name for name in ("quick", "standard")})
 ObjectiveName = StrEnum("ObjectiveName", {name: name for name in ("linear", "quadratic", "model")})
 Names = Annotated[
     list[str] | None,
@@ -190,60 +191,9 @@ def probe(
         _stop("stopped", 130)
 
 
-@app.command()
-def figures(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Which to draw; all by default."),
-    ] = None,
-    ledger: Annotated[
-        Path | None, typer.Option(help="A ledger.json; the recorded one by default.")
-    ] = None,
-    budget: Annotated[
-        FigureBudget, typer.Option(help="How much to compute where the ledger has no curve.")
-    ] = "standard",
-    results: Annotated[
-        Path, typer.Option(help="Folder with rows of `zotheory train`, for training curves.")
-    ] = Path("results"),
-    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("out/figures"),
-    list_names: Annotated[bool, typer.Option("--list", help="Name the figures only.")] = False,
-) -> None:
-    """Draw the papers' figures and ours from a ledger: PDF, PNG and caption of each.
-
-    Exit status: 0 all drawn; 1 the ledger or RESULTS lacks what a figure needs; 2 bad input.
-    """
-    from figures.command import draw, listing
-    from figures.data import Data
-    from figures.picture import UnknownPicture
-    from zotheory.ledger import Ledger, LedgerError, recorded
-
-    try:
-        if list_names:
-            console.print(listing(names or []))
-            return
-        found = Ledger.read(ledger) if ledger else recorded()
-        status = draw(console, errors, names or [], Data(found, budget, results), out)
-    except (UnknownPicture, LedgerError) as error:
-        _stop(error)
-    except OSError as error:
-        _stop(f"cannot write {out}: {error.strerror}")
-    except KeyboardInterrupt:
-        _stop("stopped", 130)
-    raise typer.Exit(status)
-
-
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of the `zotheory` command; wrong usage gets one line and exit status 2.
+    """Entry point of the `zotheory` command.
 
     arguments: those of the command line by default.
     """
-    usage_error = typer.BadParameter.__base__  # of click, or of the copy of it that typer carries
-    try:
-        status = app(arguments, standalone_mode=False)
-    except usage_error as error:
-        message = " ".join(error.format_message().split())
-        if not message:  # the help was asked for by giving no argument, and has been shown
-            raise SystemExit(2) from None
-        errors.print(f"zotheory: {message}", style="bold red", soft_wrap=True, markup=False)
-        raise SystemExit(2) from None
-    raise SystemExit(status)
+    run_app(app, arguments)
