@@ -20,7 +20,7 @@ from itertools import combinations_with_replacement
 import sympy as sp
 from sympy.core.relational import Relational
 
-from proofs_check import cells, smt, univariate, violations
+from proofs_check import cells, orthant, smt
 from proofs_check.cells import Cell
 from proofs_check.domain import Domain, clear, condition, evaluate
 from proofs_check.results import Point, Proved, Result, RoutesDisagree, Undecided, Violated
@@ -52,7 +52,7 @@ def decide(
         return Undecided("no point of the domain was found: the statement may be vacuous")
     proofs, suggestion = _proofs(difference, strict, domain, cover)
     suggestions = (
-        lambda: violations.search(-difference, strict, domain, cover),
+        lambda: cells.search(-difference, strict, domain, cover),
         lambda: _by_roots(difference, strict, domain),
         lambda: suggestion,
     )
@@ -90,7 +90,7 @@ def _by_roots(difference: sp.Expr, strict: bool, domain: Domain) -> Point | None
     if len(domain.symbols) != 1:
         return None
     (x,) = domain.symbols
-    ends: dict[int, univariate.Bound] = {1: None, -1: None}
+    ends: dict[int, orthant.Bound] = {1: None, -1: None}
     for c in domain.conditions:
         if sp.degree(c.polynomial, x) != 1:
             return None
@@ -99,7 +99,7 @@ def _by_roots(difference: sp.Expr, strict: bool, domain: Domain) -> Point | None
         known = ends[side]
         ends[side] = end if known is None else max(known, end, key=lambda e: (side * e[0], e[1]))
     try:
-        point = univariate.violation(
+        point = orthant.violation(
             difference, x, ends[1], ends[-1], integer=x in domain.integers, strict=strict
         )
     except ValueError:
@@ -140,7 +140,7 @@ def _size(value: sp.Rational) -> int:
 def _a_point(domain: Domain, cover: list[Cell]) -> Point | None:
     if not domain.symbols:
         return {} if domain.contains({}) else None
-    point = violations.search(sp.S.One, False, domain, cover)
+    point = cells.search(sp.S.One, False, domain, cover)
     if point is None:
         point = smt.witness(domain)
     return point if isinstance(point, dict) and domain.contains(point) else None

@@ -11,16 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
-from proofs_check.cards import (
-    cp,
-    dense,
-    directions,
-    given,
-    low_rank,
-    momentum_centred,
-    subspace,
-    supports,
-)
+from proofs_check.cards import cp, dense, directions, given, low_rank, subspace, supports
 from proofs_check.cards.card import Card, Support
 
 __all__ = ["DIRECTIONS", "NAMES", "PERTURBATIONS", "Card", "Support", "card"]
@@ -41,7 +32,7 @@ PERTURBATIONS: dict[str, Callable[..., Card]] = {
         supports.magnitude_mask,
         supports.random_mask,
         given.hessian_scaled,
-        momentum_centred.momentum_centred,
+        given.momentum_centred,
         supports.layers,
     )
 }

@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from html import escape
-from typing import TYPE_CHECKING
 
 import sympy as sp
 from sympy.printing.mathml import mathml
 
 from proofs_check.matrices import M, N, R
-
-if TYPE_CHECKING:
-    pass  # MOVED
-
 
 __all__ = ["KEEP", "KEPT", "Card", "M", "N", "Q", "R", "Support", "count", "share"]
 
@@ -94,8 +89,6 @@ class Card:
 
     def _repr_html_(self) -> str:
         """The card as a notebook shows it."""
-        pass  # MOVED
-
         return html(self)
 
     def symbols(self) -> set[sp.Symbol]:

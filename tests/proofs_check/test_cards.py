@@ -9,7 +9,6 @@ from proofs_check import matrices
 from proofs_check.cards import NAMES, PERTURBATIONS, card
 from proofs_check.cards.dense import iid_second_moment
 from proofs_check.cards.estimate import inner, moments, norm2
-from proofs_check.cards.haar import projection_share
 from proofs_check.cards.invariance import Factor, NotInvariant, isotropic
 from proofs_check.cards.low_rank import _entry
 from proofs_check.cards.order_statistics import (
@@ -21,6 +20,7 @@ from proofs_check.cards.order_statistics import (
     split,
 )
 from proofs_check.cards.ratio import arcsine_transform, cosine_of_chi2, first_two_moments, number
+from proofs_check.cards.subspace import projection_share
 from proofs_check.matrices import G, M, N, R
 from proofs_check.moments import scalar_moment
 from tests.proofs_check.brute_force import brute_force

@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 from scipy.special import betainc
 
-from proofs_check.cards.haar import projection_share
+from proofs_check.cards.subspace import projection_share
 from proofs_check.gaussian import Derivation
 from proofs_check.inequalities import decide
 from proofs_check.moments import norm_moment, norm_power_moment

@@ -9,8 +9,8 @@ from itertools import product
 import numpy as np
 import sympy as sp
 
-from proofs_check.cards.haar import frame_moments
 from proofs_check.cards.invariance import Factor, NotInvariant, isotropic
+from proofs_check.cards.subspace import frame_moments
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import M, N, R
 from zotheory.context import Context
