@@ -72,7 +72,7 @@ class Contender:
         options = {"rank": rank} if takes_rank(name) else {}
         if name == "s_mezo" and apply == "forward":
             options["implementation"] = "forward"
-        self.optimizer = recipe(model, lr=_LR, apply=apply, **options)
+        self.optimizer = recipe(model, lr=_LR, seed=0, apply=apply, **options)
 
     def step(self, closure: Closure) -> None:
         """Make one step."""

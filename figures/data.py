@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from zotheory.arguments import as_path, one_of, shown
 from zotheory.budget import ALPHA
 from zotheory.ledger import Ledger
 from zotheory.vocabulary import DRAWN, Kind, Verdict
 
+BUDGETS = ("quick", "standard")
 LEVEL = f"{1 - ALPHA:.2%}"  # of the ledger's intervals
 
 
@@ -25,12 +27,20 @@ class Data:
     """A ledger, how much a figure may compute beside it, and a folder with rows of training.
 
     Everything drawn is read from here or computed by the library; random streams start from the
-    ledger's seed.
+    ledger's seed. Raises ValueError for a budget other than quick and standard, and for what is no
+    ledger or no path.
     """
 
     ledger: Ledger
     budget: str = "standard"
     results: Path = Path("results")
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.ledger, Ledger):
+            told = "zotheory.recorded() or one that zotheory.Ledger.read has read"
+            raise ValueError(f"ledger must be a Ledger, {told}, got {shown(self.ledger)}")
+        one_of("budget", self.budget, BUDGETS)
+        object.__setattr__(self, "results", as_path("results", self.results))
 
     def claim(self, name: str) -> Mapping[str, Any]:
         """One claim's entry. Raises MissingData if the ledger has none."""

@@ -6,9 +6,11 @@ import io
 import json
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from errno import ENOTDIR
 from importlib import import_module
+from os import PathLike, strerror
 from pathlib import Path
 from pkgutil import iter_modules
 
@@ -19,6 +21,7 @@ import figures
 from figures import style
 from figures.command import figures as command
 from figures.data import Data
+from zotheory.arguments import as_path, flat
 from zotheory.console import run_app
 from zotheory.files import write_atomically
 from zotheory.papers import ROOMS
@@ -42,11 +45,14 @@ class Picture:
     claims: tuple[str, ...]
     draw: Callable[[Data], tuple[Figure, str]]
 
-    def write(self, data: Data, folder: Path) -> list[Path]:
+    def write(self, data: Data, folder: str | PathLike[str]) -> list[Path]:
         """Write NAME.txt, NAME.pdf and NAME.png, which holds the caption and verdicts, too.
 
         Raises MissingData if the ledger lacks something, OSError if the folder cannot be written.
         """
+        folder = as_path("folder", folder)
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(ENOTDIR, strerror(ENOTDIR), str(folder))
         verdicts = [judgement(data, name) for name in self.claims]  # before any work
         with style.applied():
             figure, shown = self.draw(data)
@@ -93,9 +99,9 @@ def names() -> list[str]:
     return [name for paper in ROOMS for name in modules if name.startswith(f"{paper}_")]
 
 
-def pictures(wanted: list[str]) -> Iterator[Picture]:
-    """The figures of these names, all by default. Raises UnknownPicture before the first."""
-    known = names()
+def pictures(wanted: str | Sequence[str]) -> Iterator[Picture]:
+    """The figures of these names, all for none. Raises UnknownPicture before the first."""
+    known, wanted = names(), list(flat(wanted))
     for name in wanted:
         if name not in known:
             raise UnknownPicture(f"no figure {name!r}; `zotheory figures --list` names all")

@@ -71,6 +71,12 @@ def verdicts(out: Path) -> dict[str, str]:
         (["verify", "--jobs", "two"], "'--jobs'"),
         (["verify", "--seed", "-1"], "'--seed'"),
         (["verify", "--unheard-of"], "--unheard-of"),
+        (["verify", "--model", "./nope"], "'./nope': there is no such folder or file"),
+        (["verify", "--model", "/"], "'/': the folder holds no config.json"),
+        (["verify", ""], "is called ''"),
+        (["verify", "folder.py"], "no claims file folder.py"),
+        (["figures", "--budget", "deep"], "'quick', 'standard'"),
+        (["show", "tezo.thm1", "--ledger", "none.json"], "cannot read none.json"),
         (["frobnicate"], "frobnicate"),
         (["show"], "ID"),
     ],
@@ -215,11 +221,11 @@ def record(monkeypatch, id, verdict):
 def test_a_verdict_that_differs_from_the_recorded_one_exits_1(
     command, claims_file, tmp_path, monkeypatch, before, status
 ):
-    record(monkeypatch, "tezo.thm1.mean", before)
-    path = claims_file("CLAIMS = [claim('tezo.thm1.mean', 'proved'), claim('my.b', 'proved')]")
+    record(monkeypatch, "my.a", before)
+    path = claims_file("CLAIMS = [claim('my.a', 'proved'), claim('my.b', 'proved')]")
     found, out, _ = command("verify", path, "--out", tmp_path / "out")
     assert found == status
-    assert (f"tezo.thm1.mean: recorded as {before}, now proved" in out) == bool(status)
+    assert (f"my.a: recorded as {before}, now proved" in out) == bool(status)
 
 
 def test_a_corrupt_recorded_ledger_stops_before_anything_runs(

@@ -1,5 +1,6 @@
 """Writing, reading and comparing ledgers."""
 
+import codecs
 import json
 import os
 
@@ -17,6 +18,7 @@ from zotheory.ledger import (
     recorded,
     versions,
 )
+from zotheory.papers import claim
 from zotheory.vocabulary import Evidence, Kind, Verdict
 
 
@@ -224,3 +226,34 @@ def test_values_become_plain_json(value, expected):
 
 def test_versions_name_what_verdicts_depend_on():
     assert versions().keys() >= {"numpy", "sympy", "scipy", "z3-solver"}
+
+
+def test_files_are_named_by_text_and_may_begin_with_a_byte_order_mark(tmp_path):
+    path = str(tmp_path / "ledger.json")
+    ledger(entry()).write(path)
+    text = (tmp_path / "ledger.json").read_bytes()
+    (tmp_path / "ledger.json").write_bytes(codecs.BOM_UTF8 + text)
+    assert Ledger.read(path) == ledger(entry())
+    (tmp_path / "ledger.json").write_bytes(b"")
+    with pytest.raises(LedgerError, match=r"ledger\.json is not a ledger: it is empty"):
+        Ledger.read(path)
+    with pytest.raises(LedgerError, match="a ledger must be a path, as text or a Path, got 3"):
+        Ledger.read(3)
+
+
+def test_entries_are_named_by_lists_and_claims_too():
+    wanted = ("tezo.thm1.variance", "lezo.eq20")
+    known, found = recorded(*wanted), [claim(name) for name in wanted]
+    assert recorded(list(wanted)) == recorded(found) == recorded(found[0], [wanted[1]]) == known
+    assert known[found[1]]["id"] == "lezo.eq20"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [((3,), "3 names no claim"), (([],), "an empty list"), ((["tez"],), "no claim or paper 'tez'")],
+)
+def test_what_names_no_entry_is_told(names, expected):
+    with pytest.raises(LedgerError, match=expected):
+        recorded(*names)
+    with pytest.raises(KeyError, match="the ledger has no claim 'tez'"):
+        recorded()["tez"]

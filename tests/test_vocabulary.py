@@ -5,7 +5,7 @@ import sympy as sp
 
 import zotheory
 from zotheory.papers import UnknownClaim, select
-from zotheory.vocabulary import Statement
+from zotheory.vocabulary import Check, Claim, Kind, Statement
 
 m, half = sp.Symbol("m", positive=True), sp.Symbol("half")
 
@@ -34,3 +34,48 @@ def test_an_id_that_begins_others_names_one_claim():
 
 def test_every_name_is_there():
     assert all(getattr(zotheory, name) for name in zotheory.__all__)
+
+
+def test_one_kind_and_one_check_will_do():
+    check = Check(Kind.EXACT, len)
+    for needs in ("exact", Kind.EXACT, ["exact"], {Kind.EXACT}):
+        claim = Claim("my.a", "here", Statement("so"), needs, check)
+        assert (claim.needs, claim.checks) == ((Kind.EXACT,), (check,))
+    assert Statement("so", domain=m > 1).domain == Statement("so", domain=[m > 1]).domain
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"id": 3}, "claim id 3 must read 'paper.place'"),
+        ({"statement": "so"}, "my.a: statement must be a zotheory.Statement, got 'so'"),
+        ({"statement": None}, "my.a: statement must be a zotheory.Statement"),
+        ({"mutant": "not so"}, "my.a: mutant must be a zotheory.Statement"),
+        ({"needs": "exakt"}, "my.a: needs must be one of exact, measured, .*, got 'exakt'"),
+        ({"needs": ()}, "my.a: a claim needs at least one kind"),
+        ({"checks": [len]}, "my.a: every one of the checks must be a zotheory.Check"),
+        ({"checks": ()}, r"no check gives the evidence it needs \(exact\)"),
+    ],
+)
+def test_what_makes_no_claim_is_told(changes, expected):
+    values = {"id": "my.a", "where": "here", "statement": Statement("so"), "needs": "exact"}
+    with pytest.raises(ValueError, match=expected):
+        Claim(**{**values, "checks": Check(Kind.EXACT, len)} | changes)
+
+
+@pytest.mark.parametrize("values", [(3,), ("so", "a <= b"), ("so", False)])
+def test_what_makes_no_statement_is_told(values):
+    with pytest.raises(ValueError, match=r"a statement says|a formula is a SymPy relation, got"):
+        Statement(*values)
+
+
+@pytest.mark.parametrize("check", [zotheory.exact, zotheory.measured, zotheory.searched])
+def test_a_check_is_made_of_functions(check):
+    with pytest.raises(ValueError, match="must be a function, got 'it'"):
+        check("it")
+
+
+@pytest.mark.parametrize("name", [3, None, ["tezo.thm1"], "nothing"])
+def test_what_is_no_id_is_told(name):
+    with pytest.raises(UnknownClaim, match="no claim is called"):
+        zotheory.claim(name)

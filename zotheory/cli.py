@@ -51,10 +51,11 @@ def verify(
     measured evidence contradict each other, or a check failed; 2 bad input or a missing download.
     """
     from zotheory.ledger import LedgerError, changes, recorded
+    from zotheory.model.source import ModelError
     from zotheory.montecarlo import MonteCarloError
     from zotheory.papers import BrokenClaims, UnknownClaim, files_digest, select
     from zotheory.report.terminal import Progress, summary
-    from zotheory.run import OutputError, Run
+    from zotheory.run import OutputError, Run, asked_model
 
     try:
         claims = select(names or [])
@@ -62,7 +63,7 @@ def verify(
         run = Run(
             seed,
             BUDGETS[budget],
-            None if model == "none" else model,
+            asked_model(model),
             out,
             jobs,
             dask,
@@ -74,7 +75,14 @@ def verify(
             for entry in run.entries(claims, progress.tell):
                 progress.add(entry)
                 entries.append(entry)
-    except (UnknownClaim, BrokenClaims, OutputError, LedgerError, MonteCarloError) as error:
+    except (
+        UnknownClaim,
+        BrokenClaims,
+        ModelError,
+        OutputError,
+        LedgerError,
+        MonteCarloError,
+    ) as error:
         _stop(error)
     except KeyboardInterrupt:
         _stop(f"stopped; finished work is in {out}, `--resume` goes on from it", 130)
@@ -95,11 +103,11 @@ def _status(entries: list[dict], changed: list[tuple[str, str, str]]) -> int:
 def list_claims(names: Names = None) -> None:
     """Name the claims: id, place in the paper, what is said, the recorded verdict."""
     from zotheory.ledger import LedgerError, recorded
-    from zotheory.papers import BrokenClaims, UnknownClaim, listed
+    from zotheory.papers import BrokenClaims, UnknownClaim, outline
     from zotheory.report.terminal import listing
 
     try:
-        console.print(listing(listed(names or [], recorded().claims)))
+        console.print(listing(outline(names or [], recorded().claims)))
     except (UnknownClaim, BrokenClaims, LedgerError) as error:
         _stop(error)
 

@@ -1,8 +1,9 @@
-"""Python files of a user's own, loaded by path."""
+"""Files of a user's own: Python that is loaded by path, text and JSON."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import sys
 import traceback
@@ -10,12 +11,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import cloudpickle
 
 
 class BrokenFile(Exception):
     """A Python file that is missing or raises when it is loaded."""
+
+
+def read_text(path: Path) -> str:
+    """A file's text in UTF-8, without the byte order mark that some editors put before it.
+
+    Raises OSError and UnicodeDecodeError.
+    """
+    return path.read_text(encoding="utf-8-sig")
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds, with or without a byte order mark.
+
+    Raises OSError, and ValueError for a file that is empty or something else.
+    """
+    text = read_text(path)
+    if not text.strip():
+        raise ValueError("it is empty")
+    return json.loads(text)
 
 
 def load_module(path: Path) -> ModuleType:

@@ -6,13 +6,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from zotheory.files import write_atomically
-from zotheory.vocabulary import Evidence, Kind, Verdict, named
+from zotheory.arguments import as_path, flat, shown
+from zotheory.files import read_json, write_atomically
+from zotheory.vocabulary import Claim, Evidence, Kind, Verdict, named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,20 +85,28 @@ class Ledger:
         """One line a claim: its id, its verdict and its correction's."""
         return "\n".join(map(_line, self.claims)) or "a ledger without claims"
 
-    def __getitem__(self, claim_id: str) -> Mapping[str, Any]:
+    def __getitem__(self, claim_id: str | Claim) -> Mapping[str, Any]:
         """The entry of one claim. Raises KeyError if there is none."""
+        name = claim_id.id if isinstance(claim_id, Claim) else claim_id
         for claim in self.claims:
-            if claim["id"] == claim_id:
+            if claim["id"] == name:
                 return claim
-        raise KeyError(claim_id)
+        raise KeyError(f"the ledger has no claim {name!r}")
 
-    def of(self, *names: str) -> Ledger:
-        """The entries that ids and papers (or other beginnings of ids) name, in their order.
+    def of(self, *names: Any) -> Ledger:
+        """The entries that ids, papers (or other beginnings of ids) and claims name, in order.
 
-        Raises LedgerError for a name of nothing.
+        Names may stand in lists, tuples and sets. Raises LedgerError for a name of nothing.
         """
         chosen: dict[str, Mapping[str, Any]] = {}
-        for name in names:
+        given = [name.id if isinstance(name, Claim) else name for name in flat(names)]
+        if names and not given:
+            raise LedgerError("an empty list names no claim")
+        for name in given:
+            if not isinstance(name, str):
+                raise LedgerError(
+                    f"{shown(name)} names no claim: give ids, papers or Claim objects"
+                )
             found = set(named((c["id"] for c in self.claims), name))
             if not found:
                 raise LedgerError(f"the ledger has no claim or paper {name!r}")
@@ -107,19 +117,21 @@ class Ledger:
         """The ledger in the schema of `ledger.json`."""
         return {"schema": SCHEMA, **asdict(self)}
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | PathLike[str]) -> None:
         """Write `ledger.json` so that a reader never sees half a file."""
-        write_atomically(path, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
+        content = json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n"
+        write_atomically(as_path("the ledger's file", path), content)
 
     @classmethod
-    def read(cls, path: Path) -> Ledger:
+    def read(cls, path: str | PathLike[str]) -> Ledger:
         """Read a ledger file.
 
         Raises:
             LedgerError: the file is missing, not JSON, or of another schema.
         """
+        path = as_path("a ledger", path, LedgerError)
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = read_json(path)
             if found.pop("schema") != SCHEMA:
                 raise LedgerError(f"{path} is not a ledger of schema {SCHEMA}")
             names = {field.name for field in fields(Entry)}
@@ -158,10 +170,10 @@ class Ledger:
         return ledger_html(self)
 
 
-def recorded(*names: str) -> Ledger:
+def recorded(*names: Any) -> Ledger:
     """The ledger that the package carries: what its authors found, to compare a run with.
 
-    All of it, or what ids and papers name (see `Ledger.of`).
+    All of it, or what ids, papers and claims name (see `Ledger.of`).
     """
     ledger = Ledger.read(Path(__file__).with_name("recorded") / "ledger.json")
     return ledger.of(*names) if names else ledger

@@ -10,20 +10,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed
 from joblib.externals.loky import process_executor
 
+from zotheory.arguments import as_path, flag, one_of, whole
 from zotheory.budget import BUDGETS, OWN_MODEL, Budget
 from zotheory.context import Context
 from zotheory.files import write_atomically
 from zotheory.judge import judge
 from zotheory.ledger import Ledger, recorded, versions
+from zotheory.model.source import model_source
 from zotheory.montecarlo import MonteCarlo
 from zotheory.papers import claim as declared_claim
-from zotheory.papers import files_digest, of, select
+from zotheory.papers import files_digest, is_declared, listed, select
 from zotheory.relay import Relay, say
 from zotheory.report.page import write_page
 from zotheory.vocabulary import Claim, Kind
@@ -90,7 +93,7 @@ class Run:
             if kept[claim.id].is_file():
                 yield claim.id, json.loads(kept[claim.id].read_text(encoding="utf-8"))
         left = _in_turn(c for c in claims if not kept[c.id].is_file())
-        own = {id(c) for paper in {c.paper for c in left} for c in of(paper)}
+        own = {id(c) for c in left if is_declared(c)}
         together = [c for c in left if id(c) in own and Kind.TIMED not in c.needs]
         if self.jobs == 1 or self.dask or len(together) < 2:
             together = []
@@ -186,31 +189,55 @@ def _judge_in_worker(claim_id: str, run: Run, scratch: Path) -> tuple[str, dict[
     return claim_id, judge(claim, context).to_json()
 
 
+def asked_model(model: str | PathLike[str] | None) -> str | None:
+    """The model as a run takes it; None and "none" leave the claims on one out.
+
+    Raises ModelError, before any work, for what can be no model.
+    """
+    if model is None or model == "none":
+        return None
+    return OWN_MODEL if model == OWN_MODEL else model_source(model)
+
+
 def verify(
-    *names: str,
+    *names: Any,
     budget: str = "standard",
-    model: str | None = OWN_MODEL,
+    model: str | PathLike[str] | None = OWN_MODEL,
     seed: int = 0,
-    out: Path | None = None,
+    out: str | PathLike[str] | None = None,
     jobs: int = 1,
     resume: bool = False,
 ) -> Ledger:
-    """Judge claims by id, paper or file, as `zotheory verify` does, and return the ledger.
+    """Judge claims, as `zotheory verify` does, and return the ledger.
 
-    `out` keeps the ledger and finished work; a temporary folder is used without it.
+    Names are ids, papers, claims files and `Claim` objects, those of one's own too, alone or in
+    lists, tuples and sets; all claims for no name. `out` keeps the ledger and finished work; a
+    temporary folder is used without it.
 
     Raises:
-        UnknownClaim, BrokenClaims: a name that names nothing, a file that cannot be loaded.
-        KeyError: an unknown budget.
+        UnknownClaim, BrokenClaims: a name that names nothing, a file that cannot be loaded, or a
+            claim of one's own that is called like another.
+        ModelError: `model` is a path to no model.
+        ValueError: another argument cannot be taken. `resume` cannot where a Claim of one's own
+            is given as an object: whether its checks have changed is not to be seen.
         OutputError: `out` cannot be written.
 
     Example:
         >>> verify("tezo.lemma1", model=None).frame()[["verdict"]]
     """
-    claims = select(names)
+    budget = one_of("budget", budget, BUDGETS)
+    seed, jobs = whole("seed", seed, 0), whole("jobs", jobs, 1)
+    resume, model = flag("resume", resume), asked_model(model)
+    out = None if out is None else as_path("out", out)
+    given = listed(names)
+    claims = select(given)
+    own = [c.id for c in given if isinstance(c, Claim) and not is_declared(c)]
+    if resume and own:
+        told = ", ".join(own)
+        raise ValueError(f"resume cannot see whether {told} has changed: put it into a claims file")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) if out is None else out
-        files = files_digest(names)
+        files = files_digest(given)
         run = Run(seed, BUDGETS[budget], model, folder, jobs, resume=resume, files=files)
         for _ in run.entries(claims):
             pass

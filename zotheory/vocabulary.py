@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 from sympy.core.relational import Relational
 
+from zotheory.arguments import flat, one_of, shown
+
 if TYPE_CHECKING:
     from zotheory.context import Context
 
@@ -93,6 +95,13 @@ class Statement:
     where: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
     setting: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.says, str):
+            raise ValueError(f"a statement says something in words, got {shown(self.says)}")
+        if not isinstance(self.formula, sp.Basic | None):
+            raise ValueError(f"a formula is a SymPy relation, got {shown(self.formula)}")
+        object.__setattr__(self, "domain", tuple(flat(self.domain)))
+
     @property
     def written(self) -> str:
         """The formula and what its names stand for, as one reads them: ``a <= b; b = m**2``."""
@@ -148,9 +157,9 @@ class Claim:
         id: the paper, then the place: ``tezo.thm1.variance``.
         where: the place in the paper.
         statement: what is claimed.
-        needs: the least kinds of evidence without which the claim is not judged.
-        checks: how evidence is obtained; unless another kind refutes, a kind in `needs` with no
-            check leaves the claim ``not_run``, with `pending` as the reason.
+        needs: the least kinds of evidence without which the claim is not judged; one will do.
+        checks: how evidence is obtained, one or several; unless another kind refutes, a kind in
+            `needs` with no check leaves the claim ``not_run``, with `pending` as the reason.
         mutant: a nearby false statement that the same checks must refute if the claim holds.
         correction: the nearest true statement, which the same checks must confirm if it does not.
         pending: why a needed kind of evidence cannot be had yet.
@@ -180,8 +189,20 @@ class Claim:
         return claim_html(self)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[\w-]+(\.[\w-]+)+", self.id):  # it names files, too
+        plain = isinstance(self.id, str) and re.fullmatch(r"[\w-]+(\.[\w-]+)+", self.id)
+        if not plain:  # it names files, too
             raise ValueError(f"claim id {self.id!r} must read 'paper.place'")
+        for name in ("statement", "mutant", "correction"):
+            stated = getattr(self, name)
+            if not isinstance(stated, Statement) and (stated is not None or name == "statement"):
+                raise ValueError(
+                    f"{self.id}: {name} must be a zotheory.Statement, got {shown(stated)}"
+                )
+        needs = (one_of(f"{self.id}: needs", n, Kind) for n in flat(self.needs))
+        object.__setattr__(self, "needs", tuple(map(Kind, needs)))
+        object.__setattr__(self, "checks", tuple(flat(self.checks)))
+        if not all(isinstance(check, Check) for check in self.checks):
+            raise ValueError(f"{self.id}: every one of the checks must be a zotheory.Check")
         if not self.needs:
             raise ValueError(f"{self.id}: a claim needs at least one kind of evidence")
         missing = set(self.needs) - {check.kind for check in self.checks}

@@ -176,3 +176,13 @@ def test_the_same_sampler_reuses_its_shards(tmp_path):
     judge(at("here", 2.0), store=tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.shard")} == files
     assert len(files) == 32
+
+
+def test_one_measurement_will_do_and_what_is_none_is_told(tmp_path):
+    context = Context("p.a", 3, BUDGETS["quick"], MonteCarlo(3), None, tmp_path)
+    stated = Statement("so", sp.Eq(MEAN, 1))
+    one = at("here", 1.0)
+    alone = measured(lambda statement, context: one).judge(stated, context)
+    assert alone == measured(lambda statement, context: [one]).judge(stated, context)
+    with pytest.raises(ValueError, match=r"a plan lists zotheory\.Measurement objects, got 'here'"):
+        measured(lambda statement, context: ["here"]).judge(stated, context)

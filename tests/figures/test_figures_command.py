@@ -63,6 +63,13 @@ def test_an_unknown_name_is_refused(command, tmp_path):
     assert "tezo_fig99" in problems
 
 
+def test_a_folder_that_is_a_file_is_told_before_any_work(command, tmp_path):
+    (tmp_path / "file").touch()
+    status, out, error = command("figures", "own_variance", "--out", tmp_path / "file")
+    assert (status, out, error.count("\n")) == (2, "", 1)
+    assert f"cannot write {tmp_path / 'file'}: Not a directory" in error
+
+
 def test_lists_all(command):
     status, told, _ = command("figures", "--list")
     assert status == 0

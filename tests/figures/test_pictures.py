@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from figures.data import MissingData
-from figures.picture import caption, judgement, names, pictures
+from figures.data import Data, MissingData
+from figures.picture import UnknownPicture, caption, judgement, names, pictures
 from figures.style import COLUMN, PAGE
+from zotheory.ledger import recorded
 
 
 @pytest.fixture(scope="module", params=names())
@@ -71,3 +72,25 @@ def test_a_missing_claim_is_one_clear_line(picture, without, tmp_path):
             picture.write(without(name), tmp_path)
         assert "\n" not in str(raised.value)
         assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"budget": "deep"}, "budget must be one of quick, standard, got 'deep'"),
+        ({"ledger": "ledger.json"}, "ledger must be a Ledger, .*, got 'ledger.json'"),
+        ({"results": None}, "results must be a path"),
+    ],
+)
+def test_what_nothing_can_be_drawn_from_is_told(changes, expected):
+    with pytest.raises(ValueError, match=expected):
+        Data(**{"ledger": recorded()} | changes)
+
+
+def test_one_name_will_do(data, tmp_path):
+    (found,) = pictures("own_variance")
+    assert found == next(pictures(["own_variance"]))
+    with pytest.raises(UnknownPicture, match="no figure 3"):
+        pictures(3)
+    with pytest.raises(ValueError, match="folder must be a path"):
+        found.write(data, 3)

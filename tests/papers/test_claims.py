@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from zotheory.ledger import Ledger, changes, recorded
-from zotheory.papers import ROOMS, declared, listed, select
+from zotheory.papers import ROOMS, declared, outline, select
 from zotheory.run import verify
 from zotheory.vocabulary import Kind
 
@@ -29,8 +29,8 @@ def test_the_list_names_every_claim_in_its_words():
     record = recorded().claims
     words = [(c.id, c.where, c.statement.says) for c in DECLARED.values()]
     for known in (record, record[1:]):
-        assert [(c["id"], c["where"], c["says"]) for c in listed([], known)] == words
-    assert listed([], record) == list(record)
+        assert [(c["id"], c["where"], c["says"]) for c in outline([], known)] == words
+    assert outline([], record) == list(record)
 
 
 @pytest.mark.parametrize("id", DECLARED)

@@ -1,7 +1,11 @@
 import sys
+from pathlib import Path
 
+import pandas as pd
 import pytest
+import torch
 
+from estimators import recipes
 from tests.probing.toys import Random, Still
 from zotheory.probing.lineup import lineup, recipe_names
 from zotheory.probing.objectives import ProbeError, linear
@@ -98,3 +102,26 @@ def test_an_instance_that_can_be_called_is_a_factory():
             return Still(params, seed)
 
     assert names(Maker(), "mezo") == ["Maker", "mezo"]
+
+
+def test_a_path_names_a_factory_as_text_does(package):
+    assert names(Path("mypkg/own.py:Mine"), "mezo") == ["Mine", "mezo"]
+
+
+def test_a_factory_need_not_have_a_hash():
+    class Maker(list):
+        def __call__(self, params, seed):
+            return Still(params, seed)
+
+    maker = Maker()
+    assert names(maker, maker, "mezo") == ["Maker", "mezo"]
+
+
+made = recipes.mezo([torch.ones(2, 2, requires_grad=True)], seed=0)
+
+
+@pytest.mark.parametrize("one", [3, None, b"mezo", made, pd.DataFrame()])
+def test_what_is_neither_a_name_nor_a_factory_is_told(one):
+    with pytest.raises(ProbeError, match="is no estimator to probe: give a recipe's name") as told:
+        lineup([one], 4, 4)
+    assert "\n" not in str(told.value)

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from estimators import recipes
+from estimators.zeroth_order import ZerothOrder
 from tests.probing.toys import Random, Still, ramp
 from zotheory.probing.measure import Estimator, measure
 from zotheory.probing.objectives import ProbeError, linear
@@ -95,6 +96,26 @@ def test_the_global_generator_is_seeded_and_left_as_it_was():
     first, second = sums(Careless), sums(Careless)
     assert np.array_equal(first.total, second.total)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("kept", [{}, {"seed": 3}])
+def test_a_recipe_gets_its_seeds_though_the_factory_drops_them(kept):
+    given = sums(lambda params, seed: recipes.tezo(params, rank=2, seed=seed))
+    dropped = sums(lambda params, seed: recipes.tezo(params, rank=2, **kept))
+    assert np.array_equal(dropped.total, given.total)
+
+
+def test_an_estimate_of_ones_own_over_a_recipe_is_called_as_every_other():
+    class Halved(ZerothOrder):
+        def estimate(self, closure):
+            return {name: found / 2 for name, found in super().estimate(closure).items()}
+
+    def halved(params, seed):
+        made = recipes.mezo(params, seed=seed)
+        made.__class__ = Halved
+        return made
+
+    assert np.allclose(2 * sums(halved).total, sums(recipes.mezo).total)
 
 
 def test_a_mapping_a_sequence_and_arrays_will_do():

@@ -63,6 +63,17 @@ def test_a_file_that_cannot_be_written_is_told(comparison, tmp_path):
         comparison.write(tmp_path / "none" / "it.csv")
 
 
+def test_what_is_not_there_is_told(comparison, tmp_path):
+    with pytest.raises(ProbeError, match="objective must be one of linear, quadratic, got 'model'"):
+        comparison.on("model")
+    with pytest.raises(ProbeError, match="ax must be one Axes of Matplotlib, got list"):
+        comparison.plot([])
+    with pytest.raises(ProbeError, match="path must be a path, as text or a Path, got 3"):
+        comparison.write(3)
+    comparison.write(str(tmp_path / "it.csv"))
+    assert (tmp_path / "it.csv").is_file()
+
+
 def test_the_plot_has_a_line_an_estimator(comparison, tmp_path):
     pytest.importorskip("seaborn")
     import matplotlib

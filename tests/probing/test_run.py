@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -105,6 +106,20 @@ def test_numbers_depend_on_the_seed_alone():
     assert first != other
 
 
+def test_the_global_generator_decides_nothing_and_is_left_as_it_was():
+    def careless(params, seed):
+        torch.rand(3)
+        return Random(params, int(torch.randint(2**31, ())))
+
+    found = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        before = torch.get_rng_state()
+        found.append(probe(careless, size=SIZE, samples=50, objectives=("linear",)))
+        assert torch.equal(torch.get_rng_state(), before)
+    assert found[0] == found[1]
+
+
 def test_progress_is_told():
     told = []
     probe("mezo", "tezo", size=SIZE, samples=50, tell=lambda *args: told.append(args))
@@ -122,10 +137,35 @@ def test_the_threads_are_left_as_they_were():
     [
         ({"size": (1, 1)}, "two entries or more, not 1 x 1"),
         ({"size": (0, 5)}, "not 0 x 5"),
-        ({"samples": 2 * BATCHES - 1}, "49 samples are too few"),
-        ({"objectives": ("cubic",)}, "no objective 'cubic'; there are linear, quadratic, model"),
+        ({"size": 8}, r"size must be two numbers, such as \(24, 16\) or 24x16, got 8"),
+        ({"size": "8 by 6"}, "size must be two numbers"),
+        ({"size": (8.0, 6)}, "each number of size must be a whole number"),
+        ({"samples": 2 * BATCHES - 1}, "samples must be a whole number of at least 50, got 49"),
+        ({"samples": "many"}, "samples must be a whole number of at least 50, got 'many'"),
+        ({"objectives": ("cubic",)}, "one of linear, quadratic, model, got 'cubic'"),
+        ({"objectives": "cubic"}, "one of linear, quadratic, model, got 'cubic'"),
+        ({"objectives": ()}, "objectives must be some of linear, quadratic, model, got none"),
+        ({"objectives": None}, "objectives must be one of .*, got None"),
+        ({"jobs": 0}, "jobs must be a whole number of at least 1, got 0"),
+        ({"seed": 0.5}, "seed must be a whole number of at least 0, got 0.5"),
+        ({"tell": "me"}, "tell must be a function, got 'me'"),
+        ({"model": "./nope"}, "'./nope': there is no such folder or file"),
+        ({"model": 3}, "model must be the name of one or a path"),
     ],
 )
 def test_unfit_arguments_are_told(options, expected):
     with pytest.raises(ProbeError, match=expected):
         probe("mezo", **options)
+
+
+def test_arguments_are_taken_where_they_are_clear():
+    plain = probe("mezo", Random, objectives=("linear",), size=SIZE, samples=50)
+    names = [["mezo", (Random,)]]
+    for size in ("8x6", list(SIZE), np.array(SIZE)):
+        taken = {"samples": np.int64(50), "seed": np.int64(0), "jobs": np.int8(1), "model": "none"}
+        assert probe(*names, objectives="linear", size=size, **taken) == plain
+
+
+def test_an_empty_list_is_not_all_recipes():
+    with pytest.raises(ProbeError, match="an empty list names no estimator"):
+        probe([])

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sympy as sp
+import torch
 
 from zotheory.statistics.mean import Mean, mean
 
@@ -45,9 +46,32 @@ def test_several_make_a_frame():
         (range(59), {}, "too few"),
         ([0.5, 2.0], {"bounds": (0, 1)}, "outside"),
         ([0.5], {"bounds": (0, 1), "variance": 1.0}, "not both"),
-        (range(90), {"level": 1.0}, "alpha"),
+        (range(90), {"level": 1.0}, "level must lie strictly between 0 and 1, got 1.0"),
+        (range(90), {"level": 99}, "level must lie strictly between 0 and 1, got 99"),
+        (range(90), {"level": "99%"}, "level must be a number.*'99%'"),
+        ([], {"variance": 1}, "one row"),
+        ("abc", {}, "one row of finite values, got 'abc'"),
+        ({"a": 1}, {}, "one row"),
+        ([[1.0], [1.0, 2.0]], {}, "one row"),
+        (None, {}, "one row of finite values, got None"),
+        (range(90), {"claimed": sp.Symbol("n")}, "claimed must be .* without symbols, got n"),
+        (range(90), {"claimed": "one"}, "claimed must be"),
+        ([0.5] * 3, {"bounds": (0, 1, 2)}, "bounds must be a pair"),
+        ([0.5] * 3, {"bounds": 1}, "bounds must be a pair"),
+        ([0.5] * 3, {"bounds": (1, 0)}, "bounds must be finite with low < high"),
+        ([0.5] * 3, {"variance": "1 or so"}, "variance must be a number"),
+        ([0.5] * 3, {"variance": -1}, "variance must be positive"),
     ],
 )
-def test_unfit_values_are_refused(values, options, message):
+def test_unfit_arguments_are_refused(values, options, message):
     with pytest.raises(ValueError, match=message):
         mean(values, **options)
+
+
+def test_rows_and_bounds_of_every_library_are_taken():
+    values = np.linspace(0, 1, 90)
+    expected = mean(values, bounds=(0, 1))
+    tensor = torch.tensor(values, requires_grad=True)
+    for row in (values.tolist(), tuple(values), pd.Series(values), tensor):
+        assert mean(row, bounds=np.array([0, 1])) == expected
+    assert mean(values, bounds=[sp.Integer(0), 1], claimed=np.float64(0.5)).claimed == 0.5

@@ -1,3 +1,4 @@
+import codecs
 from collections import Counter
 
 import pytest
@@ -63,3 +64,11 @@ def test_a_missing_task_and_one_that_is_no_text(tmp_path):
 def test_repeated_sentences_count_once(tmp_path):
     (tmp_path / "task").write_text("1\ta\n0\ta\n0\tb\n")
     assert load_task(str(tmp_path / "task")) == [("a", 1), ("b", 0)]
+
+
+def test_a_byte_order_mark_is_no_label_and_an_empty_file_no_task(tmp_path):
+    (tmp_path / "task").write_bytes(codecs.BOM_UTF8 + b"1\ta\n")
+    assert load_task(str(tmp_path / "task")) == [("a", 1)]
+    (tmp_path / "task").write_bytes(codecs.BOM_UTF8)
+    with pytest.raises(TrainingError, match="task' is empty"):
+        load_task(str(tmp_path / "task"))

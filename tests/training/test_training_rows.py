@@ -1,3 +1,4 @@
+import codecs
 import json
 import re
 
@@ -23,6 +24,7 @@ def test_rows_are_found_among_other_files(tmp_path):
     [
         ("a.json", "{", "is damaged"),
         ("a.json", "{}", "holds no row"),
+        ("a.json", "", "is damaged: it is empty"),
         ("none.json", None, "cannot read"),
     ],
 )
@@ -46,3 +48,13 @@ def test_the_commit_and_the_machine_have_names():
 
     assert re.fullmatch(r"([0-9a-f]{12}\+?)?", commit())
     assert machine(torch.device("cpu"))
+
+
+def test_one_place_will_do_and_a_byte_order_mark_is_no_row(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(codecs.BOM_UTF8 + dump({"row": ROW, "method": "mezo"}).encode())
+    (row,) = read_rows(str(path))
+    assert row["method"] == "mezo"
+    assert read_rows(path) == read_rows([str(tmp_path)]) == [row]
+    with pytest.raises(TrainingError, match="a place of rows must be a path"):
+        read_rows(3)

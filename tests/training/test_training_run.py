@@ -14,6 +14,7 @@ import torch
 from filelock import FileLock
 
 import estimators
+from zotheory.model.source import ModelError
 from zotheory.training import Setup, TrainingError, train
 from zotheory.training.checkpoint import Interruption, Stopped
 from zotheory.training.rows import read_rows
@@ -105,6 +106,29 @@ def test_a_finished_run_is_read_and_an_unknown_one_left_alone(setup, tmp_path):
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(TrainingError, match="is damaged; delete"):
         train(asked, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "kind", "expected"),
+    [
+        ({"model": "./nope"}, {}, ModelError, "'./nope': there is no such folder or file"),
+        ({"model": __file__}, {}, ModelError, "it is a file"),
+        ({"task": "none.tsv"}, {}, TrainingError, "cannot read the task 'none.tsv': No such file"),
+        ({}, {"resume": "no"}, TrainingError, "resume must be True or False"),
+        ({}, {"watch": print}, TrainingError, "watch must be a Watch"),
+    ],
+)
+def test_what_cannot_be_run_is_told_before_any_work(
+    changes, options, kind, expected, setup, tmp_path
+):
+    with pytest.raises(kind, match=expected):
+        train(setup("mezo", **changes), str(tmp_path / "out"), **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_is_no_setup(tmp_path):
+    with pytest.raises(TrainingError, match=r"setup must be a Setup, such as Setup\('mezo'\)"):
+        train("mezo", tmp_path)
 
 
 def test_a_folder_in_use_and_one_that_cannot_be(setup, tmp_path):

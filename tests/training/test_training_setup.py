@@ -1,6 +1,9 @@
 import shlex
+from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from zotheory.training import Setup, TrainingError
 
@@ -8,20 +11,29 @@ from zotheory.training import Setup, TrainingError
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"tuning": "adapter"}, "tuning is one of full, lora, prefix"),
-        ({"loss": "hinge"}, "loss is one of"),
-        ({"dtype": "int8"}, "dtype is one of"),
-        ({"passes": 0}, "passes must be at least 1"),
-        ({"batch_size": -1}, "batch_size must be at least 1"),
-        ({"validation": 0}, "validation needs at least 1 sentence"),
+        ({"tuning": "adapter"}, "tuning must be one of full, lora, prefix"),
+        ({"loss": "hinge"}, "loss must be one of"),
+        ({"dtype": "int8"}, "dtype must be one of"),
+        ({"passes": 0}, "passes must be a whole number of at least 1, got 0"),
+        ({"batch_size": -1}, "batch_size must be a whole number of at least 1"),
+        ({"validation": 0}, "validation must be a whole number of at least 1"),
         ({"lrs": (0.0,)}, "positive and finite"),
         ({"lrs": (float("nan"),)}, "positive and finite"),
         ({"lrs": (1e-3, 0.001)}, "must differ"),
+        ({"lrs": "fast"}, "lrs must be numbers, got 'fast'"),
+        ({"options": "rank=4"}, "options must be names with their values"),
+        ({"steps": "10"}, "steps must be a whole number of at least 1, got '10'"),
+        ({"train": None}, "train must be a whole number of at least 1, got None"),
+        ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
+        ({"model": 3}, "model must be a path"),
+        ({"task": ["a.tsv"]}, "task must be a path"),
+        ({"tuning": None}, "tuning must be one of full, lora, prefix, got None"),
+        ({"method": None}, "method must be a name, got None"),
     ],
 )
 def test_bad_values_are_named(changes, expected):
     with pytest.raises(TrainingError, match=expected) as caught:
-        Setup("mezo", **changes)
+        Setup(**{"method": "mezo"} | changes)
     assert "\n" not in str(caught.value)
 
 
@@ -43,3 +55,22 @@ def test_the_command_says_what_is_not_default():
         *("--task", "my task.tsv", "--batch-size", "8", "--max-tokens", "20", "--device", "cpu"),
         *("--seed", "3"),
     ]
+
+
+def test_values_of_other_types_are_taken():
+    plain = Setup(
+        "mezo", "./a/b", "t.tsv", lrs=(1e-3,), options=(("eps", 0.1), ("rank", 4)), steps=5
+    )
+    taken = Setup(
+        "mezo",
+        Path("a/b"),
+        Path("t.tsv"),
+        lrs=np.float64(1e-3),
+        options={"rank": 4, "eps": 0.1},
+        steps=np.int64(5),
+        dtype=torch.float32,
+        device=torch.device("cpu"),
+        seed=np.int64(0),
+    )
+    assert taken == plain
+    assert taken.to_json() == plain.to_json()

@@ -13,6 +13,7 @@ from proofs_check.gaussian import Derivation
 from proofs_check.identities import identity
 from proofs_check.inequalities import decide
 from proofs_check.results import Enclosed, Point, Proved, Result, Undecided, Violated
+from zotheory.arguments import function
 from zotheory.context import Context
 from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict, written
 
@@ -47,7 +48,11 @@ def exact(
             counterexample.
         attained: whether the derived values are those of the quantities themselves; if they only
             bound them, a failing relation decides nothing.
+
+    Raises ValueError for `derive` or `witness` that is no function.
     """
+    derive = function("derive", derive)
+    witness = witness and function("witness", witness)
 
     def judge(statement: Statement, context: Context) -> Evidence:
         context.tell(f"{context.claim}  deriving")

@@ -11,6 +11,7 @@ from typing import Any
 import cloudpickle
 import joblib
 
+from zotheory.arguments import flat, function, shown
 from zotheory.context import Context
 from zotheory.montecarlo import Sampler
 from zotheory.statistics import Decision, sequential
@@ -44,10 +45,16 @@ def measured(plan: Callable[[Statement, Context], Sequence[Measurement]]) -> Che
 
     One refuted measurement refutes the statement, all confirmed ones confirm it. The same
     measurement of a claim's mutant or correction sees the same samples.
+
+    Raises ValueError for a plan that is no function.
     """
+    plan = function("plan", plan)
 
     def judge(statement: Statement, context: Context) -> Evidence:
-        measurements = plan(statement, context)
+        measurements = list(flat(plan(statement, context)))
+        for found in measurements:
+            if not isinstance(found, Measurement):
+                raise ValueError(f"a plan lists zotheory.Measurement objects, got {shown(found)}")
         if not measurements or len({m.at for m in measurements}) < len(measurements):
             raise ValueError("a plan lists at least one measurement, each `at` its own place")
         alpha = context.alpha / len(measurements)

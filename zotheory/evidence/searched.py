@@ -7,6 +7,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
+from zotheory.arguments import function
 from zotheory.context import Context
 from zotheory.evidence.exact import Counterexample, refuted
 from zotheory.search import Outcome, Problem, search
@@ -27,7 +28,11 @@ def searched(
         problem: the inequality with the statement's own bound.
         witness: writes a numpy-only snippet for a counterexample's point.
         share: of the budget's evaluations, for problems that are dear to evaluate.
+
+    Raises ValueError for `problem` or `witness` that is no function.
     """
+    problem = function("problem", problem)
+    witness = witness and function("witness", witness)
 
     def judge(statement: Statement, context: Context) -> Evidence:
         context.tell(f"{context.claim}  searching for a counterexample")

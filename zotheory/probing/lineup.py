@@ -10,13 +10,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from os import PathLike, fspath
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from estimators import recipes
 from estimators.perturbations.cp import CP
+from zotheory.arguments import shown
 from zotheory.files import BrokenFile, first_line, load_module
-from zotheory.probing.measure import Estimator, Factory
+from zotheory.probing.measure import Estimator
 from zotheory.probing.objectives import ProbeError
 
 LAYERS = 4  # LeZO sees the rows of the matrix as so many layers
@@ -55,16 +58,20 @@ def of_recipe(name: str, m: int, n: int) -> list[Estimator]:
     return [Estimator(name, partial(build, rank=r) if ranked else build)]
 
 
-def lineup(asked: Sequence[str | Factory], m: int, n: int) -> list[Estimator]:
+def lineup(asked: Sequence[Any], m: int, n: int) -> list[Estimator]:
     """The estimators asked for: recipes by name, "module:factory", "FILE.py:factory", callables.
 
     Recipes that are named limit the company of a user's own estimators; without any, all recipes
     are there.
 
-    Raises ProbeError for a name of nothing, and for a module or file that cannot be loaded.
+    Raises ProbeError for a name of nothing, for a module or file that cannot be loaded, and for
+    what is neither a name nor a factory.
     """
-    names = [one for one in asked if isinstance(one, str) and ":" not in one]
-    own = [_own(one) for one in dict.fromkeys(asked) if one not in names]
+    given = [fspath(one) if isinstance(one, PathLike) else one for one in asked]
+    texts = dict.fromkeys(one for one in given if isinstance(one, str))
+    factories = {id(one): one for one in given if not isinstance(one, str)}  # some have no hash
+    names = [text for text in texts if ":" not in text]
+    own = [_own(one) for one in (*(t for t in texts if ":" in t), *factories.values())]
     for name in names:
         if name not in recipe_names():
             raise ProbeError(_unknown(name))
@@ -82,10 +89,15 @@ def _distinct(estimators: list[Estimator]) -> list[Estimator]:
     return estimators
 
 
-def _own(target: str | Factory) -> Estimator:
+def _own(target: Any) -> Estimator:
     if callable(target):
         name = getattr(target, "__name__", None) or type(target).__name__
         return Estimator(name, target, own=True)
+    if not isinstance(target, str):
+        raise ProbeError(
+            f"{shown(target)} is no estimator to probe: give a recipe's name, MODULE:FACTORY,"
+            " FILE.py:FACTORY, or a function of (parameters, seed) that makes one"
+        )
     place, _, name = target.rpartition(":")
     factory = getattr(_module(place), name, None)
     if not callable(factory):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from estimators.streams import stream_key
+from estimators.zeroth_order import ZerothOrder
 from zotheory.files import first_line
 from zotheory.probing.objectives import Objective, ProbeError
 
@@ -83,7 +84,8 @@ def measure(estimator: Estimator, objective: Objective, samples: Sequence[int], 
     Every sample is the first estimate of a fresh estimator with a seed of its own, at step 0:
     what an estimator draws once and keeps (factors, subspaces, masks) is drawn anew, and what it
     learns from earlier steps (momentum, a Hessian) is still in its initial state. PyTorch's
-    global generator is seeded too. The losses spent are counted as the closure is called.
+    global generator is seeded too, and a `ZerothOrder` is asked for its estimate with the seed,
+    whatever seed its factory gave it. The losses spent are counted as the closure is called.
 
     Raises ProbeError if the estimator raises, or returns anything but finite tensors of the
     parameters' shapes.
@@ -91,7 +93,7 @@ def measure(estimator: Estimator, objective: Objective, samples: Sequence[int], 
     gradient = objective.gradient.flatten()
     total = torch.zeros_like(gradient)
     squares, along, cos2, spent = [], [], [], 0
-    with _alone():
+    with alone():
         for number in samples:
             seed = stream_key("probe", root, number) % 2**32
             torch.default_generator.manual_seed(seed)  # the global function seeds every device
@@ -114,8 +116,10 @@ def _estimate(estimator: Estimator, objective: Objective, seed: int) -> tuple[Te
         spent += 1
         return objective.loss(parameters)
 
+    plain = getattr(type(made), "estimate", None) is ZerothOrder.estimate
+    given = {"seed": seed} if plain else {}
     try:
-        found = made.estimate(closure)
+        found = made.estimate(closure, **given)
     except Exception as error:
         raise ProbeError(f"{estimator.name}: estimate(closure) {_raised(error)}") from error
     return _flat(estimator.name, found, [p.shape for p in parameters]), spent
@@ -145,7 +149,7 @@ def _flat(name: str, found: Any, shapes: list[torch.Size]) -> Tensor:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """One thread, no gradients, and PyTorch's global generator as it was afterwards."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

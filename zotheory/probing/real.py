@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from os import PathLike
 
 import torch
 from torch import Tensor
@@ -13,13 +14,13 @@ from zotheory.model.gradients import layer_weights
 from zotheory.model.language_model import LanguageModel, ModelError, load_model
 from zotheory.model.prompts import label_word_ids, last_logits, make_batch, prompt_loss
 from zotheory.model.reviews import Example, examples, load_reviews, split
+from zotheory.model.source import model_source
 from zotheory.probing.objectives import ProbeError
 
 SENTENCES = 16  # the batch of the TeZO paper's figures
 
 
-@cache
-def real_gradient(model: str | None) -> tuple[Tensor, Tensor]:
+def real_gradient(model: str | PathLike[str] | None) -> tuple[Tensor, Tensor]:
     """One weight matrix of a causal language model and its gradient on a batch of reviews.
 
     The matrix is the first of the middle decoder layer (SmolLM2: the query projection). Made once
@@ -27,12 +28,18 @@ def real_gradient(model: str | None) -> tuple[Tensor, Tensor]:
 
     Raises ProbeError if the model or the text cannot be had, or the model does not fit.
     """
+    own = model is None or model == OWN_MODEL
     try:
-        loaded = load_model(None if model in (None, OWN_MODEL) else model)
-        text = split(examples(load_reviews()), seed=0).train[:SENTENCES]
-        return gradient_of(loaded, text)
+        return _gradient(None if own else model_source(model))
     except (AssetError, ModelError) as error:
         raise ProbeError(str(error)) from error
+
+
+@cache
+def _gradient(source: str | None) -> tuple[Tensor, Tensor]:
+    loaded = load_model(source)
+    text = split(examples(load_reviews()), seed=0).train[:SENTENCES]
+    return gradient_of(loaded, text)
 
 
 def gradient_of(loaded: LanguageModel, text: list[Example]) -> tuple[Tensor, Tensor]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zotheory.arguments import as_path, one_of
 from zotheory.probing.measure import Estimator
 from zotheory.probing.objectives import Objective, ProbeError
 from zotheory.probing.quantities import Quantities
@@ -70,7 +72,11 @@ class Comparison:
         return tuple(dict.fromkeys(row.objective for row in self.rows))
 
     def on(self, objective: str) -> list[Row]:
-        """The rows of one objective by falling efficiency, the exact one where it is known."""
+        """The rows of one objective by falling efficiency, the exact one where it is known.
+
+        Raises ProbeError for an objective that is not there.
+        """
+        objective = one_of("objective", objective, self.objectives, ProbeError)
         chosen = [row for row in self.rows if row.objective == objective]
         return sorted(chosen, key=_efficiency)
 
@@ -86,14 +92,22 @@ class Comparison:
         return pd.DataFrame([_flat(row) for name in self.objectives for row in self.on(name)])
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Efficiencies with their intervals, exact values as rings, the limit 1 as a line."""
+        """Efficiencies with their intervals, exact values as rings, the limit 1 as a line.
+
+        Raises ProbeError for `ax` that is no Axes of Matplotlib.
+        """
+        from matplotlib.axes import Axes
+
+        if not isinstance(ax, Axes | None):
+            raise ProbeError(f"ax must be one Axes of Matplotlib, got {type(ax).__name__}")
         return efficiencies(self, ax)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | PathLike[str]) -> None:
         """Write the frame (.csv, .json) or the plot (.png, .svg, .pdf).
 
         Raises ProbeError for another suffix, or if the file cannot be written.
         """
+        path = as_path("path", path, ProbeError)
         write = writer(path)
         try:
             write(self, path)

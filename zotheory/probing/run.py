@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from os import PathLike
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 
+from zotheory.arguments import flat, function, one_of, shown, whole
 from zotheory.probing.lineup import lineup
-from zotheory.probing.measure import Estimator, Factory, measure
+from zotheory.probing.measure import Estimator, alone, measure
 from zotheory.probing.objectives import Objective, ProbeError, cut, linear, quadratic
 from zotheory.probing.quantities import quantities
 from zotheory.probing.result import Comparison, Row
@@ -20,13 +24,13 @@ OBJECTIVES = ("linear", "quadratic", "model")
 
 
 def probe(
-    *estimators: str | Factory,
-    objectives: Sequence[str] = ("linear", "quadratic"),
-    size: tuple[int, int] = (24, 16),
+    *estimators: Any,
+    objectives: str | Sequence[str] = ("linear", "quadratic"),
+    size: tuple[int, int] | str = (24, 16),
     samples: int = 1500,
     seed: int = 0,
     jobs: int = 1,
-    model: str | None = None,
+    model: str | PathLike[str] | None = None,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> Comparison:
     """Measure estimators of a gradient beside each other.
@@ -38,9 +42,11 @@ def probe(
             float64) and returns an object whose `estimate(closure)` gives its estimate of the
             gradient: a tensor per parameter, as a list or a dict in the parameters' order. It may
             move the parameters in place; `closure()` returns the loss at where they are, as a
-            float. A class with such a constructor is a factory, and so is every recipe.
+            float. A class with such a constructor is a factory, and so is every recipe. They may
+            stand in lists.
         objectives: "linear", "quadratic", "model" (a real gradient); the first is shown in full.
-        size: m, n of the matrix.
+            One will do.
+        size: m, n of the matrix, or "24x16".
         samples: estimates of each estimator on each objective, at least 50. Every one is the
             first of a fresh estimator with a new seed (see `measure`).
         seed: of the objectives and all estimates; the numbers depend on it alone, not on jobs.
@@ -51,16 +57,24 @@ def probe(
     Raises:
         ProbeError: an argument, an estimator or the model is unfit; the message says why.
     """
-    m, n = size
-    if min(m, n) < 1 or m * n < 2:
-        raise ProbeError(f"the matrix must have two entries or more, not {m} x {n}")
-    if samples < LEAST:
-        raise ProbeError(f"{samples} samples are too few for intervals; take {LEAST} or more")
-    chosen = dict.fromkeys((*objectives, "model") if model else objectives)
-    company = lineup(estimators, m, n)
+    m, n = _size(size)
+    samples = whole("samples", samples, LEAST, ProbeError)  # fewer give no intervals
+    seed, jobs = whole("seed", seed, 0, ProbeError), whole("jobs", jobs, 1, ProbeError)
+    tell = function("tell", tell, ProbeError)
+    if model == "none":
+        model = None
+    asked = [one_of("objectives", name, OBJECTIVES, ProbeError) for name in flat(objectives)]
+    chosen = dict.fromkeys(asked if model is None else (*asked, "model"))
+    if not chosen:
+        raise ProbeError(f"objectives must be some of {', '.join(OBJECTIVES)}, got none")
+    named = list(flat(estimators))
+    if estimators and not named:
+        raise ProbeError("an empty list names no estimator; all recipes are probed without one")
+    company = lineup(named, m, n)
     problems = [_objective(name, m, n, seed, model) for name in chosen]
     pairs = [(e, problem) for problem in problems for e in company]
-    theory = [exact(e.build(problem, seed)[0], problem) for e, problem in pairs]
+    with alone():
+        theory = [exact(e.build(problem, seed)[0], problem) for e, problem in pairs]
     parts = np.array_split(np.arange(samples), BATCHES)
     tasks = (delayed(_measured)(e, problem, parts, seed) for e, problem in pairs)
     rows = []
@@ -75,13 +89,25 @@ def _measured(estimator: Estimator, objective: Objective, parts: list[np.ndarray
     return quantities([measure(estimator, objective, part.tolist(), seed) for part in parts])
 
 
-def _objective(name: str, m: int, n: int, seed: int, model: str | None) -> Objective:
+def _objective(
+    name: str, m: int, n: int, seed: int, model: str | PathLike[str] | None
+) -> Objective:
     if name == "linear":
         return linear(m, n, seed)
     if name == "quadratic":
         return quadratic(m, n, seed)
-    if name == "model":
-        from zotheory.probing.real import real_gradient
+    from zotheory.probing.real import real_gradient
 
-        return cut(*real_gradient(model), m, n, seed)
-    raise ProbeError(f"no objective {name!r}; there are {', '.join(OBJECTIVES)}")
+    return cut(*real_gradient(model), m, n, seed)
+
+
+def _size(size: Any) -> tuple[int, int]:
+    """m and n of a pair or of text such as "24x16"."""
+    text = re.fullmatch(r"(\d+)x(\d+)", size) if isinstance(size, str) else None
+    pair = [int(side) for side in text.groups()] if text else list(flat(size))
+    if len(pair) != 2:
+        raise ProbeError(f"size must be two numbers, such as (24, 16) or 24x16, got {shown(size)}")
+    m, n = (whole("each number of size", side, 0, ProbeError) for side in pair)
+    if min(m, n) < 1 or m * n < 2:
+        raise ProbeError(f"the matrix must have two entries or more, not {m} x {n}")
+    return m, n

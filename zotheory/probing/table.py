@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -145,11 +144,13 @@ def run(
     """Measure and print; write `out` if given. Raises ProbeError for what cannot be done."""
     if out is not None:
         writer(out)  # before the work, not after it
+        if not out.parent.is_dir():
+            raise ProbeError(f"cannot write {out}: there is no folder {out.parent}")
     with console.status("preparing") as status:
         comparison = probe(
             *estimators,
             objectives=tuple(objectives) or ("linear", "quadratic"),
-            size=_size(size),
+            size=size,
             samples=samples,
             seed=seed,
             jobs=jobs,
@@ -160,10 +161,3 @@ def run(
     if out is not None:
         comparison.write(out)
         console.print(f"Written to {out}.", style="dim", highlight=False, markup=False)
-
-
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not found:
-        raise ProbeError(f"--size is MxN, such as 24x16, not {text!r}")
-    return int(found[1]), int(found[2])

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from zotheory.arguments import as_path
 from zotheory.files import write_atomically
 from zotheory.ledger import Ledger, LedgerError
 from zotheory.papers import title
@@ -45,9 +47,9 @@ class Paper:
         return counts(claim.verdict for claim in self.claims)
 
 
-def write_page(ledger: Ledger, path: Path, pictures: Sequence[Drawn] = ()) -> None:
+def write_page(ledger: Ledger, path: str | PathLike[str], pictures: Sequence[Drawn] = ()) -> None:
     """Write the page of a ledger, whole or not at all."""
-    write_atomically(path, page(ledger, pictures))
+    write_atomically(as_path("the page's file", path), page(ledger, pictures))
 
 
 def page(ledger: Ledger, pictures: Sequence[Drawn] = ()) -> str:
@@ -165,12 +167,13 @@ class Drawn:
         return [" ".join(paragraph.split()) for paragraph in self.caption.split("\n\n")]
 
 
-def read_pictures(folder: Path) -> list[Drawn]:
+def read_pictures(folder: str | PathLike[str]) -> list[Drawn]:
     """The figures in a folder, by name; other PNG files there are left out.
 
     Raises:
         LedgerError: the folder or a picture in it cannot be read, or it holds no figure.
     """
+    folder = as_path("figures", folder, LedgerError)
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".png")
         found = [picture for path in paths if (picture := _read(path))]

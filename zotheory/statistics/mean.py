@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from zotheory.arguments import shown
 from zotheory.montecarlo import Accumulator
 from zotheory.statistics.bounded import Bernstein
 from zotheory.statistics.catoni import Catoni
-from zotheory.statistics.intervals import check_alpha, student
+from zotheory.statistics.intervals import student
 
 BATCHES = 30
 
@@ -56,16 +58,18 @@ def mean(
     `claimed`, a number or a SymPy expression without symbols, is kept beside the estimate.
 
     Raises ValueError for values that are not finite, not one row of numbers, outside the bounds,
-    or, with neither, fewer than 60; and for both bounds and variance.
+    or, with neither, fewer than 60; for both bounds and variance; and for another argument that is
+    no number, or no pair of numbers.
 
     Example:
         >>> mean(np.random.default_rng(0).standard_normal(3_000) ** 2, claimed=1, variance=2)
         0.9877 in [0.9035, 1.072], claimed 1 (3,000 samples, 99% Catoni)
     """
-    check_alpha(1 - level)
-    x = np.asarray(values, dtype=float)
-    if x.ndim != 1 or not np.isfinite(x).all():
-        raise ValueError("a mean needs one row of finite values")
+    level = _number("level", level)
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie strictly between 0 and 1, got {level}")
+    x = _row(values)
+    told = None if claimed is None else _number("claimed", claimed)
     if bounds is not None and variance is not None:
         raise ValueError("give bounds or a variance, not both")
     if bounds is None and variance is None:
@@ -75,10 +79,40 @@ def mean(
         low, high = student(batches.mean(axis=1), 1 - level)
         estimate, method = batches.mean(), f"Student, {BATCHES} batches"
     else:
-        interval = Catoni(variance) if bounds is None else Bernstein(*bounds)
-        shards = [Accumulator.of(x)] if bounds else [Accumulator.of(value[None]) for value in x]
+        if bounds is not None:
+            interval, shards = Bernstein(*_pair("bounds", bounds)), [Accumulator.of(x)]
+        else:
+            interval = Catoni(_number("variance", variance))
+            shards = [Accumulator.of(value[None]) for value in x]
         found = interval(shards, 1 - level)
         estimate, low, high, method = found.estimate, found.lower, found.upper, interval.name
-    told = None if claimed is None else float(claimed)
     named = f"{100 * level:.4g}% {method}"
     return Mean(float(estimate), float(low), float(high), told, len(x), named)
+
+
+def _row(values: Any) -> np.ndarray:
+    if hasattr(values, "detach"):  # a PyTorch tensor, which NumPy refuses if it needs a gradient
+        values = values.detach().cpu()
+    try:
+        x = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        x = None
+    if x is None or x.ndim != 1 or not len(x) or not np.isfinite(x).all():
+        raise ValueError(f"a mean needs one row of finite values, got {shown(values)}")
+    return x
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        told = "a number, or an expression without symbols"
+        raise ValueError(f"{name} must be {told}, got {shown(value)}") from error
+
+
+def _pair(name: str, value: Any) -> tuple[float, float]:
+    try:
+        low, high = value
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be a pair (low, high), got {shown(value)}") from error
+    return _number(name, low), _number(name, high)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zotheory.files import read_text
 from zotheory.model.language_model import LanguageModel
 from zotheory.model.prompts import (
     Batch,
@@ -105,20 +106,25 @@ class Objective:
 # The text: a task's sentences, the split into parts, and the batch of every step.
 
 
+OWN_TASK = "reviews"  # the task that comes with the package
+
+
 def load_task(task: str) -> list[Example]:
     """The labelled sentences of "reviews", or of a file with `label<TAB>sentence` on each line.
 
     Raises:
         AssetError: the download of the reviews is missing or corrupt.
-        TrainingError: no such file, or a line of it is something else.
+        TrainingError: no such file, an empty one, or a line of it is something else.
     """
-    if task == "reviews":
+    if task == OWN_TASK:
         return examples(load_reviews())
     try:
-        lines = Path(task).read_text(encoding="utf-8").splitlines()
+        lines = read_text(Path(task)).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise TrainingError(f"cannot read the task {task!r}: {reason}") from error
+    if not lines:
+        raise TrainingError(f"the task {task!r} is empty: it needs lines label<TAB>sentence")
     found: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         label, tab, sentence = line.partition("\t")

@@ -17,6 +17,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from zotheory.arguments import as_path, flat
+from zotheory.files import read_json
 from zotheory.ledger import plain, versions
 from zotheory.training.setup import Setup, TrainingError
 
@@ -77,14 +79,14 @@ def dump(row: dict[str, Any]) -> str:
     return json.dumps(plain(row), ensure_ascii=False) + "\n"
 
 
-def read_rows(places: Iterable[Path]) -> list[dict[str, Any]]:
-    """All rows in some files, and in all JSON files under some folders.
+def read_rows(places: Any) -> list[dict[str, Any]]:
+    """All rows in a file or several, and in all JSON files under folders.
 
     Raises:
         TrainingError: a place is missing, a JSON file is damaged, or a file holds no row.
     """
     rows = []
-    for place in places:
+    for place in (as_path("a place of rows", given, TrainingError) for given in flat(places)):
         paths = sorted(place.rglob("*.json")) if place.is_dir() else [place]
         found = [row for path in paths for row in _read(path)]
         if not found:
@@ -96,7 +98,7 @@ def read_rows(places: Iterable[Path]) -> list[dict[str, Any]]:
 def _read(path: Path) -> list[dict[str, Any]]:
     """The row of a file, or nothing if it holds something else."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
     except OSError as error:
         raise TrainingError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:

@@ -7,20 +7,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 
+from zotheory.arguments import as_path, flag, shown
+from zotheory.budget import OWN_MODEL
 from zotheory.files import write_atomically
 from zotheory.model.language_model import LanguageModel, ModelError
 from zotheory.model.reviews import Split
+from zotheory.model.source import model_source
 from zotheory.training import checkpoint
 from zotheory.training.checkpoint import Interruption
 from zotheory.training.methods import UNTRAINED, complete, hyperparameters
 from zotheory.training.model import device, dtype, load, load_trainable, prepare, save_model
-from zotheory.training.objective import Objective, make_split
+from zotheory.training.objective import OWN_TASK, Objective, load_task, make_split
 from zotheory.training.references import REFERENCES
 from zotheory.training.rows import commit, describe, dump
 from zotheory.training.setup import Setup, TrainingError
@@ -31,7 +35,7 @@ from zotheory.training.watch import Watch
 
 def train(
     setup: Setup,
-    out: Path,
+    out: str | PathLike[str],
     *,
     resume: bool = False,
     save: bool = False,
@@ -49,11 +53,20 @@ def train(
     Raises:
         TrainingError: bad values, or `out` holds a run already (another one, with `resume`).
         AssetError, ModelError: the model or the text cannot be had, or does not fit the prompt.
+            A path to nothing is told before any work.
         Stopped: SIGINT or SIGTERM asked for it; `resume` goes on from there, bit for bit.
     """
+    if not isinstance(setup, Setup):
+        raise TrainingError(f"setup must be a Setup, such as Setup('mezo'), got {shown(setup)}")
+    if not isinstance(watch, Watch | None):
+        raise TrainingError(f"watch must be a Watch or None, got {shown(watch)}")
+    out = as_path("out", out, TrainingError)
+    resume, save = flag("resume", resume, TrainingError), flag("save", save, TrainingError)
     setup = complete(setup)
     device(setup)
     try:
+        if not (out / "row.json").exists():
+            _check_sources(setup)
         with _opened(out, setup, resume) as run:
             row = out / "row.json"
             if not row.exists():
@@ -66,6 +79,14 @@ def train(
             return json.loads(row.read_text(encoding="utf-8"))
     except OSError as error:
         raise TrainingError(f"cannot use {out}: {error.strerror or error}") from error
+
+
+def _check_sources(setup: Setup) -> None:
+    """Raise ModelError or TrainingError if the model's or the task's path leads to none."""
+    if setup.model != OWN_MODEL:
+        model_source(setup.model)
+    if setup.task != OWN_TASK:
+        load_task(setup.task)
 
 
 @contextmanager

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import shlex
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from zotheory.arguments import as_path, flat, one_of, shown, whole
 from zotheory.budget import OWN_MODEL
 
 TUNINGS = ("full", "lora", "prefix")
@@ -22,6 +24,9 @@ class TrainingError(ValueError):
 @dataclass(frozen=True)
 class Setup:
     """What a run depends on: the same values give the same row, apart from seconds.
+
+    A path may be given as a Path, one learning rate as a number, options as a mapping, `dtype` and
+    `device` as PyTorch's. Raises TrainingError for what cannot be taken.
 
     Attributes:
         method: a recipe of `estimators`, or a reference (see `zotheory.training.methods`).
@@ -62,24 +67,47 @@ class Setup:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, known in (("tuning", TUNINGS), ("loss", LOSSES), ("dtype", DTYPES)):
-            if getattr(self, name) not in known:
-                raise TrainingError(f"{name} is one of {', '.join(known)}, got {self._told(name)}")
-        for name in ("passes", "steps", "batch_size", "evaluate_every", "max_tokens"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise TrainingError(f"{name} must be at least 1, got {value}")
-        for name in ("train", "validation", "test"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name} needs at least 1 sentence, got {self._told(name)}")
+        for name, value in self._taken().items():
+            object.__setattr__(self, name, value)
         for lr in self.lrs:
             if not 0.0 < lr < math.inf:
                 raise TrainingError(f"a learning rate is positive and finite, got {lr}")
         if len(set(self.lrs)) < len(self.lrs):
             raise TrainingError("the learning rates must differ")
 
-    def _told(self, name: str) -> str:
-        return repr(getattr(self, name))
+    def _taken(self) -> dict[str, Any]:
+        """The values in the form that they are kept in; raises TrainingError for what has none."""
+        found: dict[str, Any] = {}
+        if not isinstance(self.method, str):
+            raise TrainingError(f"method must be a name, got {shown(self.method)}")
+        found["task"] = str(as_path("task", self.task, TrainingError))
+        found["model"] = self.model
+        if not isinstance(self.model, str):
+            # A Path is none of a hub's names, which text of the same form could be.
+            place = as_path("model", self.model, TrainingError)
+            found["model"] = str(place) if place.is_absolute() else f"./{place}"
+        found["dtype"] = str(self.dtype).removeprefix("torch.")
+        found["device"] = str(self.device)
+        for name, known in (("tuning", TUNINGS), ("loss", LOSSES), ("dtype", DTYPES)):
+            one_of(name, found.get(name, getattr(self, name)), known, TrainingError)
+        try:
+            found["lrs"] = tuple(float(lr) for lr in flat(self.lrs))
+        except (TypeError, ValueError) as error:
+            raise TrainingError(f"lrs must be numbers, got {shown(self.lrs)}") from error
+        pairs = self.options
+        pairs = sorted(pairs.items()) if isinstance(pairs, Mapping) else pairs
+        try:
+            found["options"] = tuple((name, value) for name, value in pairs)
+        except (TypeError, ValueError) as error:
+            told = "names with their values, such as {'rank': 4}"
+            raise TrainingError(f"options must be {told}, got {shown(pairs)}") from error
+        for name in ("batch_size", "train", "validation", "test"):
+            found[name] = whole(name, getattr(self, name), 1, TrainingError)
+        for name in ("passes", "steps", "evaluate_every", "max_tokens"):
+            value = getattr(self, name)
+            found[name] = None if value is None else whole(name, value, 1, TrainingError)
+        found["seed"] = whole("seed", self.seed, 0, TrainingError)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """The setup as plain JSON values."""

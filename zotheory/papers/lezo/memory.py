@@ -37,7 +37,7 @@ def _peaks(_: Statement, __: Context) -> Iterator[Count]:
 def _held(method: str, small: bool, options: dict[str, str]) -> Footprint:
     model = small_llama(torch.float32) if small else opt_13b(layers=LAYERS)
     closure = batch(model, 1, 8) if small else Passes()
-    optimizer = getattr(estimators, method)(model, **options)
+    optimizer = getattr(estimators, method)(model, seed=0, **options)
     return footprint(model, lambda: optimizer.step(closure))
 
 

@@ -60,8 +60,8 @@ def _on_prompts(context: Context) -> tuple[dict[str, Seconds], float]:
 
 
 def _ours(found: LanguageModel, loss: Any) -> dict[str, Any]:
-    mezo = estimators.mezo(found.model, lr=LR)
-    lezo = estimators.lezo(found.model, lr=LR, sparsity=SPARSITY)
+    mezo = estimators.mezo(found.model, lr=LR, seed=0)
+    lezo = estimators.lezo(found.model, lr=LR, sparsity=SPARSITY, seed=0)
     return {
         f"MeZO, {OURS}": partial(mezo.step, loss),
         f"LeZO, {OURS}": partial(lezo.step, loss),

@@ -62,7 +62,7 @@ class Candidates:
 
 def candidates(point: Point, draws: int, rng: np.random.Generator) -> Candidates:
     """Four candidates, `draws` times: as MeZO-GV makes them, (Y_1 +- Y_2)/sqrt 2 of fresh Y."""
-    optimizer = estimators.mezo(list(point.named), eps=EPS)
+    optimizer = estimators.mezo(list(point.named), eps=EPS, seed=0)
     slots = optimizer.slots()
     gradient = torch.cat([point.gradients[slot.name].flatten() for slot in slots])
     gradient = gradient / gradient.norm()

@@ -22,14 +22,17 @@ SEEDS = 1 << 62
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe of `estimators` by name, with options as pairs."""
+    """A recipe of `estimators` by name, with options as pairs; its seed is 0 unless they give one.
+
+    A seed by default would be drawn from PyTorch's global generator.
+    """
 
     name: str
     options: tuple[tuple[str, Any], ...] = ()
 
     def build(self, named: list[tuple[str, Tensor]]) -> ZerothOrder:
         """The optimiser over named parameters."""
-        return getattr(estimators, self.name)(named, **dict(self.options))
+        return getattr(estimators, self.name)(named, **{"seed": 0} | dict(self.options))
 
 
 def zeros(shapes: dict[str, tuple[int, ...]]) -> list[tuple[str, Tensor]]:

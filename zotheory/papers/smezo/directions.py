@@ -177,7 +177,7 @@ def extremes(model: nn.Module, share: float) -> tuple[list[Tensor], list[Tensor]
 
 def draw(model: nn.Module, seed: int, step: int) -> list[Tensor]:
     """MeZO's z of a step, a tensor for every parameter."""
-    optimizer = estimators.mezo(model, lr=0.0)
+    optimizer = estimators.mezo(model, lr=0.0, seed=seed)
     return [
         optimizer.perturbation.draw(slot, seed, step, 0).dense().view(slot.param.shape)
         for slot in optimizer.slots()

@@ -97,7 +97,7 @@ def masked_noise(model: nn.Module, mask: Mask, sparsity: float, seed: int) -> It
     Noise whose mask is not stored reads the weights at hand whenever it is asked for.
     """
     way = {"stored": "mask", "again": "forward"}[mask]
-    optimizer = estimators.s_mezo(model, lr=0.0, sparsity=sparsity, implementation=way)
+    optimizer = estimators.s_mezo(model, lr=0.0, sparsity=sparsity, implementation=way, seed=seed)
     slots = optimizer.slots()
     optimizer.perturbation.prepare(slots, None, None)
     for slot in slots:

@@ -53,7 +53,7 @@ def _held(method: str, **options: str) -> Footprint:
 def _count(method: str, options: dict[str, str], layers: int) -> tuple[int, int, int]:
     model = llama_7b(layers=layers)
     model.get_input_embeddings().requires_grad_(False)
-    optimizer = getattr(estimators, method)(model, **options)
+    optimizer = getattr(estimators, method)(model, seed=0, **options)
     closure = batch(model, 1, 8)
     found = footprint(model, lambda: optimizer.step(closure))
     return found.weights, found.state, found.peak

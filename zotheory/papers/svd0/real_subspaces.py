@@ -112,7 +112,7 @@ def spectra(point: Point, tops: Sequence[int], rng: np.random.Generator) -> Spec
 
     The estimate is made with two forward passes.
     """
-    optimizer = estimators.mezo(list(point.named))
+    optimizer = estimators.mezo(list(point.named), seed=0)
     estimate = optimizer.estimate(point.loss, seed=int(rng.integers(SEEDS)))
     origin, after = [], {top: [] for top in tops}
     for name, gradient in point.gradients.items():

@@ -32,7 +32,7 @@ def _seconds(context: Context) -> dict[str, np.ndarray]:
             return {
                 f"{method}, {step}": partial(
                     getattr(estimators, method)(
-                        found.model, lr=LR, rank=RANK, interval=interval
+                        found.model, lr=LR, rank=RANK, interval=interval, seed=0
                     ).step,
                     loss,
                 )
