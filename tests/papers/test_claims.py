@@ -30,7 +30,6 @@ def test_the_list_names_every_claim_in_its_words():
     words = [(c.id, c.where, c.statement.says) for c in DECLARED.values()]
     for known in (record, record[1:]):
         assert [(c["id"], c["where"], c["says"]) for c in outline([], known)] == words
-    assert outline([], record) == list(record)
 
 
 @pytest.mark.parametrize("id", DECLARED)
@@ -216,9 +215,6 @@ def test_verdicts_are_those_recorded(paper, ledger_of):
 
 
 def test_prefixes_select_claims():
-    assert [c.id for c in select(["tezo.thm1"])] == [
-        "tezo.thm1.mean",
-        "tezo.thm1.variance",
-        "tezo.thm1.a7b1",
-        "tezo.thm1.a8b2",
-    ]
+    chosen = [c.id for c in select(["tezo.thm1"])]
+    assert chosen == [id for id in DECLARED if id.startswith("tezo.thm1.")]
+    assert {"tezo.thm1.mean", "tezo.thm1.variance"} <= set(chosen)
