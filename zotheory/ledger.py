@@ -200,7 +200,8 @@ def changes(
             continue
         known = old[claim["id"]]
         unsaid = {Verdict.NOT_RUN}
-        if any(evidence["kind"] == Kind.TIMED for evidence in claim["evidence"]):
+        clocks = {kind for kind in Kind if kind.by_the_clock}
+        if any(evidence["kind"] in clocks for evidence in claim["evidence"]):
             unsaid.add(Verdict.INCONCLUSIVE)
         pairs = [("", known["verdict"], claim["verdict"])]
         if known["correction"] and claim["correction"]:
