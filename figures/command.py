@@ -5,13 +5,14 @@ What draws is imported when it is asked for: the command line is made of this mo
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zotheory.console import console, errors, stop
+from zotheory.console import console, errors, run_app, stop
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -101,3 +102,10 @@ def _verdicts(picture: Picture, data: Data) -> str:
     from figures.style import judged
 
     return ", ".join(judged(name, data.verdict(name)) for name in picture.claims) or "no claim"
+
+
+def main(picture: Picture) -> None:
+    """Draw one figure from the command line, with the options of `zotheory figures`."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(figures)
+    run_app(app, [picture.name, *sys.argv[1:]])

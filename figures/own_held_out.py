@@ -7,8 +7,9 @@ import sympy as sp
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data, MissingData
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import EXACT, NOISE, SERIES, intervals, judged, legend_above, panels
 from zotheory.budget import ALPHA
 from zotheory.montecarlo import Accumulator

@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.sampled import sampled
 from figures.style import EXACT, SERIES, Look, claimed, intervals, legend_above, lettered, panels
 from zotheory.papers import claim

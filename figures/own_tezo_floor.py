@@ -8,8 +8,9 @@ import numpy as np
 import sympy as sp
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.sampled import sampled
 from figures.style import SERIES, claimed, intervals, legend_above, panels
 from proofs_check import matrices

@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import estimators
+from figures.command import main
 from figures.data import Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.probed import batches, objective
 from figures.style import INK, NOISE, SERIES, Look, intervals, legend_above, lettered, panels
 from proofs_check.cards import Card, card

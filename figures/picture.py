@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,15 +13,12 @@ from os import PathLike, strerror
 from pathlib import Path
 from pkgutil import iter_modules
 
-import typer
 from matplotlib.figure import Figure
 
 import figures
 from figures import style
-from figures.command import figures as command
 from figures.data import Data
 from zotheory.arguments import as_path, flat
-from zotheory.console import run_app
 from zotheory.files import write_atomically
 from zotheory.papers import ROOMS
 from zotheory.report.description import worded
@@ -106,10 +102,3 @@ def pictures(wanted: str | Sequence[str]) -> Iterator[Picture]:
         if name not in known:
             raise UnknownPicture(f"no figure {name!r}; `zotheory figures --list` names all")
     return (import_module(f"figures.{name}").PICTURE for name in wanted or known)
-
-
-def main(picture: Picture) -> None:
-    """Draw one figure from the command line, with the options of `zotheory figures`."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
-    run_app(app, [picture.name, *sys.argv[1:]])

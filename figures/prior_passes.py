@@ -7,8 +7,9 @@ from functools import cache
 import sympy as sp
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.prior_table5 import CANDIDATES, LOOKS, NAMES, chosen
 from figures.sampled import sampled
 from figures.style import EXACT, SERIES, intervals, judged, legend_above, panels

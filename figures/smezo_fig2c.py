@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import SERIES, intervals, judged, legend_above, lettered, panels
 from zotheory.budget import ALPHA
 from zotheory.papers.smezo.batches import NAMES, NORMS

@@ -9,8 +9,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import SERIES, VERDICT_COLOURS, claimed, judged, legend_above, lettered, panels
 from zotheory.papers import claim
 from zotheory.papers.tezo.layers import FAST

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import HEAT, SERIES, claimed, legend_above, lettered, panels
 from zotheory import papers
 from zotheory.papers.tezo.layers import FAST, SLOW, WORDS_FAST, WORDS_SLOW

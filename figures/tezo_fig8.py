@@ -9,8 +9,9 @@ import sympy as sp
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import SERIES, Look, intervals, judged, legend_above, lettered, panels
 from proofs_check import matrices
 from proofs_check.matrices import M, N, R

@@ -189,7 +189,7 @@ def probe(
     per parameter; see examples/my_estimator.py.
     """
     from zotheory.probing import ProbeError
-    from zotheory.probing.table import run
+    from zotheory.probing.command import run
 
     try:
         run(console, estimators or [], objective or [], model, size, samples, jobs, seed, out)

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from zotheory.context import Context
-from zotheory.evidence.modelled import BATCH_SIZE, language_model, sentences
+from zotheory.evidence.modelled import BATCH_SIZE, sentences
 from zotheory.model.language_model import LanguageModel
 from zotheory.model.prompts import label_word_ids, last_logits, make_batch, prompt, prompt_loss
 
 Closure = Callable[[], Tensor]
-
-
-@contextmanager
-def borrowed_model(context: Context) -> Iterator[LanguageModel]:
-    """The run's model, whose weights are put back bit for bit: other claims use it, too."""
-    found = language_model(context)
-    copies = [parameter.detach().clone() for parameter in found.model.parameters()]
-    try:
-        yield found
-    finally:
-        for parameter, copy in zip(found.model.parameters(), copies, strict=True):
-            parameter.data.copy_(copy)
 
 
 def prompts_loss(model: LanguageModel, context: Context, words: int | None = None) -> Closure:

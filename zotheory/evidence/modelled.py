@@ -100,6 +100,18 @@ def _load(name: str) -> LanguageModel:
         raise AssetMissing(str(error)) from error
 
 
+@contextmanager
+def borrowed_model(context: Context) -> Iterator[LanguageModel]:
+    """The run's model, whose weights are put back bit for bit: other claims use it, too."""
+    found = language_model(context)
+    copies = [parameter.detach().clone() for parameter in found.model.parameters()]
+    try:
+        yield found
+    finally:
+        for parameter, copy in zip(found.model.parameters(), copies, strict=True):
+            parameter.data.copy_(copy)
+
+
 def sentences(context: Context, words: int | None = None) -> tuple[Example, ...]:
     """The review sentences to take batches from, those of at most so many words.
 
@@ -167,7 +179,6 @@ def points(
     The weights are put back bit for bit afterwards. Raises AssetMissing if the model or the text
     cannot be had, ModelError if the model does not fit.
     """
-    from zotheory.evidence.borrowed import borrowed_model
     from zotheory.model.points import point, spread_weights
 
     text = sentences(context, WORDS)

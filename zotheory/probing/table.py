@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from zotheory.probing.objectives import ProbeError
 from zotheory.probing.quantities import Interval
-from zotheory.probing.result import Comparison, Row, writer
-from zotheory.probing.run import probe
+from zotheory.probing.result import Comparison, Row
 from zotheory.report.notebook import comparison_html
 
 CAPTION = (
@@ -125,39 +120,3 @@ def _exact(interval: Interval) -> str:
     if interval.exact is None:
         return ""
     return f"{interval.exact:.4g}" if interval.exact >= 1 else f"{interval.exact:.3g}"
-
-
-# The command `zotheory probe`: text in, a table out.
-
-
-def run(
-    console: Console,
-    estimators: Sequence[str],
-    objectives: Sequence[str],
-    model: str | None,
-    size: str,
-    samples: int,
-    jobs: int,
-    seed: int,
-    out: Path | None,
-) -> None:
-    """Measure and print; write `out` if given. Raises ProbeError for what cannot be done."""
-    if out is not None:
-        writer(out)  # before the work, not after it
-        if not out.parent.is_dir():
-            raise ProbeError(f"cannot write {out}: there is no folder {out.parent}")
-    with console.status("preparing") as status:
-        comparison = probe(
-            *estimators,
-            objectives=tuple(objectives) or ("linear", "quadratic"),
-            size=size,
-            samples=samples,
-            seed=seed,
-            jobs=jobs,
-            model=model,
-            tell=lambda done, total: status.update(f"{done} of {total} measured"),
-        )
-    console.print(table(comparison))
-    if out is not None:
-        comparison.write(out)
-        console.print(f"Written to {out}.", style="dim", highlight=False, markup=False)

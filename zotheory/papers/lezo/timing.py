@@ -37,7 +37,8 @@ Seconds = Mapping[str, np.ndarray]
 
 def _on_prompts(context: Context) -> tuple[dict[str, Seconds], float]:
     """Seconds of a forward pass and both methods' steps, by loop; the share of weights dropped."""
-    from zotheory.evidence.borrowed import borrowed_model, decoder_layers, prompts_loss
+    from zotheory.evidence.borrowed import decoder_layers, prompts_loss
+    from zotheory.evidence.modelled import borrowed_model
 
     with borrowed_model(context) as found:
         model, loss = found.model, prompts_loss(found, context)
@@ -70,7 +71,8 @@ def _ours(found: LanguageModel, loss: Any) -> dict[str, Any]:
 
 def _on_rows(context: Context) -> dict[int, Seconds]:
     """Seconds of both methods' steps on one row of tokens, by its length."""
-    from zotheory.evidence.borrowed import borrowed_model, row_loss
+    from zotheory.evidence.borrowed import row_loss
+    from zotheory.evidence.modelled import borrowed_model
 
     with borrowed_model(context) as found:
         contenders = {

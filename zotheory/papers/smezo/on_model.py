@@ -69,7 +69,8 @@ def updates_share(statement: Statement, context: Context, claimed: float) -> Evi
 
 def same_loss(statement: Statement, context: Context) -> Evidence:
     """Both losses of a step in place, the mask as the statement says, and in the forward pass."""
-    from zotheory.evidence.borrowed import borrowed_model, prompts_loss
+    from zotheory.evidence.borrowed import prompts_loss
+    from zotheory.evidence.modelled import borrowed_model
     from zotheory.papers.smezo.masked import losses_masked_again, step_losses
 
     pairs = []
@@ -101,7 +102,7 @@ def same_loss(statement: Statement, context: Context) -> Evidence:
 
 def mask_changes(statement: Statement, context: Context) -> Evidence:
     """Entries in which the masks of a cycle differ, and weights that it does not bring back."""
-    from zotheory.evidence.borrowed import borrowed_model
+    from zotheory.evidence.modelled import borrowed_model
     from zotheory.papers.smezo.masked import cycle
 
     mask = statement.setting["mask"]

@@ -23,7 +23,8 @@ METHODS = ("svd0", "subzo")
 
 def _seconds(context: Context) -> dict[str, np.ndarray]:
     """Seconds of a step of both methods that keeps the subspaces, and of one that renews them."""
-    from zotheory.evidence.borrowed import borrowed_model, prompts_loss
+    from zotheory.evidence.borrowed import prompts_loss
+    from zotheory.evidence.modelled import borrowed_model
 
     with borrowed_model(context) as found:
         loss = prompts_loss(found, context)

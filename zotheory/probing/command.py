@@ -1,0 +1,46 @@
+"""The command `zotheory probe`: text in, a table out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from zotheory.probing.objectives import ProbeError
+from zotheory.probing.result import writer
+from zotheory.probing.run import probe
+from zotheory.probing.table import table
+
+
+def run(
+    console: Console,
+    estimators: Sequence[str],
+    objectives: Sequence[str],
+    model: str | None,
+    size: str,
+    samples: int,
+    jobs: int,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Measure and print; write `out` if given. Raises ProbeError for what cannot be done."""
+    if out is not None:
+        writer(out)  # before the work, not after it
+        if not out.parent.is_dir():
+            raise ProbeError(f"cannot write {out}: there is no folder {out.parent}")
+    with console.status("preparing") as status:
+        comparison = probe(
+            *estimators,
+            objectives=tuple(objectives) or ("linear", "quadratic"),
+            size=size,
+            samples=samples,
+            seed=seed,
+            jobs=jobs,
+            model=model,
+            tell=lambda done, total: status.update(f"{done} of {total} measured"),
+        )
+    console.print(table(comparison))
+    if out is not None:
+        comparison.write(out)
+        console.print(f"Written to {out}.", style="dim", highlight=False, markup=False)
