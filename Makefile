@@ -12,9 +12,10 @@ test: $(STAMP)  ## the quick tests
 test-all: $(STAMP)  ## all tests, those on the real language model included
 	$(PYTHON) -m pytest -m ""
 
-lint: $(STAMP)  ## style
+lint: $(STAMP)  ## style, and who may import whom
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/lint-imports
 
 calibrate: $(STAMP)  ## how often a true claim is refuted, and a false one
 	$(PYTHON) -m zotheory.calibrate

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import SERIES, claimed, legend_above, panels
 from zotheory.budget import ALPHA
-from zotheory.claims import claim
-from zotheory.claims.lezo.timing import OURS, PUBLISHED
-from zotheory.statistics.medians import median_interval
+from zotheory.papers import claim
+from zotheory.papers.lezo.timing import OURS, PUBLISHED
+from zotheory.statistics.intervals import median_interval
 from zotheory.vocabulary import Kind
 
 CLAIM = "lezo.fig2.half"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import EXACT, SERIES, VERDICT_COLOURS, intervals, judged, legend_above, panels
 from zotheory.budget import ALPHA
-from zotheory.claims.lezo.timing import OURS, PUBLISHED, SPARSITY, WITHIN
-from zotheory.statistics.medians import median_interval
+from zotheory.papers.lezo.timing import OURS, PUBLISHED, SPARSITY, WITHIN
+from zotheory.statistics.intervals import median_interval
 from zotheory.vocabulary import Kind
 
 CLAIM = "lezo.fig5.amdahl"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import EXACT, SERIES, intervals, judged, legend_above, panels
 from zotheory.budget import ALPHA
-from zotheory.claims.lezo.timing import LENGTHS, OURS, SPARSITY
-from zotheory.statistics.medians import median_interval
+from zotheory.papers.lezo.timing import LENGTHS, OURS, SPARSITY
+from zotheory.statistics.intervals import median_interval
 from zotheory.vocabulary import Kind
 
 CLAIM = "lezo.fig6.length"

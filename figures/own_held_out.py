@@ -7,14 +7,14 @@ import sympy as sp
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data, MissingData
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import EXACT, NOISE, SERIES, intervals, judged, legend_above, panels
-from proofs_check.agreement import COSINE, agreement
 from zotheory.budget import ALPHA
-from zotheory.claims.batches import NAMES
-from zotheory.claims.own.held_out import COSINES, DIMENSION
 from zotheory.montecarlo import Accumulator
+from zotheory.papers.own.held_out import COSINES, DIMENSION
+from zotheory.papers.smezo.batches import COSINE, NAMES, agreement
 from zotheory.statistics import ClopperPearson
 from zotheory.vocabulary import Kind
 

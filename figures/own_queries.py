@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 import estimators
+from figures.command import main
 from figures.data import Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.probed import batches, objective
 from figures.style import (
     INK,
@@ -27,10 +28,9 @@ from figures.style import (
     lettered,
     panels,
 )
-from proofs_check.queries import VALUES, D
-from zotheory.checks.exact import conjuncts
-from zotheory.claims import claim
-from zotheory.claims.own.query_limit import ANY, SCALE_FREE
+from zotheory.evidence.exact import conjuncts
+from zotheory.papers import claim
+from zotheory.papers.own.query_limit import ANY, SCALE_FREE, VALUES, D
 from zotheory.probing.lineup import of_recipe, recipe_names
 from zotheory.probing.measure import Estimator
 from zotheory.probing.objectives import Objective

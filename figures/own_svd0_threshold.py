@@ -9,13 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.sampled import sampled
 from figures.style import EXACT, SERIES, Look, claimed, intervals, legend_above, lettered, panels
-from zotheory.claims import claim
-from zotheory.claims.own.svd0_threshold import SHAPES
-from zotheory.sampling.spiked import Overlaps, predicted_overlaps
+from zotheory.papers import claim
+from zotheory.papers.own.svd0_threshold import SHAPES, Overlaps, predicted_overlaps
 from zotheory.statistics import Bernstein
 from zotheory.vocabulary import Kind
 

@@ -8,16 +8,17 @@ import numpy as np
 import sympy as sp
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.sampled import sampled
 from figures.style import SERIES, claimed, intervals, legend_above, panels
-from proofs_check import cp, descent
+from proofs_check import matrices
 from proofs_check.cards import card
-from proofs_check.descent import ETA
 from proofs_check.moments import norm_moment, scalar_moment
-from zotheory.claims import claim
-from zotheory.sampling.descent import FrozenDescent, RedrawnDescent
+from zotheory.papers import claim
+from zotheory.papers.tezo import descent
+from zotheory.papers.tezo.descent import ETA, FrozenDescent, RedrawnDescent
 from zotheory.statistics import Bernstein, Catoni
 
 CLAIM = "own.tezo_floor"
@@ -52,7 +53,7 @@ def redrawn() -> Rule:
     eta = 1 / (1 + card("cp", m=SIZE, n=SIZE, r=RANK).relative_variance)
     factor = descent.fourth_factor().subs(ETA, eta)
     spectra = [sp.S.One], [1 / sp.sqrt(SIZE)] * SIZE
-    return Rule(RANK, eta, max(float(cp.at(factor, SIZE, SIZE, RANK, s)) for s in spectra))
+    return Rule(RANK, eta, max(float(matrices.at(factor, SIZE, SIZE, RANK, s)) for s in spectra))
 
 
 def mezo() -> Rule:

@@ -10,15 +10,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import estimators
+from figures.command import main
 from figures.data import Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.probed import batches, objective
 from figures.style import INK, NOISE, SERIES, Look, intervals, legend_above, lettered, panels
 from proofs_check.cards import Card, card
-from proofs_check.cards.numeric import number
+from proofs_check.cards.ratio import number
 from zotheory.probing.lineup import lezo_by_tensor
 from zotheory.probing.measure import Estimator
-from zotheory.statistics.student import student
+from zotheory.statistics.intervals import student
 
 RANK, KEEP, LAYERS = 4, 0.25, 4  # of low-rank Z; share of entries or layers that are on; layers
 SIDES = sorted({4 * round(side / 4) for side in np.geomspace(8, 512, 14)})  # of square matrices

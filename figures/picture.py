@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ import figures
 from figures import style
 from figures.data import Data
 from zotheory.arguments import as_path, flat
-from zotheory.atomic import write_atomically
-from zotheory.claims import PAPERS
+from zotheory.files import write_atomically
+from zotheory.papers import ROOMS
 from zotheory.report.description import worded
 
 
@@ -93,7 +92,7 @@ def caption(shown: str, verdicts: list[str], data: Data) -> str:
 def names() -> list[str]:
     """The figures that there are: the modules here that are named after a paper."""
     modules = [m.name for m in iter_modules(figures.__path__)]
-    return [name for paper in PAPERS for name in modules if name.startswith(f"{paper}_")]
+    return [name for paper in ROOMS for name in modules if name.startswith(f"{paper}_")]
 
 
 def pictures(wanted: str | Sequence[str]) -> Iterator[Picture]:
@@ -103,10 +102,3 @@ def pictures(wanted: str | Sequence[str]) -> Iterator[Picture]:
         if name not in known:
             raise UnknownPicture(f"no figure {name!r}; `zotheory figures --list` names all")
     return (import_module(f"figures.{name}").PICTURE for name in wanted or known)
-
-
-def main(picture: Picture) -> None:
-    """Draw one figure from the command line, with the options of `zotheory figures`."""
-    from zotheory import cli
-
-    cli.main(["figures", picture.name, *sys.argv[1:]])

@@ -8,8 +8,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import EXACT, INK, SERIES, Look, judged, legend_above, panels
 from zotheory.vocabulary import Kind
 

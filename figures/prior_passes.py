@@ -7,18 +7,18 @@ from functools import cache
 import sympy as sp
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.prior_table5 import CANDIDATES, LOOKS, NAMES, chosen
 from figures.sampled import sampled
 from figures.style import EXACT, SERIES, intervals, judged, legend_above, panels
-from proofs_check.break_even import CANDIDATES as M
-from proofs_check.break_even import break_even, two_point_limit
-from proofs_check.cards.numeric import number
-from proofs_check.cards.ratio import cosine_of_chi2
-from zotheory.claims.prior.comparison import passes
-from zotheory.claims.prior.quantities import DIMENSION
-from zotheory.sampling.selection import Reduced, Statistic, scaled_cosine
+from proofs_check.cards.ratio import cosine_of_chi2, number
+from zotheory.papers.own.gv_break_even import CANDIDATES as M
+from zotheory.papers.own.gv_break_even import break_even, two_point_limit
+from zotheory.papers.prior.comparison import passes
+from zotheory.papers.prior.quantities import DIMENSION
+from zotheory.papers.prior.selection import Reduced, Statistic, scaled_cosine
 from zotheory.statistics import Catoni
 from zotheory.vocabulary import Kind
 

@@ -9,21 +9,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.sampled import sampled
 from figures.style import INK, SERIES, intervals, lettered, panels
-from proofs_check.cards.numeric import number
 from proofs_check.cards.order_statistics import Selection, size_of_minimum
-from proofs_check.covariance import D
-from proofs_check.extremes import K
+from proofs_check.cards.ratio import number
 from proofs_check.moments import norm_power_moment
-from zotheory import claims
-from zotheory.claims.prior.estimate import RATIO
-from zotheory.claims.prior.lemma3 import SECOND, SIZE
-from zotheory.claims.prior.lemma4 import RATIO1, RATIO2
-from zotheory.claims.prior.quantities import DIMENSION, SETTINGS, S, band, chi, greedy, guided
-from zotheory.sampling.selection import Reduced, Statistic, along, ratio
+from zotheory import papers
+from zotheory.papers.prior.estimate import RATIO
+from zotheory.papers.prior.lemma1 import D
+from zotheory.papers.prior.lemma3 import SECOND, SIZE
+from zotheory.papers.prior.lemma4 import RATIO1, RATIO2
+from zotheory.papers.prior.quantities import DIMENSION, SETTINGS, K, S, band, chi, greedy, guided
+from zotheory.papers.prior.selection import Reduced, Statistic, along, ratio
 from zotheory.statistics import Catoni
 from zotheory.vocabulary import Kind
 
@@ -75,7 +75,7 @@ def claimed(method: str, which: str, k: int) -> float:
     if (method, which) == ("plain", "ratio 2"):
         return 1.0  # E V = g
     claim, name, unit = PRINTED[method, which]
-    value, _ = band(claims.claim(claim).statement.formula, name)
+    value, _ = band(papers.claim(claim).statement.formula, name)
     return float((value * unit).subs({K: k, S: sp.Rational(k, 2), D: DIMENSION}))
 
 

@@ -10,8 +10,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import (
     NOISE,
     SERIES,
@@ -21,8 +22,8 @@ from figures.style import (
     legend_above,
     panels,
 )
-from zotheory import claims
-from zotheory.claims.batches import NAMES
+from zotheory import papers
+from zotheory.papers.smezo.batches import NAMES
 from zotheory.vocabulary import Kind
 
 CLAIMS = {"its own batch": "smezo.fig2b.same_batch", "another batch": "smezo.fig2b.held_out"}
@@ -74,7 +75,7 @@ def draw(data: Data) -> tuple[Figure, str]:
 
 def printed(claim: str) -> tuple[float, float]:
     """The claimed share of steps that raise the loss, as a band in percent."""
-    statement = claims.claim(claim).statement
+    statement = papers.claim(claim).statement
     if "between" in statement.setting:
         low, high = statement.setting["between"]
     else:

@@ -6,12 +6,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import SERIES, intervals, judged, legend_above, lettered, panels
 from zotheory.budget import ALPHA
-from zotheory.claims.batches import NAMES, NORMS
-from zotheory.statistics.medians import median_interval
+from zotheory.papers.smezo.batches import NAMES, NORMS
+from zotheory.statistics.intervals import median_interval
 from zotheory.vocabulary import Kind
 
 CLAIM = "smezo.fig2c.large_weights"

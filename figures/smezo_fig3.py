@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import INK, SERIES, Look, intervals, legend_above, lettered, panels
 from figures.trained import Rows, course, runs
 

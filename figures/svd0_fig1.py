@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import NOISE, SERIES, claimed, intervals, legend_above, lettered, panels
-from zotheory.claims import claim
+from zotheory.papers import claim
 from zotheory.vocabulary import Kind
 
 CLAIM = "svd0.fig1.metric"

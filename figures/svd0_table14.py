@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import EXACT, NOISE, SERIES, legend_above, lettered, panels
 from zotheory.vocabulary import Kind
 

@@ -7,13 +7,15 @@ import sympy as sp
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import EXACT, SERIES, claimed, intervals, legend_above, lettered, panels
-from proofs_check import cp
-from proofs_check.cp import M, N, R
-from zotheory import claims
-from zotheory.claims.tezo.second_moment import AVERAGE2, COORDINATE2, SIZE
+from proofs_check import matrices
+from proofs_check.matrices import M, N, R
+from zotheory import papers
+from zotheory.papers.tezo import terms
+from zotheory.papers.tezo.second_moment import AVERAGE2, COORDINATE2, SIZE
 from zotheory.vocabulary import Kind
 
 AVERAGE, COORDINATE = "tezo.eq8.negligible_on_average", "tezo.eq8.negligible_per_coordinate"
@@ -23,7 +25,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     """Both terms at a coordinate; the cross term's size over how many coordinates are averaged."""
     m, n, r = SIZE
     count = data.count(20_000, 200_000)
-    separable, cross = terms(data.rng(21), count, r)
+    separable, cross = drawn(data.rng(21), count, r)
     figure, (at_one, averaged) = panels(1, 2, height=2.6)
     bins = np.linspace(-2, 5, 71)
     for values, label, look in (
@@ -58,7 +60,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     )
 
 
-def terms(rng: np.random.Generator, count: int, r: int) -> tuple[np.ndarray, np.ndarray]:
+def drawn(rng: np.random.Generator, count: int, r: int) -> tuple[np.ndarray, np.ndarray]:
     """The separable and the cross term at one coordinate of independent draws."""
     w = np.prod(rng.standard_normal((3, count, r)), axis=0)
     separable = (w**2).sum(axis=1)
@@ -67,15 +69,15 @@ def terms(rng: np.random.Generator, count: int, r: int) -> tuple[np.ndarray, np.
 
 def rms(r: int, coordinates: np.ndarray) -> np.ndarray:
     """Of the cross term averaged over a block of the matrix, over the separable term's mean."""
-    separable = cp.mean(cp.separable_sum).value / (M * N)
-    cross = cp.mean(cp.cross_sum_square_given_factors).value / (M * N) ** 2
+    separable = matrices.mean(terms.separable_sum).value / (M * N)
+    cross = matrices.mean(terms.cross_sum_square_given_factors).value / (M * N) ** 2
     square = sp.cancel(cross / separable**2).subs({N: 1, R: r})
     return np.sqrt(sp.lambdify(M, square)(coordinates))
 
 
 def _claimed(ax: Axes, data: Data, claim: str) -> None:
     """What the claim says of the root mean square; its formula is about the square."""
-    formula = claims.claim(claim).statement.formula
+    formula = papers.claim(claim).statement.formula
     if formula.lhs not in (AVERAGE2, COORDINATE2):
         raise ValueError(f"{claim} is about {formula.lhs}")
     bound = float(sp.sqrt(formula.rhs))

@@ -10,8 +10,9 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import (
     HEAT,
     INK,
@@ -23,9 +24,9 @@ from figures.style import (
     lettered,
     panels,
 )
-from zotheory.claims import claim
-from zotheory.claims.tezo.layers import FAST, SLOW, WORDS_FAST, WORDS_SLOW
-from zotheory.claims.tezo.memory import GIB, RANKS
+from zotheory.papers import claim
+from zotheory.papers.tezo.layers import FAST, SLOW, WORDS_FAST, WORDS_SLOW
+from zotheory.papers.tezo.memory import GIB, RANKS
 from zotheory.vocabulary import Kind
 
 RANK, SUBSPACE = "tezo.fig5.low_rank", "tezo.fig1b.subspace"

@@ -9,11 +9,12 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import SERIES, VERDICT_COLOURS, claimed, judged, legend_above, lettered, panels
-from zotheory.claims import claim
-from zotheory.claims.tezo.layers import FAST
+from zotheory.papers import claim
+from zotheory.papers.tezo.layers import FAST
 from zotheory.vocabulary import Kind, Verdict
 
 CLAIM = "tezo.fig5.low_rank"

@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import HEAT, SERIES, claimed, legend_above, lettered, panels
-from zotheory import claims
-from zotheory.claims.tezo.layers import FAST, SLOW, WORDS_FAST, WORDS_SLOW
+from zotheory import papers
+from zotheory.papers.tezo.layers import FAST, SLOW, WORDS_FAST, WORDS_SLOW
 from zotheory.vocabulary import Kind
 
 VOCABULARY, WORDS = "tezo.fig6.similarity", "tezo.fig6.label_words"
@@ -43,7 +44,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     line = {**SERIES[0].on_points(), "elinewidth": 0.9}
     below.errorbar(means, places, xerr=np.abs(np.array(bounds).T - means), **line)
     for claim, looks in zip(RUNS, ((0, (4, 2)), (4, (2, 4))), strict=True):
-        least, _ = claims.claim(claim).statement.setting["between"]
+        least, _ = papers.claim(claim).statement.setting["between"]
         label = f"{LOSSES[claim]}: above {least:g}"
         claimed(below, least, label, data.verdict(claim), axis="x", linestyle=looks)
     below.set(yticks=places, ylim=(-0.5, 3.5), xlabel="mean pairwise cosine")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import INK, SERIES, claimed, legend_above, lettered, panels
 from zotheory.budget import ALPHA
-from zotheory.claims import claim
-from zotheory.model.measurements import spearman_interval
+from zotheory.papers import claim
+from zotheory.papers.tezo.measurements import spearman_interval
 from zotheory.vocabulary import Kind
 
 CLAIM = "tezo.fig7.rank_correlation"

@@ -9,13 +9,14 @@ import sympy as sp
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.command import main
 from figures.data import LEVEL, Data
-from figures.picture import Picture, main
+from figures.picture import Picture
 from figures.style import SERIES, Look, intervals, judged, legend_above, lettered, panels
-from proofs_check import cp
-from proofs_check.cp import M, N, R
-from zotheory.claims.tezo.second_moment import BETA2, RANK, STEPS, W_NORM2
-from zotheory.sampling.second_moment import overlap
+from proofs_check import matrices
+from proofs_check.matrices import M, N, R
+from zotheory.papers.tezo import terms
+from zotheory.papers.tezo.second_moment import BETA2, RANK, STEPS, W_NORM2, overlap
 from zotheory.vocabulary import Kind
 
 AVERAGED, EACH = "tezo.fig8.decreasing", "tezo.fig8.per_coordinate"
@@ -83,13 +84,13 @@ def weights2(steps: np.ndarray | int) -> np.ndarray | float:
 
 def averaged(size: np.ndarray | int) -> np.ndarray:
     """Root mean square of the averaged error, in units of ||w||."""
-    square = sp.cancel(cp.mean(cp.accumulated_sum_square).value / (M * N) ** 2 / W_NORM2)
+    square = sp.cancel(matrices.mean(terms.accumulated_sum_square).value / (M * N) ** 2 / W_NORM2)
     return np.sqrt(sp.lambdify(M, square.subs({N: M, R: RANK}))(np.asarray(size, dtype=float)))
 
 
 def each() -> float:
     """Root mean square of the error at each coordinate over r, in units of ||w||."""
-    square = sp.cancel(cp.mean(cp.accumulated_square_sum).value / (M * N * R**2) / W_NORM2)
+    square = sp.cancel(matrices.mean(terms.accumulated_square_sum).value / (M * N * R**2) / W_NORM2)
     return float(sp.sqrt(square.subs(R, RANK)))
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from figures.data import Data, MissingData
-from zotheory.training.rows import read_rows
+from zotheory.training.rows import read_rows, tables
 from zotheory.training.setup import TrainingError
-from zotheory.training.table import tables
 
 Rows = Sequence[Mapping[str, Any]]
 

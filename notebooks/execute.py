@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from zotheory.claims import PAPERS
+from zotheory.papers import ROOMS
 
 HERE = Path(__file__).parent
 LIMIT = 300  # seconds for one cell
@@ -49,5 +49,5 @@ def keep(name: str) -> None:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or PAPERS:
+    for name in sys.argv[1:] or ROOMS:
         keep(name)

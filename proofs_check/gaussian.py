@@ -7,7 +7,7 @@ slot by slot; an index that occurs nowhere any more has been summed freely and l
 dimension. What remains at the end is a contraction of the fixed tensors.
 
 The sum over pairings is a dynamic programme: the first Gaussian entry left is paired with every
-possible partner, and equal diagrams (up to renaming, :mod:`proofs_check.canonical`) are merged
+possible partner, and equal diagrams (up to renaming, :mod:`proofs_check.contractions`) are merged
 with their integer polynomials in the dimensions. E||Z||^6 for a CP-factored Z has 15^3 pairings
 but a few dozen diagrams.
 
@@ -33,7 +33,7 @@ from math import prod
 import sympy as sp
 
 from proofs_check import contractions
-from proofs_check.canonical import Diagram, canonical, components, relabel
+from proofs_check.contractions import Diagram, canonical, components, relabel
 from proofs_check.tensors import Factor, Fixed, Gaussian, Index, Product, TensorSum, as_sum
 
 __all__ = [

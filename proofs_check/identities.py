@@ -9,7 +9,7 @@ from math import prod
 import sympy as sp
 from sympy.core.relational import Relational
 
-from proofs_check import cells, violations
+from proofs_check import cells
 from proofs_check.domain import Domain, clear, evaluate
 from proofs_check.results import Proved, Result, RoutesDisagree, Undecided, Violated
 
@@ -66,7 +66,7 @@ def _counterexample(lhs: sp.Expr, rhs: sp.Expr, conditions: Iterable[Relational]
     numerator, _ = clear(lhs - rhs)
     cover = cells.cells(domain) or []
     for sign in (1, -1):
-        point = violations.search(sign * numerator, False, domain, cover)
+        point = cells.search(sign * numerator, False, domain, cover)
         if point is None:
             continue
         try:

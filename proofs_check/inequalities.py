@@ -5,7 +5,7 @@ Routes to a proof, all of which are tried and reported:
 - *substitution*: the domain as images of the nonnegative orthant, where no coefficient is
   negative (:mod:`proofs_check.cells`); a single variable by isolating real roots;
 - *combination*: the difference as a nonnegative combination of products of the conditions
-  (:mod:`proofs_check.certificates`);
+  (:mod:`proofs_check.inequalities`);
 - *z3*: no real (or integer) point of the domain violates it (:mod:`proofs_check.smt`).
 
 A violation is confirmed by evaluating the original sides and conditions in exact arithmetic.
@@ -15,11 +15,12 @@ A proof together with a violation raises :class:`RoutesDisagree`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import combinations_with_replacement
 
 import sympy as sp
 from sympy.core.relational import Relational
 
-from proofs_check import cells, certificates, smt, univariate, violations
+from proofs_check import cells, orthant, smt
 from proofs_check.cells import Cell
 from proofs_check.domain import Domain, clear, condition, evaluate
 from proofs_check.results import Point, Proved, Result, RoutesDisagree, Undecided, Violated
@@ -51,7 +52,7 @@ def decide(
         return Undecided("no point of the domain was found: the statement may be vacuous")
     proofs, suggestion = _proofs(difference, strict, domain, cover)
     suggestions = (
-        lambda: violations.search(-difference, strict, domain, cover),
+        lambda: cells.search(-difference, strict, domain, cover),
         lambda: _by_roots(difference, strict, domain),
         lambda: suggestion,
     )
@@ -76,7 +77,7 @@ def _proofs(
     """({route: steps} that prove ``difference >= 0`` (``> 0``), z3's violating point if any)."""
     found = {"substitution": cells.prove(difference, cover, strict) if cover else None}
     if found["substitution"] is None:
-        found["combination"] = certificates.prove(difference, domain, strict)
+        found["combination"] = prove(difference, domain, strict)
     answer = smt.refute(domain, [condition(-difference, not strict)]) if domain.symbols else False
     if answer is True:
         found["z3"] = ("z3: no point of the domain violates it (unsat).",)
@@ -89,7 +90,7 @@ def _by_roots(difference: sp.Expr, strict: bool, domain: Domain) -> Point | None
     if len(domain.symbols) != 1:
         return None
     (x,) = domain.symbols
-    ends: dict[int, univariate.Bound] = {1: None, -1: None}
+    ends: dict[int, orthant.Bound] = {1: None, -1: None}
     for c in domain.conditions:
         if sp.degree(c.polynomial, x) != 1:
             return None
@@ -98,7 +99,7 @@ def _by_roots(difference: sp.Expr, strict: bool, domain: Domain) -> Point | None
         known = ends[side]
         ends[side] = end if known is None else max(known, end, key=lambda e: (side * e[0], e[1]))
     try:
-        point = univariate.violation(
+        point = orthant.violation(
             difference, x, ends[1], ends[-1], integer=x in domain.integers, strict=strict
         )
     except ValueError:
@@ -139,7 +140,61 @@ def _size(value: sp.Rational) -> int:
 def _a_point(domain: Domain, cover: list[Cell]) -> Point | None:
     if not domain.symbols:
         return {} if domain.contains({}) else None
-    point = violations.search(sp.S.One, False, domain, cover)
+    point = cells.search(sp.S.One, False, domain, cover)
     if point is None:
         point = smt.witness(domain)
     return point if isinstance(point, dict) and domain.contains(point) else None
+
+
+# Route (d): the conclusion as a nonnegative combination of products of the conditions.
+#
+# If ``P = sum_a c_a prod_k g_k^(a_k)`` with all ``c_a >= 0`` (Handelman; Farkas when the products
+# are the conditions themselves) and every ``g_k >= 0`` on the domain, then ``P >= 0`` there. The c
+# come out of exact linear programming; the identity is then verified by multiplying out, so
+# nothing rests on the solver. Squares of variables count as conditions too.
+
+
+_MAX_PRODUCTS = 400
+
+
+def prove(polynomial: sp.Expr, domain: Domain, strict: bool) -> tuple[str, ...] | None:
+    """Steps that prove ``polynomial >= 0`` (``> 0``) on the domain, or None."""
+    if not domain.symbols:
+        return None
+    target = sp.Poly(polynomial, *domain.symbols, domain="QQ")
+    for degree in range(1, max(target.total_degree(), 2) + 1):
+        found = _products(domain, degree)
+        if len(found) > _MAX_PRODUCTS:
+            return None
+        polynomials = [p for _, p, _ in found]
+        marks = [mark for _, _, mark in found] if strict else None
+        weights = smt.combination(polynomials, target, marks)
+        if weights is None:
+            continue
+        used = [(w, *entry) for w, entry in zip(weights, found, strict=True) if w]
+        total = sum((p * w for w, _, p, _ in used), start=target * 0)
+        positive = not strict or any(mark for *_, mark in used)
+        if total != target or not positive or any(w < 0 for w, *_ in used):
+            raise AssertionError(f"the combination does not multiply out to {polynomial}")
+        text = " + ".join(f"{w} * {name}" for w, name, _, _ in used) or "0"
+        return (f"{polynomial} = {text}, every product {'>= 0, one > 0' if strict else '>= 0'}.",)
+    return None
+
+
+def _products(domain: Domain, degree: int) -> list[tuple[str, sp.Poly, bool]]:
+    """(text, product, strictly positive) for products of up to ``degree`` conditions."""
+    generators = domain.symbols
+    one = sp.Poly(1, *generators, domain="QQ")
+    conditions = [
+        (f"({c.polynomial})", sp.Poly(c.polynomial, *generators, domain="QQ"), c.strict)
+        for c in domain.conditions
+    ]
+    squares = [(f"({s})^2", sp.Poly(s**2, *generators, domain="QQ"), False) for s in generators]
+    found = [("1", one, True)]
+    for size in range(1, degree + 1):
+        for parts in combinations_with_replacement(conditions, size):
+            product = one
+            for _, p, _ in parts:
+                product = product * p
+            found.append((" * ".join(t for t, _, _ in parts), product, all(m for *_, m in parts)))
+    return found + (squares if degree > 1 else [])

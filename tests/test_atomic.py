@@ -2,7 +2,7 @@
 
 import pytest
 
-from zotheory.atomic import replacing, write_atomically
+from zotheory.files import replacing, write_atomically
 
 
 def test_a_write_leaves_one_file(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from zotheory import calibrate
-from zotheory.claims import select
+from zotheory.papers import select
 
 
 def claim(name):

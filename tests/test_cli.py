@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from zotheory import cli
-from zotheory.claims import declared
 from zotheory.ledger import Ledger
+from zotheory.papers import declared
 from zotheory.vocabulary import Kind
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "my_claims.py"
@@ -212,7 +212,7 @@ def record(monkeypatch, id, verdict):
     """Let the package carry a ledger in which `id` was found `verdict`."""
     entry = {"id": id, "verdict": verdict, "correction": None}
     ledger = Ledger(0, "quick", {}, (entry,))
-    monkeypatch.setattr(cli, "recorded", lambda: ledger)
+    monkeypatch.setattr("zotheory.ledger.recorded", lambda: ledger)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_corrupt_recorded_ledger_stops_before_anything_runs(
     command, claims_file, tmp_path, monkeypatch
 ):
     (tmp_path / "bad.json").write_text("{")
-    monkeypatch.setattr(cli, "recorded", lambda: Ledger.read(tmp_path / "bad.json"))
+    monkeypatch.setattr("zotheory.ledger.recorded", lambda: Ledger.read(tmp_path / "bad.json"))
     path = claims_file("CLAIMS = [claim('my.a', 'proved')]")
     status, _, error = command("verify", path, "--out", tmp_path / "out")
     assert status == 2
@@ -242,7 +242,7 @@ def test_a_corrupt_recorded_ledger_stops_before_anything_runs(
 
 def test_a_missing_asset_is_told_and_exits_2(command, claims_file, tmp_path):
     path = claims_file("""
-from zotheory.judge import AssetMissing
+from zotheory.vocabulary import AssetMissing
 def judge(statement, context):
     raise AssetMissing("no model; fetch it so")
 model = Claim("my.m", "", Statement("so"), (Kind.MODEL,), (Check(Kind.MODEL, judge),))
@@ -257,7 +257,7 @@ CLAIMS = [model, claim("my.a", "proved")]
 def test_an_asset_that_was_missing_is_asked_for_again_on_resume(command, claims_file, tmp_path):
     path = claims_file(f"""
 import pathlib
-from zotheory.judge import AssetMissing
+from zotheory.vocabulary import AssetMissing
 def judge(statement, context):
     if not pathlib.Path({str(tmp_path / "asset")!r}).exists():
         raise AssetMissing("no model")

@@ -6,9 +6,9 @@ import pytest
 
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
-from zotheory.judge import CONTRADICTION, UNCONTROLLED, AssetMissing, combine, judge
+from zotheory.judge import CONTRADICTION, UNCONTROLLED, combine, judge
 from zotheory.montecarlo import MonteCarlo
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import AssetMissing, Check, Claim, Evidence, Kind, Statement, Verdict
 
 P, C, R, I, N = (  # noqa: E741
     Verdict.PROVED,

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from zotheory.claims import claim
 from zotheory.ledger import (
     Control,
     Entry,
@@ -19,6 +18,7 @@ from zotheory.ledger import (
     recorded,
     versions,
 )
+from zotheory.papers import claim
 from zotheory.vocabulary import Evidence, Kind, Verdict
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.model.tiny_model import tiny_model
-from zotheory.claims import select
 from zotheory.ledger import Ledger, recorded
+from zotheory.papers import select
 from zotheory.run import _in_turn, verify
 from zotheory.vocabulary import Kind
 

@@ -10,9 +10,9 @@ import pytest
 import sympy as sp
 
 import zotheory
-from zotheory.claims import BrokenClaims, UnknownClaim
 from zotheory.ledger import Ledger
 from zotheory.model.source import ModelError
+from zotheory.papers import BrokenClaims, UnknownClaim
 from zotheory.run import OutputError, verify
 from zotheory.statistics import Catoni, decide_equal
 from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict

@@ -4,7 +4,7 @@ import pytest
 import sympy as sp
 
 import zotheory
-from zotheory.claims import UnknownClaim, select
+from zotheory.papers import UnknownClaim, select
 from zotheory.vocabulary import Check, Claim, Kind, Statement
 
 m, half = sp.Symbol("m", positive=True), sp.Symbol("half")

@@ -1,9 +1,10 @@
-"""How much work a run may spend; the error probabilities do not depend on it."""
+"""What a run may spend, and measures on unless told otherwise; the errors do not depend on it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+OWN_MODEL = "smollm2-135m"  # what a run measures on unless told otherwise
 ALPHA = 1e-4  # probability that one measured check wrongly refutes a true statement
 
 

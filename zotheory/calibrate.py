@@ -29,9 +29,9 @@ from rich.table import Table
 from scipy.stats import binomtest
 
 from zotheory.budget import BUDGETS
-from zotheory.claims import select
 from zotheory.context import Context
 from zotheory.montecarlo import MonteCarlo
+from zotheory.papers import select
 from zotheory.statistics import ClopperPearson, decide_equal
 from zotheory.vocabulary import Claim, Kind
 

@@ -8,18 +8,10 @@ from typing import Annotated
 
 import typer
 
-from zotheory.budget import BUDGETS
-from zotheory.claims import BrokenClaims, UnknownClaim, files_digest, select
-from zotheory.console import console, errors
+from figures.command import figures
+from zotheory.budget import BUDGETS, OWN_MODEL
+from zotheory.console import console, run_app
 from zotheory.console import stop as _stop
-from zotheory.judge import CONTRADICTION
-from zotheory.ledger import Ledger, LedgerError, changes, recorded
-from zotheory.model.source import ModelError
-from zotheory.montecarlo import MonteCarloError
-from zotheory.report.page import write_page
-from zotheory.report.pictures import read_pictures
-from zotheory.run import OutputError, Run, asked_model
-from zotheory.table import Progress, details, summary
 from zotheory.training.commands import results, train
 
 app = typer.Typer(
@@ -30,9 +22,9 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(results)
+app.command()(figures)
 
 BudgetName = StrEnum("BudgetName", {name: name for name in BUDGETS})
-FigureBudget = StrEnum("FigureBudget", {name: name for name in ("quick", "standard")})
 ObjectiveName = StrEnum("ObjectiveName", {name: name for name in ("linear", "quadratic", "model")})
 Names = Annotated[
     list[str] | None,
@@ -46,7 +38,7 @@ def verify(
     budget: Annotated[BudgetName, typer.Option(help="How much work to spend.")] = "standard",
     model: Annotated[
         str, typer.Option(help="Causal LM for model claims: a name, a path, or 'none'.")
-    ] = "smollm2-135m",
+    ] = OWN_MODEL,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Root seed of every random stream.")] = 0,
@@ -58,6 +50,13 @@ def verify(
     Exit status: 0 all judged as recorded; 1 a verdict differs from the recorded ledger, exact and
     measured evidence contradict each other, or a check failed; 2 bad input or a missing download.
     """
+    from zotheory.ledger import LedgerError, changes, recorded
+    from zotheory.model.source import ModelError
+    from zotheory.montecarlo import MonteCarloError
+    from zotheory.papers import BrokenClaims, UnknownClaim, files_digest, select
+    from zotheory.report.terminal import Progress, summary
+    from zotheory.run import OutputError, Run, asked_model
+
     try:
         claims = select(names or [])
         known = recorded()
@@ -93,6 +92,8 @@ def verify(
 
 
 def _status(entries: list[dict], changed: list[tuple[str, str, str]]) -> int:
+    from zotheory.judge import CONTRADICTION
+
     if changed or any(e["failed"] or CONTRADICTION in e["reason"] for e in entries):
         return 1
     return 2 if any(e["missing"] for e in entries) else 0
@@ -101,14 +102,14 @@ def _status(entries: list[dict], changed: list[tuple[str, str, str]]) -> int:
 @app.command("list")
 def list_claims(names: Names = None) -> None:
     """Name the claims: id, place in the paper, what is said, the recorded verdict."""
+    from zotheory.ledger import LedgerError, recorded
+    from zotheory.papers import BrokenClaims, UnknownClaim, outline
+    from zotheory.report.terminal import listing
+
     try:
-        claims = select(names or [])
-        verdicts = {entry["id"]: entry["verdict"] for entry in recorded().claims}
+        console.print(listing(outline(names or [], recorded().claims)))
     except (UnknownClaim, BrokenClaims, LedgerError) as error:
         _stop(error)
-    from zotheory.table import listing
-
-    console.print(listing(claims, verdicts))
 
 
 @app.command()
@@ -119,6 +120,9 @@ def show(
     ] = None,
 ) -> None:
     """Show one claim: statement, verdict, evidence, derivation, certificate and snippet."""
+    from zotheory.ledger import Ledger, LedgerError, recorded
+    from zotheory.report.terminal import details
+
     try:
         found = Ledger.read(ledger) if ledger else recorded()
     except LedgerError as error:
@@ -142,6 +146,9 @@ def report(
     ] = None,
 ) -> None:
     """Write a ledger as one HTML page that needs no network."""
+    from zotheory.ledger import Ledger, LedgerError, recorded
+    from zotheory.report.page import read_pictures, write_page
+
     try:
         pictures = read_pictures(figures) if figures else ()
         write_page(Ledger.read(ledger) if ledger else recorded(), out, pictures)
@@ -192,59 +199,9 @@ def probe(
         _stop("stopped", 130)
 
 
-@app.command()
-def figures(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Which to draw; all by default."),
-    ] = None,
-    ledger: Annotated[
-        Path | None, typer.Option(help="A ledger.json; the recorded one by default.")
-    ] = None,
-    budget: Annotated[
-        FigureBudget, typer.Option(help="How much to compute where the ledger has no curve.")
-    ] = "standard",
-    results: Annotated[
-        Path, typer.Option(help="Folder with rows of `zotheory train`, for training curves.")
-    ] = Path("results"),
-    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("out/figures"),
-    list_names: Annotated[bool, typer.Option("--list", help="Name the figures only.")] = False,
-) -> None:
-    """Draw the papers' figures and ours from a ledger: PDF, PNG and caption of each.
-
-    Exit status: 0 all drawn; 1 the ledger or RESULTS lacks what a figure needs; 2 bad input.
-    """
-    from figures.command import draw, listing
-    from figures.data import Data
-    from figures.picture import UnknownPicture
-
-    try:
-        if list_names:
-            console.print(listing(names or []))
-            return
-        found = Ledger.read(ledger) if ledger else recorded()
-        status = draw(console, errors, names or [], Data(found, budget, results), out)
-    except (UnknownPicture, LedgerError) as error:
-        _stop(error)
-    except OSError as error:
-        _stop(f"cannot write {out}: {error.strerror}")
-    except KeyboardInterrupt:
-        _stop("stopped", 130)
-    raise typer.Exit(status)
-
-
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point of the `zotheory` command; wrong usage gets one line and exit status 2.
+    """Entry point of the `zotheory` command.
 
     arguments: those of the command line by default.
     """
-    usage_error = typer.BadParameter.__base__  # of click, or of the copy of it that typer carries
-    try:
-        status = app(arguments, standalone_mode=False)
-    except usage_error as error:
-        message = " ".join(error.format_message().split())
-        if not message:  # the help was asked for by giving no argument, and has been shown
-            raise SystemExit(2) from None
-        errors.print(f"zotheory: {message}", style="bold red", soft_wrap=True, markup=False)
-        raise SystemExit(2) from None
-    raise SystemExit(status)
+    run_app(app, arguments)

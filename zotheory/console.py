@@ -18,3 +18,20 @@ def stop(message: object, code: int = 2) -> NoReturn:
         f"zotheory: {message}", style="bold red", highlight=False, soft_wrap=True, markup=False
     )
     raise typer.Exit(code)
+
+
+def run_app(app: typer.Typer, arguments: list[str] | None = None) -> NoReturn:
+    """Run commands to their end; wrong usage gets one line and exit status 2.
+
+    arguments: those of the command line by default.
+    """
+    usage_error = typer.BadParameter.__base__  # of click, or of the copy of it that typer carries
+    try:
+        status = app(arguments, standalone_mode=False)
+    except usage_error as error:
+        message = " ".join(error.format_message().split())
+        if not message:  # the help was asked for by giving no argument, and has been shown
+            raise SystemExit(2) from None
+        errors.print(f"zotheory: {message}", style="bold red", soft_wrap=True, markup=False)
+        raise SystemExit(2) from None
+    raise SystemExit(status)

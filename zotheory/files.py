@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -68,3 +71,27 @@ def _where(error: BaseException, path: Path) -> str:
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, or nothing."""
     return str(error).strip().split("\n")[0]
+
+
+# Files that appear whole or not at all.
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; the file takes the place of `path` at the end.
+
+    Whatever happens in between, `path` is the old file or the new one. If the block raises, the
+    new one goes.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file (text as UTF-8) so that a reader sees all of it or none."""
+    with replacing(path) as beside:
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -9,14 +9,10 @@ from dataclasses import dataclass
 
 from zotheory.context import Context
 from zotheory.ledger import Control, Entry
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import AssetMissing, Check, Claim, Evidence, Kind, Statement, Verdict
 
 CONTRADICTION = "exact and measured evidence contradict each other: a defect of the toolkit"
 UNCONTROLLED = "no mutant: these checks have not been seen refuting anything"
-
-
-class AssetMissing(Exception):
-    """Something a check needs (a model, a text) is not to be had; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +33,9 @@ def combine(evidence: Sequence[Evidence], needs: Sequence[Kind]) -> tuple[Verdic
     in `needs` to hold. Exact evidence that contradicts any other kind decides nothing; but a search
     that found no counterexample where there is one was only too weak.
     """
-    exact = {e.verdict for e in evidence if e.kind is Kind.EXACT}
-    other = {e.verdict for e in evidence if e.kind is not Kind.EXACT}
-    observed = {e.verdict for e in evidence if e.kind not in (Kind.EXACT, Kind.SEARCH)}
+    exact = {e.verdict for e in evidence if e.kind.proves}
+    other = {e.verdict for e in evidence if not e.kind.proves}
+    observed = {e.verdict for e in evidence if e.kind.observes}
     proved_yet_refuted = Verdict.PROVED in exact and Verdict.REFUTED in exact | other
     refuted_yet_confirmed = Verdict.REFUTED in exact and Verdict.CONFIRMED in observed
     if proved_yet_refuted or refuted_yet_confirmed:
@@ -52,7 +48,7 @@ def combine(evidence: Sequence[Evidence], needs: Sequence[Kind]) -> tuple[Verdic
         why = "; ".join(e.summary for e in evidence if e.verdict is Verdict.NOT_RUN)
         return Verdict.NOT_RUN, why or f"no {' or '.join(missing)} evidence"
     undecided = [e for e in evidence if not e.verdict.judged]
-    if Verdict.PROVED in exact and not any(e.kind is Kind.EXACT for e in undecided):
+    if Verdict.PROVED in exact and not any(e.kind.proves for e in undecided):
         return Verdict.PROVED, ""
     if not undecided:
         return Verdict.CONFIRMED, ""
@@ -140,5 +136,5 @@ def _certificate(found: Finding) -> dict:
     """The certificate of the evidence that decided, exact evidence and snippets first."""
     deciding = {Verdict.PROVED, Verdict.CONFIRMED} if found.verdict.holds else {Verdict.REFUTED}
     told = [e for e in found.evidence if e.verdict in deciding and e.certificate]
-    told.sort(key=lambda e: ("snippet" not in e.certificate, e.kind is not Kind.EXACT))
+    told.sort(key=lambda e: ("snippet" not in e.certificate, not e.kind.proves))
     return {"kind": told[0].kind, **told[0].certificate} if told else {}

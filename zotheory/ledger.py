@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from zotheory.arguments import as_path, flat, shown
-from zotheory.atomic import write_atomically
-from zotheory.files import read_json
+from zotheory.files import read_json, write_atomically
 from zotheory.vocabulary import Claim, Evidence, Kind, Verdict, named
 
 if TYPE_CHECKING:
@@ -201,7 +200,8 @@ def changes(
             continue
         known = old[claim["id"]]
         unsaid = {Verdict.NOT_RUN}
-        if any(evidence["kind"] == Kind.TIMED for evidence in claim["evidence"]):
+        clocks = {kind for kind in Kind if kind.by_the_clock}
+        if any(evidence["kind"] in clocks for evidence in claim["evidence"]):
             unsaid.add(Verdict.INCONCLUSIVE)
         pairs = [("", known["verdict"], claim["verdict"])]
         if known["correction"] and claim["correction"]:

@@ -18,19 +18,18 @@ from joblib import Parallel, delayed
 from joblib.externals.loky import process_executor
 
 from zotheory.arguments import as_path, flag, one_of, whole
-from zotheory.atomic import write_atomically
-from zotheory.budget import BUDGETS, Budget
-from zotheory.checks.modelled import OWN_MODEL
-from zotheory.claims import claim as declared_claim
-from zotheory.claims import declared, files_digest, is_declared, listed, select
+from zotheory.budget import BUDGETS, OWN_MODEL, Budget
 from zotheory.context import Context
+from zotheory.files import write_atomically
 from zotheory.judge import judge
 from zotheory.ledger import Ledger, recorded, versions
 from zotheory.model.source import model_source
 from zotheory.montecarlo import MonteCarlo
+from zotheory.papers import claim as declared_claim
+from zotheory.papers import files_digest, is_declared, listed, select
 from zotheory.relay import Relay, say
 from zotheory.report.page import write_page
-from zotheory.vocabulary import Claim, Kind
+from zotheory.vocabulary import Claim
 
 
 class OutputError(Exception):
@@ -94,8 +93,7 @@ class Run:
             if kept[claim.id].is_file():
                 yield claim.id, json.loads(kept[claim.id].read_text(encoding="utf-8"))
         left = _in_turn(c for c in claims if not kept[c.id].is_file())
-        own = set(map(id, declared()))
-        together = [c for c in left if id(c) in own and Kind.TIMED not in c.needs]
+        together = [c for c in left if is_declared(c) and not _by_the_clock(c)]
         if self.jobs == 1 or self.dask or len(together) < 2:
             together = []
         alone = [c for c in left if c not in together]
@@ -169,10 +167,14 @@ def _in_turn(claims: Iterable[Claim]) -> list[Claim]:
     seconds = {entry["id"]: entry["seconds"] for entry in recorded().claims}
 
     def turn(claim: Claim) -> tuple[bool, bool, float]:
-        on_model = Kind.MODEL in claim.needs
-        return Kind.TIMED in claim.needs, on_model, -seconds.get(claim.id, 0.0) * on_model
+        on_model = any(kind.needs_model for kind in claim.needs)
+        return _by_the_clock(claim), on_model, -seconds.get(claim.id, 0.0) * on_model
 
     return sorted(claims, key=turn)
+
+
+def _by_the_clock(claim: Claim) -> bool:
+    return any(kind.by_the_clock for kind in claim.needs)
 
 
 def _said(scratch: Path) -> Path:

@@ -45,6 +45,10 @@ class Verdict(StrEnum):
         return self.holds or self is Verdict.REFUTED
 
 
+class AssetMissing(Exception):
+    """Something a check needs (a model, a text) is not to be had; the message says what to do."""
+
+
 class Kind(StrEnum):
     """How evidence was obtained."""
 
@@ -54,6 +58,26 @@ class Kind(StrEnum):
     MODEL = "model"
     COUNTED = "counted"
     TIMED = "timed"
+
+    @property
+    def proves(self) -> bool:
+        """Whether it speaks of the whole domain."""
+        return self is Kind.EXACT
+
+    @property
+    def observes(self) -> bool:
+        """Whether it sees what is so; a search that finds nothing may only have been too weak."""
+        return self not in (Kind.EXACT, Kind.SEARCH)
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether a run without a language model leaves it out."""
+        return self in (Kind.MODEL, Kind.TIMED)
+
+    @property
+    def by_the_clock(self) -> bool:
+        """Whether it needs the machine to itself, and differs from one to another."""
+        return self is Kind.TIMED
 
 
 def named(ids: Iterable[str], name: str) -> list[str]:

@@ -11,17 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
-from proofs_check.cards import (
-    cp,
-    dense,
-    directions,
-    given,
-    layers,
-    low_rank,
-    masks,
-    momentum_centred,
-    subspace,
-)
+from proofs_check.cards import cp, dense, directions, given, low_rank, subspace, supports
 from proofs_check.cards.card import Card, Support
 
 __all__ = ["DIRECTIONS", "NAMES", "PERTURBATIONS", "Card", "Support", "card"]
@@ -39,11 +29,11 @@ PERTURBATIONS: dict[str, Callable[..., Card]] = {
         subspace.subspace,
         subspace.svd_subspace,
         subspace.subspace_given,
-        masks.magnitude_mask,
-        masks.random_mask,
+        supports.magnitude_mask,
+        supports.random_mask,
         given.hessian_scaled,
-        momentum_centred.momentum_centred,
-        layers.layers,
+        given.momentum_centred,
+        supports.layers,
     )
 }
 """Cards of one two-point estimate <G, Z> Z."""
@@ -51,7 +41,7 @@ PERTURBATIONS: dict[str, Callable[..., Card]] = {
 DIRECTIONS: dict[str, Callable[..., Card]] = {
     build.__name__: build
     for build in (
-        layers.layer_subset,
+        supports.layer_subset,
         directions.averaged,
         directions.nes,
         directions.greedy,

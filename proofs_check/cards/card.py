@@ -7,10 +7,12 @@ every eps. A card states three numbers of the estimate g made with one kind of Z
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from html import escape
 
 import sympy as sp
+from sympy.printing.mathml import mathml
 
-from proofs_check.cp import M, N, R
+from proofs_check.matrices import M, N, R
 
 __all__ = ["KEEP", "KEPT", "Card", "M", "N", "Q", "R", "Support", "count", "share"]
 
@@ -87,8 +89,6 @@ class Card:
 
     def _repr_html_(self) -> str:
         """The card as a notebook shows it."""
-        from proofs_check.cards.html import html
-
         return html(self)
 
     def symbols(self) -> set[sp.Symbol]:
@@ -114,3 +114,44 @@ def share(name: str, value: sp.Expr | float) -> sp.Expr:
     if value.is_number and not (value.is_real and 0 < value <= 1):
         raise ValueError(f"{name} must lie in (0, 1], not {value}")
     return value
+
+
+# A card as a notebook shows it: its numbers as MathML, the derivation folded.
+
+
+_TABLE = 'style="width: auto; margin: .3rem 0; font-size: inherit"'
+_CELL = 'style="text-align: left; white-space: normal; max-width: 32rem; vertical-align: middle"'
+_KEPT = "from what is drawn once and kept"
+
+
+def html(card: Card) -> str:
+    """A table of the card's properties; what it does not have is left out."""
+    rows = {
+        "mean": _multiple(card.scale) + escape(card.target),
+        "relative variance": _math(card.relative_variance),
+        _KEPT: _math(card.basis_variance) if card.basis_variance != 0 else "",
+        "E cos²": "" if card.cos2 is None else _math(card.cos2),
+        "assumes": escape("; ".join(card.assumptions)),
+    }
+    lines = "".join(
+        f'<tr><th scope="row" {_CELL}>{name}</th><td {_CELL}>{value}</td></tr>'
+        for name, value in rows.items()
+        if value
+    )
+    steps = "".join(f"<li>{escape(step)}</li>" for step in card.steps)
+    return (
+        f"<div><b>Card: {escape(card.name)}</b>, one estimate on a linear loss"
+        f"<table {_TABLE}><tbody>{lines}</tbody></table>"
+        f"<details><summary>Derivation</summary><ol>{steps}</ol></details></div>"
+    )
+
+
+def _multiple(scale: sp.Expr) -> str:
+    if scale == 1:
+        return ""
+    return f"({_math(scale)}) · " if scale.is_Add else f"{_math(scale)} · "
+
+
+def _math(expression: sp.Expr) -> str:
+    drawn = mathml(expression, printer="presentation")
+    return f'<math display="inline" displaystyle="true">{drawn}</math>'

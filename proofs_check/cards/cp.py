@@ -10,9 +10,10 @@ from proofs_check.cards.card import Card, M, N, R, count
 from proofs_check.cards.dense import LINEAR, ONE_TENSOR
 from proofs_check.cards.estimate import moments, multiple
 from proofs_check.cards.invariance import Factor, isotropic
-from proofs_check.cp import G_NORM2, U, V, entry
+from proofs_check.cp import U, V, entry
 from proofs_check.cp import projection as h
 from proofs_check.gaussian import Index, derive
+from proofs_check.matrices import G_NORM2
 
 
 def cp(m: sp.Expr | int = M, n: sp.Expr | int = N, r: sp.Expr | int = R) -> Card:

@@ -15,9 +15,9 @@ import sympy as sp
 
 from proofs_check.cards.card import Card, M, N, Q, count
 from proofs_check.cards.dense import LINEAR
-from proofs_check.cards.haar import projection_share
 from proofs_check.cards.order_statistics import Selection, minimum, split
 from proofs_check.cards.ratio import cosine_of_chi2
+from proofs_check.cards.subspace import projection_share
 from proofs_check.cards.support import cosine_within
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, TensorSum, contraction, derive
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from proofs_check.cp import G_NORM2, GH, G, H, M, N, R
 from proofs_check.gaussian import Index, TensorSum, derive
+from proofs_check.matrices import G_NORM2, GH, G, H, M, N, R
 
 Entry = Callable[[Index, Index], TensorSum]  # Z_ij, with summation indices of its own
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from proofs_check.cp import M, N
 from proofs_check.gaussian import Derivation
+from proofs_check.matrices import M, N
 
 _SMALL = {"m": 3, "n": 2, "r": 2, "1": 1}  # the check is of an identity between polynomials
 

@@ -10,8 +10,8 @@ from proofs_check.cards.card import Card, M, N, R, count
 from proofs_check.cards.dense import LINEAR, ONE_TENSOR
 from proofs_check.cards.estimate import moments, multiple
 from proofs_check.cards.invariance import Factor, isotropic
-from proofs_check.cp import G_NORM2, G
 from proofs_check.gaussian import Gaussian, Index, TensorSum, derive
+from proofs_check.matrices import G_NORM2, G
 
 U, V = Gaussian("U"), Gaussian("V")
 

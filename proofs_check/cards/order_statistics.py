@@ -15,12 +15,7 @@ from functools import cache
 import sympy as sp
 from sympy.ntheory.multinomial import multinomial_coefficients
 
-from proofs_check.cards.ratio import (
-    C,
-    arcsine_transform,
-    cosine_of_arcsine,
-    first_two_moments,
-)
+from proofs_check.cards.ratio import C, arcsine_transform, cosine_of_arcsine, first_two_moments
 
 T = sp.Symbol("t", real=True)
 PHI = sp.exp(-(T**2) / 2) / sp.sqrt(2 * sp.pi)

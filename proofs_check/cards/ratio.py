@@ -10,6 +10,7 @@ the last from 1/x = int_0^oo e^(-tx) dt, E e^(-t chi2_(d-1)) = (1 + 2t)^(-(d-1)/
 
 from __future__ import annotations
 
+import mpmath
 import sympy as sp
 
 C = sp.Symbol("c", positive=True)
@@ -45,3 +46,28 @@ def cosine_of_arcsine(beta: sp.Expr, d: sp.Expr) -> sp.Expr:
         return 1 / sp.sympify(d)
     rest = sp.Integral(C ** (-(d + 1) / 2) / ((1 + C) * sp.sqrt(C + 2)), (C, 1, sp.oo))
     return (1 + (d - 1) * beta * rest) / d
+
+
+# Numbers from expressions with integrals that have no closed form.
+
+
+def number(expression: sp.Expr) -> float:
+    """The value of an expression whose integrals (over one variable) are computed by quadrature.
+
+    SymPy's own evalf takes minutes on infinite ranges. Raises ValueError if symbols are left, or
+    if the quadrature's own error estimate exceeds 1e-9 of the value.
+    """
+    if expression.free_symbols:
+        raise ValueError(f"sizes are missing: {sorted(map(str, expression.free_symbols))}")
+    return float(expression.replace(lambda e: isinstance(e, sp.Integral), _quadrature).evalf())
+
+
+def _quadrature(integral: sp.Integral) -> sp.Float:
+    ((variable, lower, upper),) = integral.limits
+    function = sp.lambdify(variable, integral.function, "mpmath", cse=True)
+    cuts = [x for x in (-8, -3, -1, 0, 1, 3, 8) if lower < x < upper]
+    points = [mpmath.mpf(str(x).replace("oo", "inf")) for x in (lower, *cuts, upper)]
+    value, error = mpmath.quad(function, points, error=True)
+    if error > 1e-9 * abs(value):
+        raise ValueError(f"quadrature error {error} of {value} for {integral}")
+    return sp.Float(value)

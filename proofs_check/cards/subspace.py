@@ -6,12 +6,13 @@ from dataclasses import replace
 from functools import cache
 
 import sympy as sp
+from haarpy import haar_integral_orthogonal
 
 from proofs_check.cards.card import KEPT, Card, M, N, R, Support, count
 from proofs_check.cards.dense import LINEAR, ONE_TENSOR
-from proofs_check.cards.haar import projection_share
 from proofs_check.cards.invariance import Factor, isotropic
 from proofs_check.cards.support import averaged_over, within
+from proofs_check.gaussian import Derivation
 
 
 def subspace(m: sp.Expr | int = M, n: sp.Expr | int = N, r: sp.Expr | int = R) -> Card:
@@ -81,3 +82,29 @@ def _sized(card: Card, m, n, r) -> Card:
     if any((size - r).is_negative for size in (m, n)):
         raise ValueError(f"{r} orthonormal columns do not fit into {m} x {n}")
     return card.at(m=m, n=n, r=r)
+
+
+# Second moments of a frame: the first r columns of a Haar-distributed orthogonal d x d matrix.
+
+
+def frame_moments(dimension: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
+    """E[Q_is^2] and E[Q_is Q_js], i != j: Weingarten integrals of degree 2, for every column s."""
+    diagonal = haar_integral_orthogonal(((1, 1), (1, 1)), dimension)
+    off = haar_integral_orthogonal(((1, 2), (1, 1)), dimension)
+    return sp.sympify(diagonal), sp.sympify(off)
+
+
+def projection_share(columns: sp.Expr, dimension: sp.Symbol) -> Derivation:
+    """The number c with E[Q Q^T] = c I for a Haar frame Q (dimension x columns).
+
+    Raises ArithmeticError if E[Q_is Q_js] does not vanish off the diagonal.
+    """
+    diagonal, off = frame_moments(dimension)
+    if off != 0:
+        raise ArithmeticError(f"E[Q_1s Q_2s] = {off}")
+    share = columns * diagonal
+    step = (
+        f"Haar frame Q ({dimension} x {columns}), Weingarten: E[Q_is^2] = {diagonal}, "
+        f"E[Q_is Q_js] = {off}, hence E[Q Q^T] = ({share}) I."
+    )
+    return Derivation(share, (step,))

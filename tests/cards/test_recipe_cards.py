@@ -23,7 +23,7 @@ from estimators.perturbations.cp import CP
 from estimators.perturbations.low_rank import LowRank
 from estimators.zeroth_order import ZerothOrder
 from proofs_check.cards import Card, card
-from proofs_check.cards.numeric import number
+from proofs_check.cards.ratio import number
 from zotheory.probing.theory import card_of
 
 THRESHOLD = 4.5

@@ -8,8 +8,8 @@ from tests.figures import timed
 from tests.figures.conftest import replaced
 from tests.figures.reading import ends, lines, points
 from zotheory.budget import ALPHA
-from zotheory.claims.lezo.timing import LENGTHS, OURS, PUBLISHED
-from zotheory.statistics.medians import median_interval
+from zotheory.papers.lezo.timing import LENGTHS, OURS, PUBLISHED
+from zotheory.statistics.intervals import median_interval
 from zotheory.vocabulary import DRAWN, Kind
 
 

@@ -14,12 +14,12 @@ from figures import (
     own_variance,
 )
 from figures.probed import objective
-from proofs_check import descent
-from proofs_check.cp import M, N, R
-from proofs_check.descent import ETA
+from proofs_check.matrices import M, N, R
 from tests.figures.reading import ends, points
-from zotheory.claims.batches import NAMES
-from zotheory.claims.own.query_limit import ANY, SCALE_FREE
+from zotheory.papers.own.query_limit import ANY, SCALE_FREE
+from zotheory.papers.smezo.batches import NAMES
+from zotheory.papers.tezo import descent
+from zotheory.papers.tezo.descent import ETA
 from zotheory.vocabulary import DRAWN, Kind
 
 

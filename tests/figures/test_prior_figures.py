@@ -7,9 +7,9 @@ import pytest
 
 from figures import prior_fig4, prior_passes
 from figures.prior_table5 import CANDIDATES, NAMES, RATIOS, claimed, exact
-from proofs_check.break_even import break_even
 from tests.figures.reading import ends, points
-from zotheory.claims.prior.quantities import DIMENSION, SETTINGS
+from zotheory.papers.own.gv_break_even import break_even
+from zotheory.papers.prior.quantities import DIMENSION, SETTINGS
 from zotheory.vocabulary import Kind
 
 

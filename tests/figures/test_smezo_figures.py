@@ -9,7 +9,7 @@ from figures import smezo_fig2b, smezo_fig2c, smezo_fig3
 from figures.data import MissingData
 from figures.trained import runs
 from tests.figures.reading import ends, lines, points
-from zotheory.claims.batches import DRAWS, NAMES, NORMS
+from zotheory.papers.smezo.batches import DRAWS, NAMES, NORMS
 from zotheory.training.rows import dump, read_rows
 from zotheory.vocabulary import Kind
 

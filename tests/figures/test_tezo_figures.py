@@ -8,10 +8,10 @@ from figures.data import Data, MissingData
 from figures.picture import pictures
 from tests.figures.reading import ends, lines, points
 from tests.figures.training_rows import METHODS, STEPS
-from zotheory.claims.tezo.layers import FAST
-from zotheory.claims.tezo.memory import GIB
-from zotheory.claims.tezo.second_moment import BETA2, RANK
-from zotheory.claims.tezo.second_moment import STEPS as ADAM_STEPS
+from zotheory.papers.tezo.layers import FAST
+from zotheory.papers.tezo.memory import GIB
+from zotheory.papers.tezo.second_moment import BETA2, RANK
+from zotheory.papers.tezo.second_moment import STEPS as ADAM_STEPS
 from zotheory.vocabulary import Kind
 
 
@@ -104,7 +104,7 @@ def test_the_cross_term_is_as_large_as_the_ledger_says(drawing, data):
     found = data.numbers(tezo_a2.COORDINATE, Kind.MEASURED, "r=64")
     assert points(averaged)[0][0, 1] == pytest.approx(np.sqrt(found["estimate"]))
     assert tezo_a2.rms(64, np.array([1.0]))[0] == pytest.approx(np.sqrt(2 * 63 / 64))
-    separable, cross = tezo_a2.terms(np.random.default_rng(0), 200_000, 8)
+    separable, cross = tezo_a2.drawn(np.random.default_rng(0), 200_000, 8)
     assert separable.mean() == pytest.approx(8, rel=0.03)
     assert np.sqrt(np.mean(cross**2)) / 8 == pytest.approx(np.sqrt(2 * 7 / 8), rel=0.1)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from zotheory.budget import BUDGETS
-from zotheory.claims import select
-from zotheory.claims.lezo import timing
 from zotheory.context import Context
 from zotheory.judge import judge
+from zotheory.papers import select
+from zotheory.papers.lezo import timing
 
 CLAIMS = ("lezo.fig2.half", "lezo.fig5.amdahl", "lezo.fig6.length")
 FORWARD, STEPS = 1.0, {timing.PUBLISHED: (5.0, 3.2), timing.OURS: (3.0, 2.5)}

@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from zotheory.model.gradients import consumed_gradients, layer_weights
-from zotheory.model.losses import last_logits, prompt_loss
-from zotheory.model.prompts import label_word_ids, make_batch
+from zotheory.model.prompts import label_word_ids, last_logits, make_batch, prompt_loss
 
 
 def loss_of(language_model, examples, kind):

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from tiny_model import WORDS, tiny_tokenizer
 
+from tests.model.tiny_model import WORDS, tiny_tokenizer
 from zotheory.model.language_model import ModelError
 from zotheory.model.prompts import label_word_ids, make_batch, prompt
 from zotheory.model.reviews import Example

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from zotheory.model.language_model import ModelError
-from zotheory.model.losses import last_logits, prompt_loss
-from zotheory.model.prompts import label_word_ids, make_batch
+from zotheory.model.prompts import label_word_ids, last_logits, make_batch, prompt_loss
 from zotheory.probing.real import gradient_of, real_gradient
 
 

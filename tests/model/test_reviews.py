@@ -8,7 +8,6 @@ from zotheory.model.reviews import (
     examples,
     load_reviews,
     sentiment,
-    shuffled_labels,
     split,
 )
 
@@ -45,14 +44,6 @@ def test_split_is_a_partition_that_depends_on_the_seed_alone():
 def test_split_refuses_impossible_sizes(train, validation):
     with pytest.raises(ValueError, match="validation"):
         split([Example(str(i), 0) for i in range(10)], seed=0, train=train, validation=validation)
-
-
-def test_shuffled_labels_keep_sentences_and_label_counts():
-    labelled = [Example(str(i), int(i < 20)) for i in range(50)]
-    shuffled = shuffled_labels(labelled, seed=1)
-    assert [e.sentence for e in shuffled] == [e.sentence for e in labelled]
-    assert Counter(e.label for e in shuffled) == Counter(e.label for e in labelled)
-    assert shuffled != labelled
 
 
 @pytest.mark.slow

@@ -2,8 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from zotheory.model.gradients import layer_weights
-from zotheory.model.spectra import SpectrumQueue, gram, singular_values_of_gram, weight_spectra
+from zotheory.model.gradients import (
+    SpectrumQueue,
+    gram,
+    layer_weights,
+    singular_values_of_gram,
+    weight_spectra,
+)
 
 
 @pytest.mark.parametrize("shape", [(3, 7), (7, 3), (5, 5), (1, 4)])

@@ -7,8 +7,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from zotheory.model.language_model import LanguageModel, ModelError
-from zotheory.model.losses import last_logits, prompt_loss
-from zotheory.model.prompts import label_word_ids, make_batch
+from zotheory.model.prompts import label_word_ids, last_logits, make_batch, prompt_loss
 from zotheory.model.scratch import WEIGHTS_EVERY
 from zotheory.model.study import FEED_FORWARD_EVERY, measure_gradients, spread
 

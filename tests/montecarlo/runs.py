@@ -100,7 +100,7 @@ def same(a: list[Accumulator], b: list[Accumulator]) -> bool:
         and all(
             getattr(x, m).shape == getattr(y, m).shape
             and getattr(x, m).tobytes() == getattr(y, m).tobytes()
-            for m in ("mean", "m2", "m3", "m4")
+            for m in ("mean", "m2")
         )
         for x, y in zip(a, b, strict=True)
     )

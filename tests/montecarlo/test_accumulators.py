@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from zotheory.montecarlo import Accumulator, merge
 
@@ -21,14 +20,12 @@ def test_merged_moments_are_those_of_all_samples(cuts, shift):
     assert total.count == 1000
     np.testing.assert_allclose(total.mean, x.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(total.variance, x.var(axis=0, ddof=1), rtol=1e-9)
-    np.testing.assert_allclose(total.skewness, stats.skew(x), rtol=1e-9)
-    np.testing.assert_allclose(total.kurtosis, stats.kurtosis(x, fisher=False), rtol=1e-9)
 
 
 def test_scalar_statistics_have_scalar_shape():
     total = merge([Accumulator.of(heavy(10)), Accumulator.of(heavy(1, seed=1))])
     assert total.count == 11
-    assert all(m.shape == () for m in (total.mean, total.m2, total.m3, total.m4))
+    assert all(m.shape == () for m in (total.mean, total.m2))
 
 
 def test_one_sample_has_no_variance():

@@ -1,6 +1,6 @@
 import pytest
-from runs import FailsAt, KillsItsWorkerOnce, draws, gram_trace, same
 
+from tests.montecarlo.runs import FailsAt, KillsItsWorkerOnce, draws, gram_trace, same
 from zotheory.montecarlo import MonteCarlo, MonteCarloError, stream
 
 distributed = pytest.importorskip("distributed")

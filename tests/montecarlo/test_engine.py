@@ -8,8 +8,17 @@ import time
 import numpy as np
 import pytest
 from joblib.externals.loky import get_reusable_executor
-from runs import FailsAt, KillsItsWorkerOnce, Logged, draws, gram_trace, process_facts, same, square
 
+from tests.montecarlo.runs import (
+    FailsAt,
+    KillsItsWorkerOnce,
+    Logged,
+    draws,
+    gram_trace,
+    process_facts,
+    same,
+    square,
+)
 from zotheory.montecarlo import MonteCarlo, MonteCarloError, merge, stream
 
 
@@ -159,7 +168,7 @@ VICTIM = """
 import sys
 from pathlib import Path
 sys.path[:0] = {paths!r}
-from runs import Logged
+from tests.montecarlo.runs import Logged
 from zotheory.montecarlo import MonteCarlo
 mc = MonteCarlo(seed=0, jobs={jobs}, store=Path({store!r}))
 mc.run("chi2", Logged(Path({log!r}), seconds=0.02), range(400), 10)

@@ -8,15 +8,15 @@ import nbformat
 import pytest
 
 from notebooks.execute import HERE, METADATA, executed, read
-from zotheory.claims import PAPERS
 from zotheory.ledger import recorded
+from zotheory.papers import ROOMS, title
 
 STALE = "`python -m notebooks.execute` runs the notebooks again and keeps their outputs"
 VERDICT = re.compile(
     r"^([\w-]+(?:\.[\w-]+)+): (\w+)(?: \(correction: (\w+)\))?$", flags=re.MULTILINE
 )
 PLACES = ("/home/", "/root/", "/tmp/", "/usr/", "/opt/", "/Users/", "site-packages", str(HERE))
-named = pytest.mark.parametrize("name", PAPERS)
+named = pytest.mark.parametrize("name", ROOMS)
 
 
 @cache
@@ -60,14 +60,14 @@ def verdicts(notebook):
 
 
 def test_there_is_a_notebook_for_every_paper_and_one_for_our_results():
-    assert {path.stem for path in HERE.glob("*.ipynb")} == set(PAPERS)
+    assert {path.stem for path in HERE.glob("*.ipynb")} == set(ROOMS)
 
 
 @named
 def test_it_begins_with_the_papers_title(name):
     first, *_ = kept(name).cells
-    title, *rest = first.source.splitlines()
-    assert title == f"# {PAPERS[name]}"
+    line, *rest = first.source.splitlines()
+    assert line == f"# {title(name)}"
     assert any(rest)
 
 

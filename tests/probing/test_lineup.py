@@ -4,9 +4,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from toys import Random, Still
 
 from estimators import recipes
+from tests.probing.toys import Random, Still
 from zotheory.probing.lineup import lineup, recipe_names
 from zotheory.probing.objectives import ProbeError, linear
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from toys import Random, Still, ramp
 
 from estimators import recipes
 from estimators.zeroth_order import ZerothOrder
+from tests.probing.toys import Random, Still, ramp
 from zotheory.probing.measure import Estimator, measure
 from zotheory.probing.objectives import ProbeError, linear
 

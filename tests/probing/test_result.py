@@ -3,8 +3,8 @@ import math
 
 import pandas as pd
 import pytest
-from toys import Random, Still
 
+from tests.probing.toys import Random, Still
 from zotheory import probe
 from zotheory.probing.objectives import ProbeError
 

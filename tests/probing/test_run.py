@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from toys import Leaning, Random, Still
 
+from tests.probing.toys import Leaning, Random, Still
 from zotheory import probe
 from zotheory.probing.objectives import ProbeError, linear
 from zotheory.probing.run import BATCHES

@@ -1,13 +1,13 @@
 import math
 
 import pytest
-from toys import Random, ramp
 
 from estimators import recipes
 from estimators.perturbations.cp import CP
 from estimators.perturbations.gaussian import Gaussian
 from estimators.perturbations.rademacher import Rademacher
 from proofs_check.cards import card
+from tests.probing.toys import Random, ramp
 from zotheory.probing.lineup import LAYERS, lezo_by_tensor
 from zotheory.probing.objectives import linear, quadratic
 from zotheory.probing.theory import card_of, exact

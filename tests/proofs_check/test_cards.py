@@ -4,16 +4,13 @@ from dataclasses import replace
 
 import pytest
 import sympy as sp
-from brute_force import brute_force
 
-from proofs_check import cp as tezo
+from proofs_check import matrices
 from proofs_check.cards import NAMES, PERTURBATIONS, card
 from proofs_check.cards.dense import iid_second_moment
 from proofs_check.cards.estimate import inner, moments, norm2
-from proofs_check.cards.haar import projection_share
 from proofs_check.cards.invariance import Factor, NotInvariant, isotropic
 from proofs_check.cards.low_rank import _entry
-from proofs_check.cards.numeric import number
 from proofs_check.cards.order_statistics import (
     ABOVE,
     PHI,
@@ -22,9 +19,12 @@ from proofs_check.cards.order_statistics import (
     minimum,
     split,
 )
-from proofs_check.cards.ratio import arcsine_transform, cosine_of_chi2, first_two_moments
-from proofs_check.cp import G, M, N, R
+from proofs_check.cards.ratio import arcsine_transform, cosine_of_chi2, first_two_moments, number
+from proofs_check.cards.subspace import projection_share
+from proofs_check.matrices import G, M, N, R
 from proofs_check.moments import scalar_moment
+from tests.proofs_check.brute_force import brute_force
+from zotheory.papers.tezo import terms
 
 q, p = sp.Symbol("q", integer=True, positive=True), sp.Symbol("p", positive=True)
 
@@ -96,7 +96,7 @@ def test_greedy_and_gv_of_two_are_plain():
 
 
 def test_cp_is_the_engine_s_theorem_1():
-    error = tezo.mean(tezo.squared_error).value / tezo.G_NORM2
+    error = matrices.mean(terms.squared_error).value / matrices.G_NORM2
     assert same(card("cp").relative_variance, error)
 
 

@@ -3,10 +3,10 @@
 import card_samples as cs
 import numpy as np
 import pytest
-from card_samples import G, M, N, R
 
 from proofs_check.cards import NAMES, card
-from proofs_check.cards.numeric import number
+from proofs_check.cards.ratio import number
+from tests.proofs_check.card_samples import G, M, N, R
 
 SAMPLES = 60_000
 SIZES = {"m": M, "n": N}

@@ -4,8 +4,8 @@ import mpmath
 import pytest
 import sympy as sp
 
-from proofs_check.cards.numeric import number
 from proofs_check.cards.order_statistics import ABOVE, PHI, T, minimum, size_of_minimum, split
+from proofs_check.cards.ratio import number
 from proofs_check.enclosures import compare, enclose
 from proofs_check.results import Proved, Undecided, Violated
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import sympy as sp
-from brute_force import brute_force
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofs_check.gaussian import Fixed, Gaussian, Index, contraction, derive, expect, pairings
 from proofs_check.tensors import as_sum
+from tests.proofs_check.brute_force import brute_force
 
 m, n, r = sp.symbols("m n r", integer=True, positive=True)
 tau, u, v, x = Gaussian("tau"), Gaussian("u"), Gaussian("v"), Gaussian("x")

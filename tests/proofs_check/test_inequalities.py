@@ -3,7 +3,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proofs_check import cells, certificates, inequalities, orthant, smt, univariate
+from proofs_check import cells, inequalities, orthant, smt
 from proofs_check.domain import Condition, Domain
 from proofs_check.inequalities import Proved, RoutesDisagree, Undecided, Violated, decide
 
@@ -120,11 +120,11 @@ def test_disagreement_raises(monkeypatch):
 
 def test_combination_is_checked_by_expansion():
     domain = Domain.of([x >= 1, y >= x])
-    steps = certificates.prove(sp.expand(x * y - y), domain, strict=False)
+    steps = inequalities.prove(sp.expand(x * y - y), domain, strict=False)
     assert steps is not None
-    assert certificates.prove(sp.expand(y - x - 1), domain, strict=False) is None
-    assert certificates.prove(sp.expand(x * y), domain, strict=True) is not None
-    assert certificates.prove(sp.expand(y - x), domain, strict=True) is None
+    assert inequalities.prove(sp.expand(y - x - 1), domain, strict=False) is None
+    assert inequalities.prove(sp.expand(x * y), domain, strict=True) is not None
+    assert inequalities.prove(sp.expand(y - x), domain, strict=True) is None
 
 
 def test_z3_on_its_own():
@@ -166,7 +166,7 @@ def test_incomparable_bounds_are_told_apart_by_cases():
 def test_integer_decision_against_enumeration(coefficients, low, width, strict):
     polynomial = sum(c * x**k for k, c in enumerate(coefficients))
     lower, upper = (sp.Integer(low), False), (sp.Integer(low + width), False)
-    found = univariate.violation(polynomial, x, lower, upper, integer=True, strict=strict)
+    found = orthant.violation(polynomial, x, lower, upper, integer=True, strict=strict)
     values = {k: sp.sympify(polynomial).subs(x, k) for k in range(low, low + width + 1)}
     bad = {k for k, v in values.items() if v < 0 or (strict and v == 0)}
     assert (found in bad) if bad else found is None
@@ -177,7 +177,7 @@ def test_integer_decision_against_enumeration(coefficients, low, width, strict):
 def test_real_decision_from_known_roots(roots, squared):
     roots = [sp.Rational(q.numerator, q.denominator) for q in roots]
     polynomial = sp.expand(sp.prod((x - q) ** (2 if squared else 1) for q in roots))
-    found = univariate.violation(polynomial, x, None, None, integer=False, strict=False)
+    found = orthant.violation(polynomial, x, None, None, integer=False, strict=False)
     odd = any(roots.count(q) % 2 for q in roots)
     if squared or not odd:
         assert found is None
@@ -188,9 +188,7 @@ def test_real_decision_from_known_roots(roots, squared):
 def test_narrow_gap_between_irrational_roots():
     # Negative only within 1e-12 of sqrt(2).
     polynomial = (x**2 - 2) ** 2 - sp.Rational(1, 10**24)
-    found = univariate.violation(
-        polynomial, x, (sp.S.Zero, False), None, integer=False, strict=False
-    )
+    found = orthant.violation(polynomial, x, (sp.S.Zero, False), None, integer=False, strict=False)
     assert polynomial.subs(x, found) < 0
 
 

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from rich.console import Console
 
 from zotheory.ledger import Control, Entry, Ledger
-from zotheory.table import details
+from zotheory.report.terminal import details
 from zotheory.vocabulary import Evidence, Kind, Verdict
 
 VOID = {"meta", "link", "input", "br", "wbr", "img"}

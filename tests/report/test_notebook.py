@@ -6,10 +6,10 @@ from html import escape
 
 import pytest
 import sympy as sp
-from pages import HARM, Page, hostile
 
-from zotheory.claims import declared
+from tests.report.pages import HARM, Page, hostile
 from zotheory.ledger import recorded
+from zotheory.papers import declared
 from zotheory.vocabulary import Check, Claim, Kind, Statement
 
 

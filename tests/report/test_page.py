@@ -6,8 +6,8 @@ import re
 from itertools import pairwise
 
 import pytest
-from pages import HARM, Page, hostile, shown, words
 
+from tests.report.pages import HARM, Page, hostile, shown, words
 from zotheory.ledger import Ledger, recorded
 from zotheory.report.page import page, write_page
 from zotheory.vocabulary import Verdict

@@ -7,8 +7,7 @@ from figures.data import Data
 from figures.picture import pictures
 from tests.report.pages import Page
 from zotheory.ledger import Ledger, LedgerError, recorded
-from zotheory.report.page import page
-from zotheory.report.pictures import read_pictures
+from zotheory.report.page import page, read_pictures
 
 NAMES = ["prior_fig4", "svd0_table15"]
 

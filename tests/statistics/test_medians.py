@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zotheory.statistics.medians import median_interval
+from zotheory.statistics.intervals import median_interval
 
 
 @pytest.mark.parametrize(

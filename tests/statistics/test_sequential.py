@@ -2,8 +2,8 @@ from functools import partial
 
 import numpy as np
 import pytest
-from heavy import MEAN, VARIANCE, more_often_than, product
 
+from tests.statistics.heavy import MEAN, VARIANCE, more_often_than, product
 from zotheory.montecarlo import MonteCarlo
 from zotheory.statistics import Catoni, decide_equal, decide_less, sequential
 

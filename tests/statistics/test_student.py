@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zotheory.statistics.student import student
+from zotheory.statistics.intervals import student
 
 
 def test_it_misses_the_mean_as_often_as_said():

@@ -5,10 +5,8 @@ import torch
 
 from tests.model.tiny_model import sentences, tiny_model
 from zotheory.model.language_model import LanguageModel
-from zotheory.model.losses import check_packing, last_logits
-from zotheory.model.prompts import make_batch, prompt
-from zotheory.training.conditioned import Demonstrated
-from zotheory.training.tuning import PREFIX_TOKENS, adapt
+from zotheory.model.prompts import check_packing, last_logits, make_batch, prompt
+from zotheory.training.model import PREFIX_TOKENS, Demonstrated, adapt
 
 
 def test_demonstrations_are_read_as_if_they_stood_in_front():

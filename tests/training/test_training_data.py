@@ -6,7 +6,7 @@ import pytest
 from tests.model.tiny_model import sentences, tiny_model
 from zotheory.model.prompts import prompt
 from zotheory.training import TrainingError
-from zotheory.training.data import batch_at, load_task, make_split
+from zotheory.training.objective import batch_at, load_task, make_split
 
 
 def test_an_epoch_shows_every_sentence_once_and_each_epoch_in_its_own_order():

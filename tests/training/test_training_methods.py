@@ -1,8 +1,8 @@
 import pytest
-from training_runs import equal, objective, trial, weights
 
 import estimators
 from tests.estimators.problems import RECIPES
+from tests.training.training_runs import equal, objective, trial, weights
 from zotheory.training import TrainingError
 from zotheory.training.methods import (
     FIRST_ORDER,

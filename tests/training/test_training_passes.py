@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from training_runs import finish, objective, trial
 
+from tests.training.training_runs import finish, objective, trial
 from zotheory.training.methods import complete
-from zotheory.training.passes import Tally
+from zotheory.training.state import Tally
 
 
 @pytest.mark.parametrize("name", ["mezo", "mezo_gv", "mezo_greedy", "svd0", "hizoo", "q_spsa"])

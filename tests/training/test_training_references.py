@@ -1,12 +1,11 @@
 import pytest
 import torch
-from training_runs import After, objective
 
+from tests.training.training_runs import After, objective
 from zotheory.model.language_model import ModelError
-from zotheory.model.losses import accuracy
-from zotheory.model.prompts import LABEL_WORDS, prompt
+from zotheory.model.prompts import LABEL_WORDS, label_word_ids, last_logits, make_batch, prompt
 from zotheory.training import TrainingError, references
-from zotheory.training.interruption import Stopped
+from zotheory.training.checkpoint import Stopped
 from zotheory.training.references import icl, linear_probe, zero_shot
 
 
@@ -17,7 +16,11 @@ def nothing() -> None:
 def test_zero_shot_is_the_model_as_it_is(setup):
     made, text = objective(setup("zero_shot"))
     found = zero_shot(setup("zero_shot"), made, text, nothing)
-    assert found.test.accuracy == accuracy(made.language_model, text.test)
+    model = made.language_model
+    batch = make_batch(model.tokenizer, text.test)
+    with torch.no_grad():
+        two = last_logits(model, batch)[:, torch.tensor(label_word_ids(model.tokenizer))]
+    assert found.test.accuracy == float((two.argmax(1) == batch.labels).double().mean())
     assert (found.validation.count, found.test.count) == (32, 48)
     assert found.training.passes == 0
     assert found.evaluation.forward == 2 + 3

@@ -16,7 +16,7 @@ from filelock import FileLock
 import estimators
 from zotheory.model.source import ModelError
 from zotheory.training import Setup, TrainingError, train
-from zotheory.training.interruption import Interruption, Stopped
+from zotheory.training.checkpoint import Interruption, Stopped
 from zotheory.training.rows import read_rows
 
 FIELDS = (

@@ -2,7 +2,7 @@ import pytest
 from rich.console import Console
 
 from zotheory.training import train
-from zotheory.training.table import COLUMNS, cells, markdown, passes_to, show, tables
+from zotheory.training.rows import COLUMNS, cells, markdown, passes_to, show, tables
 
 
 @pytest.fixture

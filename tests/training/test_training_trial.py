@@ -5,12 +5,12 @@ import math
 
 import pytest
 import torch
-from training_runs import After, equal, finish, trial, weights
 
 import estimators
+from tests.training.training_runs import After, equal, finish, trial, weights
 from zotheory.training import TrainingError, checkpoint
 from zotheory.training import trial as trial_module
-from zotheory.training.interruption import Interruption, Stopped
+from zotheory.training.checkpoint import Interruption, Stopped
 from zotheory.training.methods import build
 from zotheory.training.state import State
 from zotheory.training.watch import Watch

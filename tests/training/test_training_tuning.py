@@ -7,10 +7,9 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM  # an architecture pe
 
 from tests.model.tiny_model import sentences, tiny_model
 from zotheory.model.language_model import LanguageModel, load_model
-from zotheory.model.losses import last_logits
-from zotheory.model.prompts import make_batch
+from zotheory.model.prompts import last_logits, make_batch
 from zotheory.training import TrainingError
-from zotheory.training.tuning import adapt, load_trainable, save_model, trainable
+from zotheory.training.model import adapt, load_trainable, save_model, trainable
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
 

@@ -6,14 +6,12 @@ from pathlib import Path
 import torch
 
 from zotheory.model.reviews import Split
-from zotheory.training.data import make_split
-from zotheory.training.interruption import Interruption, Stopped
-from zotheory.training.loading import device, dtype, load, prepare
+from zotheory.training.checkpoint import Interruption, Stopped
 from zotheory.training.methods import complete
-from zotheory.training.objective import Objective
+from zotheory.training.model import device, dtype, load, prepare, trainable
+from zotheory.training.objective import Objective, make_split
 from zotheory.training.setup import Setup
 from zotheory.training.trial import Trial
-from zotheory.training.tuning import trainable
 from zotheory.training.watch import Watch
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from zotheory.atomic import write_atomically
+from zotheory.files import write_atomically
 
 
 class AssetError(RuntimeError):

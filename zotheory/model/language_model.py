@@ -1,5 +1,7 @@
 """Loading a causal language model: SmolLM2-135M-Instruct from the cache, or any other."""
 
+from __future__ import annotations
+
 import io
 import json
 import os
@@ -138,3 +140,24 @@ def _verify_folder(folder: Path) -> None:
             f"the converted model in {folder} is incomplete or corrupt ({error});"
             " delete that folder and run again"
         ) from error
+
+
+# The number of threads that measurements on a model run on.
+
+
+THREADS = 1
+
+
+@contextmanager
+def fixed_threads() -> Iterator[None]:
+    """Within this context torch computes on THREADS threads.
+
+    Sums are split among threads: numbers repeat exactly at a fixed count only. At one thread two
+    measurements side by side on two cores finish sooner than one after the other on both.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from zotheory.model.gradients import Weight, layer_weights
 from zotheory.model.language_model import LanguageModel, ModelError
-from zotheory.model.losses import last_logits, prompt_loss
-from zotheory.model.prompts import label_word_ids, make_batch
+from zotheory.model.prompts import label_word_ids, last_logits, make_batch, prompt_loss
 from zotheory.model.reviews import Example
 from zotheory.model.study import spread
 

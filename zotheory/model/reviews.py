@@ -105,13 +105,3 @@ def split(
     shuffled = tuple(labelled[i] for i in order)
     cut = train + validation
     return Split(shuffled[:train], shuffled[train:cut], shuffled[cut:])
-
-
-def shuffled_labels(labelled: Iterable[Example], *, seed: int) -> list[Example]:
-    """The same sentences with the labels permuted: nothing is left to learn but their share."""
-    labelled = list(labelled)
-    order = np.random.default_rng(seed).permutation(len(labelled))
-    return [
-        Example(example.sentence, labelled[i].label)
-        for example, i in zip(labelled, order, strict=True)
-    ]

@@ -13,14 +13,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from zotheory.model.gradients import Weight, consumed_gradients, layer_weights
-from zotheory.model.language_model import LanguageModel, ModelError
-from zotheory.model.losses import Loss, check_packing, last_logits, prompt_loss
-from zotheory.model.prompts import Batch, label_word_ids, make_batch
+from zotheory.model.gradients import SpectrumQueue, Weight, consumed_gradients, layer_weights
+from zotheory.model.language_model import LanguageModel, ModelError, fixed_threads
+from zotheory.model.prompts import (
+    Batch,
+    Loss,
+    check_packing,
+    label_word_ids,
+    last_logits,
+    make_batch,
+    prompt_loss,
+)
 from zotheory.model.reviews import Example
 from zotheory.model.scratch import Scratch, fingerprint
-from zotheory.model.spectra import SpectrumQueue
-from zotheory.model.threads import fixed_threads
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj", "out_proj")
 # The matrices of the feed-forward blocks are wide: their spectra are taken at every fifth batch

@@ -1,8 +1,6 @@
 """Sharded, resumable, worker-independent Monte Carlo."""
 
-from zotheory.montecarlo.accumulators import Accumulator, merge
 from zotheory.montecarlo.engine import MonteCarlo
-from zotheory.montecarlo.shards import MonteCarloError, Sampler
-from zotheory.montecarlo.streams import stream
+from zotheory.montecarlo.shards import Accumulator, MonteCarloError, Sampler, merge, stream
 
 __all__ = ["Accumulator", "MonteCarlo", "MonteCarloError", "Sampler", "merge", "stream"]

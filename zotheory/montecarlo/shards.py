@@ -1,21 +1,21 @@
 """One shard: draw it, reduce it, keep it on disk."""
 
+from __future__ import annotations
+
 import io
+import json
 import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import sha256
+from functools import lru_cache, reduce
+from hashlib import blake2b, sha256
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
-
-from zotheory.montecarlo.accumulators import Accumulator
-from zotheory.montecarlo.streams import stream
 
 Sampler = Callable[[np.random.Generator, int], np.ndarray]
 
@@ -60,7 +60,7 @@ class ShardStore:
     def save(self, shard: int, moments: Accumulator) -> None:
         """Keep the moments of a finished shard. Raises OSError when the disk refuses."""
         buffer = io.BytesIO()
-        np.save(buffer, np.stack([moments.mean, moments.m2, moments.m3, moments.m4]))
+        np.save(buffer, np.stack([moments.mean, moments.m2]))
         payload = moments.count.to_bytes(8, "little") + buffer.getvalue()
         temporary = self.directory / f"{shard:08d}.{os.getpid()}.tmp"
         temporary.write_bytes(self._digest(shard, payload) + payload)
@@ -76,10 +76,9 @@ class ShardStore:
         if digest != self._digest(shard, payload):
             warnings.warn(f"{self._path(shard)} is damaged; drawing the shard again", stacklevel=2)
             return None
-        mean, m2, m3, m4 = np.load(io.BytesIO(payload[8:]), allow_pickle=False)
+        mean, m2 = np.load(io.BytesIO(payload[8:]), allow_pickle=False)
         # Rows of a 1-d stack are NumPy scalars; statistics are arrays, of shape () here.
-        moments = map(np.asarray, (mean, m2, m3, m4))
-        return Accumulator(int.from_bytes(payload[:8], "little"), *moments)
+        return Accumulator(int.from_bytes(payload[:8], "little"), np.asarray(mean), np.asarray(m2))
 
 
 @dataclass(frozen=True)
@@ -127,3 +126,87 @@ def single_thread():
 def _controller(modules_loaded: int) -> ThreadpoolController:
     # Finding the loaded libraries takes milliseconds; only a new module can bring a new one.
     return ThreadpoolController()
+
+
+# Moments that can be merged.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accumulator:
+    """Count, mean and the sum of squared deviations, m2 = sum_i (x_i - mean)^2.
+
+    `mean` and `m2` are float64 arrays of one shape: () for a scalar statistic, (k,) for k
+    statistics drawn together. Merging uses the pairwise formulas of Chan, Golub and LeVeque (1983).
+    """
+
+    count: int
+    mean: np.ndarray
+    m2: np.ndarray
+
+    @classmethod
+    def of(cls, samples: np.ndarray) -> Accumulator:
+        """Moments of `samples`, shape (size,) or (size, k), by the two-pass formula.
+
+        Raises ValueError on another shape, on no samples, and on values that are not finite;
+        TypeError on complex numbers and on what is no number.
+        """
+        x = np.asarray(samples).astype(np.float64, casting="same_kind", copy=False)
+        if x.ndim not in (1, 2) or x.size == 0:
+            raise ValueError(f"samples must have shape (size,) or (size, k), got {x.shape}")
+        if not np.isfinite(x).all():
+            raise ValueError("samples contain NaN or infinity")
+        mean = x.mean(axis=0)
+        deviation = x - mean
+        return cls(len(x), np.asarray(mean), np.asarray((deviation * deviation).sum(axis=0)))
+
+    def merge(self, other: Accumulator) -> Accumulator:
+        """Moments of both sets of samples together."""
+        if self.mean.shape != other.mean.shape:
+            raise ValueError(f"cannot merge shapes {self.mean.shape} and {other.mean.shape}")
+        a, b = self.count, other.count
+        n = a + b
+        delta = other.mean - self.mean
+        step = delta / n
+        m2 = self.m2 + other.m2 + a * b * delta * step
+        return Accumulator(n, self.mean + b * step, m2)
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Unbiased sample variance, m2 / (count - 1); NaN for one sample."""
+        return self.m2 / (self.count - 1) if self.count > 1 else np.full_like(self.m2, np.nan)
+
+
+def merge(shards: Iterable[Accumulator]) -> Accumulator:
+    """All shards together, merged from the first to the last (rounding depends on the order).
+
+    Raises ValueError when there are none.
+    """
+    shards = list(shards)
+    if not shards:
+        raise ValueError("no shards to merge")
+    return reduce(Accumulator.merge, shards)
+
+
+# Random streams that depend on what they are for, never on who draws them or when.
+
+
+def stream(root_seed: int, claim: str, shard: int) -> np.random.Generator:
+    """The generator of one shard of one claim.
+
+    Philox-4x64-10, a counter-based generator (Salmon et al. 2011, "Parallel random numbers: as
+    easy as 1, 2, 3"), with the counter at 0 and the 128-bit key
+
+        BLAKE2b-128(JSON [root_seed, claim, shard]).
+
+    Streams of different (root_seed, claim, shard) are independent for every practical purpose
+    (a key collision has probability 2^-128 per pair); the same triple gives the same words on
+    every platform.
+
+    Raises ValueError when `root_seed` or `shard` is not an integer >= 0.
+    """
+    for label, number in (("seed", root_seed), ("shard", shard)):
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 0:
+            raise ValueError(f"{label} must be an integer >= 0, got {number!r}")
+    address = json.dumps([int(root_seed), claim, int(shard)]).encode()
+    key = np.frombuffer(blake2b(address, digest_size=16).digest(), dtype="<u8")
+    return np.random.Generator(np.random.Philox(key=key))

@@ -8,16 +8,15 @@ from os import PathLike
 import torch
 from torch import Tensor
 
+from zotheory.budget import OWN_MODEL
 from zotheory.model.assets import AssetError
 from zotheory.model.gradients import layer_weights
 from zotheory.model.language_model import LanguageModel, ModelError, load_model
-from zotheory.model.losses import last_logits, prompt_loss
-from zotheory.model.prompts import label_word_ids, make_batch
+from zotheory.model.prompts import label_word_ids, last_logits, make_batch, prompt_loss
 from zotheory.model.reviews import Example, examples, load_reviews, split
 from zotheory.model.source import model_source
 from zotheory.probing.objectives import ProbeError
 
-OWN_MODEL = "smollm2-135m"
 SENTENCES = 16  # the batch of the TeZO paper's figures
 
 

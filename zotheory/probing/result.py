@@ -100,8 +100,6 @@ class Comparison:
 
         if not isinstance(ax, Axes | None):
             raise ProbeError(f"ax must be one Axes of Matplotlib, got {type(ax).__name__}")
-        from zotheory.probing.plot import efficiencies
-
         return efficiencies(self, ax)
 
     def write(self, path: str | PathLike[str]) -> None:
@@ -168,3 +166,59 @@ def _flat(row: Row) -> dict[str, Any]:
         found |= {f"{name}_low": parts["low"], f"{name}_high": parts["high"]}
         found[f"{name}_exact"] = float("nan") if exact is None else exact
     return found
+
+
+# The plot of a comparison.
+
+
+def efficiencies(comparison: Comparison, ax: Axes | None = None) -> Axes:
+    """One line an estimator: measured efficiency with its interval on each objective."""
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    first, *_ = comparison.objectives
+    order = comparison.on(first)
+    place = {row.estimator: i for i, row in enumerate(order)}
+    height = 0.16 + 0.06 * len(comparison.objectives)
+    with sns.axes_style("whitegrid", {"grid.color": ".92", "axes.edgecolor": ".6"}):
+        if ax is None:
+            _, ax = plt.subplots(figsize=(8, 1.2 + height * len(order)), layout="constrained")
+    colours = sns.color_palette("deep", len(comparison.objectives))
+    shift = 0.5 / len(comparison.objectives)
+    for k, (name, colour) in enumerate(zip(comparison.objectives, colours, strict=True)):
+        offset = (k - (len(comparison.objectives) - 1) / 2) * shift
+        for row in comparison.on(name):
+            found, y = row.found.efficiency, place[row.estimator] + offset
+            label = name if row is comparison.on(name)[0] else None
+            ax.errorbar(
+                found.value,
+                y,
+                xerr=[[found.value - found.low], [found.high - found.value]],
+                fmt="o",
+                ms=4,
+                lw=1.5,
+                color=colour,
+                label=label,
+            )
+            if found.exact is not None:
+                ax.plot(found.exact, y, "o", ms=8, mfc="none", mec=colour, mew=0.8)
+    ax.axvline(1, color=".4", lw=1, ls="--", zorder=1, label="limit on a linear loss")
+    ax.set_yticks(range(len(order)), [row.estimator for row in order])
+    for text, row in zip(ax.get_yticklabels(), order, strict=True):
+        text.set_fontweight("bold" if row.own else "normal")
+    ax.set_ylim(len(order) - 0.5, -0.5)
+    ax.set_xlim(left=0)
+    ax.set_xlabel("efficiency  E cos² · d / (B - 1)")
+    ax.plot([], [], "o", ms=8, mfc="none", mec=".3", mew=0.8, label="exact")
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=2 + len(colours),
+        frameon=False,
+        fontsize="small",
+        columnspacing=1.2,
+        handletextpad=0.4,
+        borderaxespad=0,
+    )
+    sns.despine(ax=ax, left=True)
+    return ax

@@ -34,7 +34,7 @@ from estimators.perturbations.svd_subspace import SVDSubspace
 from estimators.slots import Slot
 from estimators.zeroth_order import ZerothOrder
 from proofs_check.cards import Card, card, directions
-from proofs_check.cards.numeric import number
+from proofs_check.cards.ratio import number
 from zotheory.probing.objectives import Objective
 
 _number = cache(number)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from zotheory.report.description import Section, describe
-from zotheory.report.templating import counts, templates
+from zotheory.report.page import counts, templates
 
 if TYPE_CHECKING:
     from zotheory.ledger import Ledger

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
 from zotheory.arguments import as_path
-from zotheory.atomic import write_atomically
-from zotheory.claims import PAPERS
-from zotheory.ledger import Ledger
-from zotheory.report.description import MEANING, SOURCE, Description, describe
-from zotheory.report.pictures import Drawn, check_verdicts
-from zotheory.report.templating import HERE, counts, templates
-from zotheory.vocabulary import Kind
+from zotheory.files import write_atomically
+from zotheory.ledger import Ledger, LedgerError
+from zotheory.papers import title
+from zotheory.report.description import MEANING, SOURCE, Description, describe, worded
+from zotheory.report.formulas import relations
+from zotheory.vocabulary import Kind, Verdict
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ def page(ledger: Ledger, pictures: Sequence[Drawn] = ()) -> str:
     """
     check_verdicts(pictures, ledger.claims)
     claims = [describe(entry) for entry in ledger.claims]
-    style, script = (_read(f"page.{kind}") for kind in ("css", "js"))
+    style, script = (_asset(f"page.{kind}") for kind in ("css", "js"))
     return (
         templates()
         .get_template("page.html.j2")
@@ -73,10 +81,7 @@ def page(ledger: Ledger, pictures: Sequence[Drawn] = ()) -> str:
 
 def _papers(claims: Sequence[Description]) -> list[Paper]:
     names = dict.fromkeys(claim.paper for claim in claims)
-    return [
-        Paper(name, PAPERS.get(name, name), tuple(c for c in claims if c.paper == name))
-        for name in names
-    ]
+    return [Paper(name, title(name), tuple(c for c in claims if c.paper == name)) for name in names]
 
 
 def _filters(claims: Sequence[Description]) -> list[tuple[str, str, list[tuple[str, int]]]]:
@@ -92,10 +97,118 @@ def _filters(claims: Sequence[Description]) -> list[tuple[str, str, list[tuple[s
 
 
 @cache
-def _read(name: str) -> str:
+def _asset(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
 def _digest(script: str) -> str:
     """What the page's content policy names its one script by: nothing else on it can run."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+# The templates' environment, and what the page and the tables in a notebook both count.
+
+
+HERE = Path(__file__).parent
+
+
+def counts(verdicts: Iterable[str]) -> dict[str, int]:
+    """How often each verdict occurs, in the order of `Verdict`."""
+    found = Counter(verdicts)
+    return {verdict.value: found[verdict] for verdict in Verdict}
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """The environment: everything escaped, a missing name an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"worded": worded, "relations": relations, "highlighted": _highlighted}
+    return environment
+
+
+def _highlighted(code: str) -> Markup:
+    """A program with its words marked for colouring; its text stays what it is."""
+    lexer = PythonLexer(stripnl=False, ensurenl=False)
+    return Markup(highlight(code, lexer, HtmlFormatter(nowrap=True)))
+
+
+# Figures of `zotheory figures`, read back from their files to stand in the ledger's page.
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure: its name, title and caption, the claims with the verdicts it shows, its picture.
+
+    source: the PNG as a data URI. width, height: in pixels.
+    """
+
+    name: str
+    title: str
+    caption: str
+    verdicts: Mapping[str, str]
+    source: str
+    width: int
+    height: int
+
+    @property
+    def paper(self) -> str:
+        """The paper whose figure it is."""
+        return self.name.partition("_")[0]
+
+    @property
+    def paragraphs(self) -> list[str]:
+        """The caption's."""
+        return [" ".join(paragraph.split()) for paragraph in self.caption.split("\n\n")]
+
+
+def read_pictures(folder: str | PathLike[str]) -> list[Drawn]:
+    """The figures in a folder, by name; other PNG files there are left out.
+
+    Raises:
+        LedgerError: the folder or a picture in it cannot be read, or it holds no figure.
+    """
+    folder = as_path("figures", folder, LedgerError)
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix == ".png")
+        found = [picture for path in paths if (picture := _read(path))]
+    except OSError as error:  # what is no picture is one, too
+        raise LedgerError(f"cannot read {folder}: {error.strerror or error}") from error
+    if not found:
+        raise LedgerError(f"{folder} holds no figure of `zotheory figures`")
+    return found
+
+
+def _read(path: Path) -> Drawn | None:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        told, (width, height) = dict(image.info), image.size
+    if not {"Title", "Description", "Claims"} <= told.keys():
+        return None
+    return Drawn(
+        path.stem,
+        told["Title"],
+        told["Description"],
+        json.loads(told["Claims"]),
+        "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode(),
+        width,
+        height,
+    )
+
+
+def check_verdicts(pictures: Iterable[Drawn], claims: Iterable[Mapping[str, Any]]) -> None:
+    """Raise LedgerError if a figure shows a verdict that the ledger's entries do not have."""
+    verdicts = {claim["id"]: claim["verdict"] for claim in claims}
+    for picture in pictures:
+        for name, verdict in picture.verdicts.items():
+            if verdicts.get(name, verdict) != verdict:
+                raise LedgerError(
+                    f"figure {picture.name} was drawn from another ledger: {name} is {verdict}"
+                    f" there, {verdicts[name]} here"
+                )

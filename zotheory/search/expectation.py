@@ -21,7 +21,7 @@ _STEP = 1 / 16  # the trapezoidal rule's error is about exp(-pi^2 / (2 step)) = 
 # The panels reach from |s| = 1e-21 to 3000, enough for up to three factors and 12 powers.
 _PANELS = np.concatenate(([-48.0, -32, -20, -12, -8], np.arange(-6, 8.5, 0.5)))
 _GRID = _STEP * np.arange(-48 / _STEP, 8 / _STEP + 1)
-_NODES, _COARSE = 16, 12
+_NODES = 16
 
 
 class LogRule:
@@ -125,38 +125,9 @@ def terms_density(rule: LogRule, terms: Terms) -> np.ndarray:
     return sum(weight * rule.density(powers) for powers, weight in terms.items())
 
 
-def product_mean(
-    h: Integrand, powers: tuple[int, ...], kinks: Sequence[float] = ()
-) -> tuple[float, float]:
-    """E[h(s) prod |N_i|^p_i] for s = N_1 ... N_k, and an estimate of the error.
-
-    h is analytic but at 0 and at the kinks (given by |s|), and grows at most like a polynomial.
-    powers (0,) is a standard normal, (0, 0, 0) the product of three. The error is estimated by a
-    rule of lower order.
-    """
-    return _with_error(kinks, lambda rule: rule.mean(h, rule.density(powers)))
-
-
-def _with_error(kinks: Sequence[float], mean: Callable[[LogRule], float]) -> tuple[float, float]:
-    fine = mean(LogRule(kinks))
-    return fine, abs(fine - mean(LogRule(kinks, _COARSE)))
-
-
 def chi_square_moment(degrees: int, power: int) -> int:
     """E[X^power] for X chi-square: degrees (degrees + 2) ... (degrees + 2 power - 2)."""
     return math.prod(degrees + 2 * j for j in range(power))
-
-
-def gaussian_mean(
-    h: Integrand, n: int, power: int = 0, kinks: Sequence[float] = ()
-) -> tuple[float, float]:
-    """E[h(<a, z>) ||z||^(2 power)] for z ~ N(0, I_n), ||a|| = 1, and an estimate of the error.
-
-    ||z||^2 = <a, z>^2 + X with X chi-square of n - 1 degrees, so n may be as large as one likes.
-    """
-    _check_sizes(n)
-    terms = gaussian_terms(n, power)
-    return _with_error(kinks, lambda rule: rule.mean(h, terms_density(rule, terms)))
 
 
 def gaussian_terms(n: int, power: int) -> Terms:
@@ -166,19 +137,6 @@ def gaussian_terms(n: int, power: int) -> Terms:
         for j in range(power + 1)
         if (weight := comb(power, j, exact=True) * chi_square_moment(n - 1, power - j))
     }
-
-
-def rank_one_mean(
-    h: Integrand, m: int, n: int, power: int = 0, kinks: Sequence[float] = ()
-) -> tuple[float, float]:
-    """E[h(<a b^T, Z>) ||Z||^(2 power)] for Z = tau u v^T, ||a|| = ||b|| = 1, and an error estimate.
-
-    tau ~ N(0, 1), u ~ N(0, I_m), v ~ N(0, I_n): <a b^T, Z> = tau p q with p = <a, u>, q = <b, v>,
-    and ||Z||^2 = tau^2 (p^2 + X) (q^2 + Y) with X, Y chi-square of m - 1 and n - 1 degrees.
-    """
-    _check_sizes(m, n)
-    terms = rank_one_terms(m, n, power)
-    return _with_error(kinks, lambda rule: rule.mean(h, terms_density(rule, terms)))
 
 
 def rank_one_terms(m: int, n: int, power: int) -> Terms:
@@ -192,8 +150,3 @@ def rank_one_terms(m: int, n: int, power: int) -> Terms:
             if weight:
                 terms[key] = terms.get(key, 0) + weight
     return terms
-
-
-def _check_sizes(*sizes: int) -> None:
-    if any(size < 1 for size in sizes):
-        raise ValueError(f"dimensions must be at least 1, got {sizes}")

@@ -171,3 +171,18 @@ def as_bound(bound: "sympy.Expr | Bound", names: Mapping[str, str] | None = None
     if not isinstance(expression, sympy.Expr):
         raise TypeError(f"a bound is a SymPy expression, got {bound!r}")
     return Bound(expression, tuple(sorted((names or {}).items())))
+
+
+def coded(bound: sympy.Expr | Bound) -> str:
+    """A bound as Python code in the names of its quantities; lambda is called lam."""
+    bound = as_bound(bound)
+    names = dict(bound.names)
+    renamed = {
+        s: sympy.Symbol(variable(names.get(s.name, s.name))) for s in bound.expression.free_symbols
+    }
+    return sympy.pycode(bound.expression.xreplace(renamed))
+
+
+def variable(quantity: str) -> str:
+    """A quantity's name as Python code."""
+    return "lam" if quantity == "lambda" else quantity

@@ -106,11 +106,6 @@ def signed_power(order: int) -> PiecewisePolynomial:
     return PiecewisePolynomial(order, (0.0,), (-1.0, 1.0))
 
 
-def huber(width: float) -> PiecewisePolynomial:
-    """Huber's function up to a linear term: phi'' = 1 on [-width, width], 0 outside."""
-    return PiecewisePolynomial(2, (-width, width), (0.0, 1.0, 0.0))
-
-
 @dataclass(frozen=True)
 class Sine(Profile):
     """sin(t/width) width^p: its p-th derivative is a sine or cosine, of amplitude exactly 1."""

@@ -1,7 +1,7 @@
 """Intervals and decisions for means, with finite-sample error probabilities."""
 
-from zotheory.statistics.bounded import Bernstein, Betting, BettingLower, ClopperPearson
-from zotheory.statistics.catoni import Catoni, CatoniKurtosis
+from zotheory.statistics.bounded import Bernstein, BettingLower, ClopperPearson
+from zotheory.statistics.catoni import Catoni
 from zotheory.statistics.decisions import (
     Decision,
     decide_at_most,
@@ -14,10 +14,8 @@ from zotheory.statistics.sequential import sequential
 
 __all__ = [
     "Bernstein",
-    "Betting",
     "BettingLower",
     "Catoni",
-    "CatoniKurtosis",
     "ClopperPearson",
     "Decision",
     "Interval",

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 from scipy.stats import beta
-from ville import BettingCS
 
 from zotheory.montecarlo import Accumulator, merge
 from zotheory.statistics.intervals import (
@@ -49,38 +48,6 @@ class Bernstein:
         radius = np.sqrt(2 * total.variance * level / n) + width * 7 * level / (3 * (n - 1))
         lower, upper = total.mean - radius, total.mean + radius
         return Interval(total.mean, np.maximum(lower, self.low), np.minimum(upper, self.high))
-
-
-@dataclass(frozen=True)
-class Betting:
-    """Hedged-capital betting interval for a statistic with values in [low, high].
-
-    A mean m stays in while neither the capital of betting that the mean exceeds m nor that of
-    betting the opposite, on the shard means one after the other, has grown by 2 / alpha
-    (Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting",
-    Theorem 3; the package ville's BettingCS). Valid at every number of shards at once. Bets are
-    placed once a shard, so it suits few samples in many small shards; `Bernstein` is narrower
-    for large shards. Resolution (high - low) / 10,000.
-
-    Raises ValueError when the moments cannot come from samples in [low, high].
-    """
-
-    low: float = 0.0
-    high: float = 1.0
-    name: ClassVar[str] = "betting"
-    assumption: ClassVar[str] = "the statistic lies between the stated bounds"
-
-    def __post_init__(self) -> None:
-        _check_bounds(self.low, self.high)
-
-    def __call__(self, shards: Sequence[Accumulator], alpha: float) -> Interval:
-        check_alpha(alpha)
-        total = _bounded_total(shards, self.low, self.high)
-        x = shard_means(shards).clip(self.low, self.high)
-        share, bounds = alpha / x.shape[1], (self.low, self.high)
-        ends = [BettingCS(bounds, share).fit(column).interval() for column in x.T]
-        lower, upper = np.array(ends).T.reshape(2, *total.mean.shape)
-        return Interval(total.mean, lower, upper)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Sub-Gaussian intervals for heavy tails, from a bound on the variance or on the kurtosis."""
+"""Sub-Gaussian intervals for heavy tails, from a bound on the variance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,58 +55,6 @@ class Catoni:
         return Interval(estimate, lower, upper)
 
 
-@dataclass(frozen=True, eq=False)
-class CatoniKurtosis:
-    """Catoni's interval when only the kurtosis E(X - mu)^4 / sigma^4 is bounded.
-
-    Half of alpha buys an upper bound on sigma^2. The unbiased variances w_i of the n shards of B
-    samples have mean sigma^2 and, exactly, relative variance
-
-        Var(w_i) / sigma^4 = (kurtosis - (B - 3) / (B - 1)) / B,
-
-    so w_i / sigma^2 has mean 1 and a known bound on its variance, and Catoni's inequality for its
-    lower tail is free of scale; the largest sigma^2 that it does not reject is the bound (the
-    idea of Catoni 2012, Sec. 3, "Mean and variance estimates depending on the kurtosis"). It is
-    infinite while n B is below about 2 (kurtosis - 1) log(2 k / alpha); while it is for one
-    coordinate, the interval is the whole line for all. The other half of alpha goes to `Catoni`
-    with that bound.
-
-    Args:
-        kurtosis: upper bound, >= 1 (3 for a Gaussian); a number, or shape (k,).
-
-    Raises ValueError for shards of one sample.
-    """
-
-    kurtosis: float | np.ndarray
-    name: ClassVar[str] = "Catoni, variance bounded through the kurtosis"
-    assumption: ClassVar[str] = "the kurtosis is at most the stated bound"
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite(self.kurtosis).all() and np.all(np.asarray(self.kurtosis) >= 1)):
-            raise ValueError(f"kurtosis must be finite and at least 1, got {self.kurtosis}")
-
-    def __call__(self, shards: Sequence[Accumulator], alpha: float) -> Interval:
-        check_alpha(alpha)
-        variance = self.variance_bound(shards, alpha / 2)
-        if np.isinf(variance).any():
-            estimate = shard_means(shards).mean(axis=0).reshape(shards[0].mean.shape)
-            nothing = np.full_like(estimate, np.inf)
-            return Interval(estimate, -nothing, nothing)
-        return Catoni(variance)(shards, alpha / 2)
-
-    def variance_bound(self, shards: Sequence[Accumulator], alpha: float) -> np.ndarray:
-        """Upper bounds of shape (k,), all valid at once with probability >= 1 - alpha."""
-        size = common_size(shards)
-        if size < 2:
-            raise ValueError("a variance needs shards of at least two samples")
-        w = np.stack([np.atleast_1d(shard.variance) for shard in shards])
-        kurtosis = _per_column("kurtosis", self.kurtosis, w.shape[1])
-        relative = (kurtosis - (size - 3) / (size - 1)) / size
-        level = np.log(w.shape[1] / alpha)
-        bounds = [_scale_bound(column, r, level) for column, r in zip(w.T, relative, strict=True)]
-        return np.array(bounds)
-
-
 def _per_column(label: str, bound: float | np.ndarray, columns: int) -> np.ndarray:
     """A bound for every column, from one for all or one for each."""
     if np.shape(bound) not in ((), (columns,)):
@@ -138,20 +86,3 @@ def _interval(x: np.ndarray, variance: float, level: float) -> tuple[float, floa
         return bracketed_root(lambda mu: _psi(a * (x - mu)).sum() - value, low, high)
 
     return end(threshold), end(0.0), end(-threshold)
-
-
-def _scale_bound(w: np.ndarray, relative: float, level: float) -> float:
-    """Upper bound on E w_i for nonnegative w_i whose variance is at most relative * (E w_i)^2."""
-    a, threshold = _influence(len(w), relative, level)
-    # As the mean grows every w_i / mean - 1 tends to -1: can such a mean be rejected at all?
-    if len(w) * _psi(a) <= threshold or w.mean() == 0:
-        return np.inf
-
-    def excess(log_mean: float) -> float:
-        return _psi(a * (w / np.exp(log_mean) - 1)).sum() + threshold
-
-    low = high = np.log(w.mean())
-    step = 1.0
-    while excess(low) <= 0 or excess(high) >= 0:
-        low, high, step = low - step, high + step, 2 * step
-    return np.exp(bracketed_root(excess, low, high))

@@ -12,7 +12,7 @@ from zotheory.arguments import shown
 from zotheory.montecarlo import Accumulator
 from zotheory.statistics.bounded import Bernstein
 from zotheory.statistics.catoni import Catoni
-from zotheory.statistics.student import student
+from zotheory.statistics.intervals import student
 
 BATCHES = 30
 

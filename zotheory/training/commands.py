@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zotheory.checks.modelled import OWN_MODEL
+from zotheory.budget import OWN_MODEL
 from zotheory.console import console, stop
 from zotheory.training.setup import DTYPES, LOSSES, TUNINGS, Setup, TrainingError
 
@@ -66,11 +66,11 @@ def train(
     """
     from zotheory.model.assets import AssetError
     from zotheory.model.language_model import ModelError
-    from zotheory.training.interruption import Stopped
-    from zotheory.training.loading import best_device
-    from zotheory.training.progress import TrainingProgress
+    from zotheory.training.checkpoint import Stopped
+    from zotheory.training.model import best_device
+    from zotheory.training.rows import show
     from zotheory.training.run import train as run
-    from zotheory.training.table import show
+    from zotheory.training.watch import TrainingProgress
 
     try:
         setup = Setup(
@@ -113,17 +113,16 @@ def results(
     markdown: Annotated[bool, typer.Option(help="As Markdown.")] = False,
 ) -> None:
     """Show the rows that `zotheory train` wrote, under `results` by default, as a table."""
-    from zotheory.training import table
-    from zotheory.training.rows import read_rows
+    from zotheory.training.rows import markdown, read_rows, show
 
     try:
         rows = read_rows(places or [Path("results")])
     except TrainingError as error:
         stop(error)
     if markdown:
-        print(table.markdown(rows), end="")
+        print(markdown(rows), end="")
     else:
-        table.show(console, rows)
+        show(console, rows)
 
 
 def _option(text: str) -> tuple[str, Any]:

@@ -14,19 +14,17 @@ from typing import Annotated, Any
 
 import typer
 
-from zotheory.atomic import write_atomically
 from zotheory.console import console, errors, stop
+from zotheory.files import write_atomically
 from zotheory.model.assets import AssetError
 from zotheory.model.language_model import ModelError
-from zotheory.training.defaults import PASSES
-from zotheory.training.interruption import Stopped
-from zotheory.training.loading import best_device
+from zotheory.training.checkpoint import Stopped
 from zotheory.training.methods import FIRST_ORDER, UNTRAINED
-from zotheory.training.progress import TrainingProgress
-from zotheory.training.rows import dump
+from zotheory.training.model import best_device
+from zotheory.training.rows import dump, show
 from zotheory.training.run import train
-from zotheory.training.setup import DTYPES, Setup, TrainingError
-from zotheory.training.table import show
+from zotheory.training.setup import DTYPES, PASSES, Setup, TrainingError
+from zotheory.training.watch import TrainingProgress
 
 ROWS = (
     "zero_shot",

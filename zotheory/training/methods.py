@@ -11,8 +11,7 @@ import torch
 from torch import nn
 
 import estimators
-from zotheory.training.defaults import PASSES, grid, options
-from zotheory.training.setup import Setup, TrainingError
+from zotheory.training.setup import PASSES, Setup, TrainingError, grid, options
 
 ZEROTH_ORDER = tuple(
     name

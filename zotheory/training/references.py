@@ -13,10 +13,10 @@ from torch.nn.functional import cross_entropy
 from zotheory.model.language_model import LanguageModel, ModelError
 from zotheory.model.prompts import LABEL_WORDS, prompt
 from zotheory.model.reviews import Example, Split
-from zotheory.training.conditioned import Demonstrated
+from zotheory.training.model import Demonstrated
 from zotheory.training.objective import Objective, Score
-from zotheory.training.passes import Tally
 from zotheory.training.setup import Setup, TrainingError
+from zotheory.training.state import Tally
 
 PENALTIES = tuple(10.0**k for k in range(-4, 3))
 BETWEEN = "\n\n"  # two demonstrations, as in MeZO's released code

@@ -15,25 +15,21 @@ import torch
 from filelock import FileLock, Timeout
 
 from zotheory.arguments import as_path, flag, shown
-from zotheory.atomic import write_atomically
-from zotheory.checks.modelled import OWN_MODEL
+from zotheory.budget import OWN_MODEL
+from zotheory.files import write_atomically
 from zotheory.model.language_model import LanguageModel, ModelError
 from zotheory.model.reviews import Split
 from zotheory.model.source import model_source
 from zotheory.training import checkpoint
-from zotheory.training.data import OWN_TASK, load_task, make_split
-from zotheory.training.interruption import Interruption
-from zotheory.training.loading import device, dtype, load, prepare
-from zotheory.training.memory import peak_bytes, restart_peak
+from zotheory.training.checkpoint import Interruption
 from zotheory.training.methods import UNTRAINED, complete, hyperparameters
-from zotheory.training.objective import Objective
-from zotheory.training.passes import Tally
+from zotheory.training.model import device, dtype, load, load_trainable, prepare, save_model
+from zotheory.training.objective import OWN_TASK, Objective, load_task, make_split
 from zotheory.training.references import REFERENCES
 from zotheory.training.rows import commit, describe, dump
 from zotheory.training.setup import Setup, TrainingError
-from zotheory.training.state import State
+from zotheory.training.state import State, Tally, peak_bytes, restart_peak
 from zotheory.training.trial import Trial
-from zotheory.training.tuning import load_trainable, save_model
 from zotheory.training.watch import Watch
 
 

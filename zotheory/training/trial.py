@@ -13,18 +13,15 @@ import torch
 from torch import Tensor
 
 from estimators import ZerothOrder
-from zotheory.atomic import replacing, write_atomically
+from zotheory.files import replacing, write_atomically
 from zotheory.model.reviews import Split
 from zotheory.training import checkpoint
-from zotheory.training.data import batch_at
-from zotheory.training.interruption import Interruption, Stopped
-from zotheory.training.memory import peak_bytes, restart_peak
+from zotheory.training.checkpoint import Interruption, Stopped
 from zotheory.training.methods import build
-from zotheory.training.objective import Objective
-from zotheory.training.passes import Tally
+from zotheory.training.model import load_trainable, trainable
+from zotheory.training.objective import Objective, batch_at
 from zotheory.training.setup import Setup
-from zotheory.training.state import Point, State
-from zotheory.training.tuning import load_trainable, trainable
+from zotheory.training.state import Point, State, Tally, peak_bytes, restart_peak
 from zotheory.training.watch import Watch
 
 EVALUATIONS = 10  # a run, unless the setup says otherwise (LeZO, Table 5: every tenth of the steps)

@@ -1,0 +1,111 @@
+"""The timed check: whole intervals decide, in both directions, and noise leaves it open."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from zotheory.budget import BUDGETS
+from zotheory.context import Context
+from zotheory.evidence.timed import Timing, timed
+from zotheory.vocabulary import DRAWN, Kind, Statement, Verdict
+
+RATIO, OTHER = sp.symbols("ratio other")
+NEAR_TWO = np.random.default_rng(0).normal(2.0, 0.02, 21)
+
+
+def judge(formula, *timings, model="some"):
+    check = timed(lambda statement, context: timings)
+    assert check.kind is Kind.TIMED
+    context = Context("p.a", 0, BUDGETS["quick"], None, model, None)
+    return check.judge(Statement("so", formula), context)
+
+
+def printed(found) -> tuple[float, ...]:
+    """What a refutation's snippet prints: claimed and actual."""
+    ran = subprocess.run(
+        [sys.executable, "-I", "-c", found.certificate["snippet"]],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return tuple(float(line.split()[1]) for line in ran.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("formula", "verdict"),
+    [
+        (sp.Gt(RATIO, 1), Verdict.CONFIRMED),
+        (sp.Gt(RATIO, 3), Verdict.REFUTED),
+        (sp.Gt(RATIO, 2), Verdict.INCONCLUSIVE),
+        (sp.And(sp.Ge(RATIO, 1), sp.Le(RATIO, 3)), Verdict.CONFIRMED),
+        (sp.And(sp.Ge(RATIO, 1), sp.Le(RATIO, sp.Rational(3, 2))), Verdict.REFUTED),
+    ],
+)
+def test_medians_decide(formula, verdict):
+    assert judge(formula, Timing("here", {RATIO: NEAR_TWO})).verdict is verdict
+
+
+def test_every_setting_counts():
+    slow, fast = Timing("slow", {RATIO: NEAR_TWO}), Timing("fast", {RATIO: NEAR_TWO / 4})
+    assert judge(sp.Gt(RATIO, 1), slow).verdict is Verdict.CONFIRMED
+    found = judge(sp.Gt(RATIO, 1), slow, fast)
+    assert found.verdict is Verdict.REFUTED
+    assert found.certificate["inputs"] == {"setting": "fast"}
+    assert set(found.numbers) == {"slow", "fast"}
+
+
+def test_a_refutation_shows_its_rounds():
+    found = judge(sp.Gt(RATIO, 3), Timing("here", {RATIO: NEAR_TWO}))
+    claimed, actual = printed(found)
+    assert claimed == 3
+    assert actual == pytest.approx(np.median(NEAR_TWO), abs=1e-5)
+
+
+def test_outliers_do_not_decide():
+    disturbed = NEAR_TWO.copy()
+    disturbed[3] = 100.0
+    assert judge(sp.Lt(RATIO, 3), Timing("here", {RATIO: disturbed})).verdict is Verdict.CONFIRMED
+
+
+def test_without_a_model_nothing_is_timed():
+    found = judge(sp.Gt(RATIO, 1), Timing("here", {RATIO: NEAR_TWO}), model=None)
+    assert found.verdict is Verdict.NOT_RUN
+
+
+@pytest.mark.parametrize("formula", [sp.Gt(OTHER, 1), sp.Gt(RATIO, OTHER)])
+def test_a_relation_compares_what_was_measured(formula):
+    with pytest.raises(ValueError, match="measured ratios and numbers, not other"):
+        judge(formula, Timing("here", {RATIO: NEAR_TWO}))
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        (NEAR_TWO[::-1] / 2, Verdict.CONFIRMED),
+        (NEAR_TWO[::-1] * 2, Verdict.REFUTED),
+        (NEAR_TWO[::-1], Verdict.INCONCLUSIVE),
+    ],
+)
+def test_two_medians_are_compared_by_both_intervals(other, verdict):
+    found = judge(sp.Gt(RATIO, OTHER), Timing("here", {RATIO: NEAR_TWO, OTHER: other}))
+    assert found.verdict is verdict
+    if verdict is Verdict.REFUTED:
+        assert printed(found) == pytest.approx((np.median(other), np.median(NEAR_TWO)), abs=1e-5)
+
+
+def test_the_error_is_shared_by_medians_not_by_relations():
+    # 16 rounds have an interval at 1e-4 / 2 (two settings), and none at 1e-4 / 4.
+    some = NEAR_TWO[:16]
+    both = sp.And(sp.Ge(RATIO, 1), sp.Le(RATIO, 3))
+    found = judge(both, Timing("here", {RATIO: some}), Timing("there", {RATIO: some}))
+    assert found.verdict is Verdict.CONFIRMED
+
+
+def test_rounds_for_a_figure_are_kept_beside_the_numbers():
+    drawn = {"seconds": NEAR_TWO}
+    found = judge(sp.Gt(RATIO, 1), Timing("here", {RATIO: NEAR_TWO}, drawn=drawn))
+    assert set(found.numbers) == {"here", DRAWN}
+    assert found.numbers[DRAWN]["here"]["seconds"] == pytest.approx(NEAR_TWO, abs=1e-5)

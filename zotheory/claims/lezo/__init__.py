@@ -1,5 +1,0 @@
-"""LeZO: Simultaneous Computation and Memory Efficient Zeroth-Order Optimizer, claim by claim."""
-
-from zotheory.claims.lezo import descent, memory, smoothing, timing
-
-CLAIMS = (*smoothing.CLAIMS, *descent.CLAIMS, *timing.CLAIMS, *memory.CLAIMS)

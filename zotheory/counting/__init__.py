@@ -1,1 +1,0 @@
-"""Instruments: random numbers drawn, bytes held, passes made, weights moved."""

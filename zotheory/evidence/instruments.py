@@ -1,0 +1,249 @@
+"""Instruments: bytes held, random numbers drawn, passes made; deep models from shallow ones."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+# Bytes held by tensors: weights, state between steps, and the peak within a step.
+
+
+class Memory(TorchDispatchMode):
+    """Follows the storages that are alive inside a ``with`` block; `now` and `peak` are bytes.
+
+    `held` are tensors that exist before; their storages count from the start, shared ones once.
+    Every storage that an operation returns counts from then until it is freed, also on the meta
+    device, where storages have a size but no contents. What a kernel allocates and frees within
+    itself is not seen, nor are generators and Python objects. Work runs on the calling thread
+    meanwhile.
+    """
+
+    _shapes: ClassVar[dict[Hashable, tuple]] = {}  # of the results of meta operations
+
+    def __init__(self, held: Iterable[Tensor] = ()) -> None:
+        super().__init__()
+        self._threads = OneThread()
+        self._live: dict[int, int] = {}
+        self.now = 0
+        self.peak = 0
+        for tensor in held:
+            self._see(tensor)
+
+    def __enter__(self) -> Memory:
+        self._threads.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        self._threads.__exit__(*exception)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = self._run(func, args, kwargs or {})
+        for leaf in (result,) if isinstance(result, Tensor) else tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._see(leaf)
+        return result
+
+    def restart(self) -> None:
+        """Measure the peak anew from here."""
+        self.peak = self.now
+
+    def _run(self, func, args: tuple, kwargs: Mapping[str, Any]) -> Any:
+        """Run an operation, or, on the meta device, make again what it returned the last time.
+
+        Many meta kernels are written in Python and slow; the shape of their result depends on the
+        shapes of the arguments alone.
+        """
+        key = _signature(func, args, kwargs)
+        if key in self._shapes:
+            shape, stride, dtype = self._shapes[key]
+            return torch.empty_strided(shape, stride, dtype=dtype, device="meta")
+        result = func(*args, **kwargs)
+        if key is not None and result.device.type == "meta" and self._is_new(result):
+            self._shapes[key] = (result.shape, result.stride(), result.dtype)
+        return result
+
+    def _is_new(self, tensor: Tensor) -> bool:
+        return tensor.untyped_storage()._cdata not in self._live
+
+    def _see(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        key, size = storage._cdata, storage.nbytes()
+        if self._is_new(tensor):
+            weakref.finalize(storage, self._free, key).atexit = False
+        self.now += size - self._live.get(key, 0)
+        self._live[key] = size
+        self.peak = max(self.peak, self.now)
+
+    def _free(self, key: int) -> None:
+        self.now -= self._live.pop(key)
+
+
+def _signature(func, args: tuple, kwargs: Mapping[str, Any]) -> Hashable | None:
+    """What decides the result's shape, or None if the operation has to run.
+
+    It has to run unless it reads meta tensors only and its one result is a new tensor.
+    """
+    returns = func._schema.returns
+    if len(returns) != 1 or returns[0].alias_info or str(returns[0].type) != "Tensor":
+        return None
+    parts: list[Hashable] = [func]
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, Tensor):
+            if value.device.type != "meta" or type(value) not in (Tensor, torch.nn.Parameter):
+                return None
+            parts.append((value.shape, value.stride(), value.dtype))
+        elif isinstance(value, int | float | torch.dtype | torch.device | None):
+            parts.append((type(value), value))
+        else:
+            return None
+    parts.append(tuple(kwargs))
+    return tuple(parts)
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes of the weights, of what outlives a step beside them, and at the peak of a step."""
+
+    weights: int
+    state: int
+    peak: int
+
+
+def footprint(model: torch.nn.Module, step: Callable[[], Any], steps: int = 1) -> Footprint:
+    """Run `step` so many times; the bytes that the model and the last of these steps hold."""
+    with Memory([*model.parameters(), *model.buffers()]) as memory:
+        weights = memory.now
+        for _ in range(steps):
+            memory.restart()
+            step()
+        gc.collect()
+        return Footprint(weights, memory.now - weights, memory.peak)
+
+
+def state_tensors(optimizer: Optimizer) -> list[Tensor]:
+    """The tensors that an optimiser's `state` holds, at any depth, each storage once."""
+    leaves = tree_leaves([dict(state) for state in optimizer.state.values()])
+    tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+    return list({t.untyped_storage()._cdata: t for t in tensors}.values())
+
+
+# How many random numbers a computation draws, read off the numbers themselves.
+
+
+class Draws(TorchDispatchMode):
+    """Counts the random numbers that PyTorch operations produce inside a ``with`` block.
+
+    `drawn` counts every number as often as it is drawn; `distinct` counts different values, so
+    that noise which is regenerated counts once. Different 64-bit draws coincide with probability
+    below 2^-12 for a million numbers; narrower ones coincide often, which is why other types raise
+    TypeError. Work runs on the calling thread meanwhile: a mode does not see other threads. What is
+    drawn outside PyTorch is not seen.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads = OneThread()
+        self._values: list[np.ndarray] = []
+
+    def __enter__(self) -> Draws:
+        self._threads.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        self._threads.__exit__(*exception)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            for leaf in tree_leaves(result):
+                if isinstance(leaf, Tensor):
+                    self._record(leaf)
+        return result
+
+    def _record(self, numbers: Tensor) -> None:
+        if numbers.dtype != torch.float64 or numbers.device.type != "cpu":
+            raise TypeError(
+                f"count 64-bit numbers drawn on the CPU, not {numbers.dtype} on {numbers.device}"
+            )
+        self._values.append(numbers.detach().numpy().ravel().copy())
+
+    @property
+    def drawn(self) -> int:
+        """Numbers drawn, repetitions included."""
+        return sum(len(values) for values in self._values)
+
+    @property
+    def distinct(self) -> int:
+        """Different numbers drawn."""
+        return len(np.unique(np.concatenate(self._values))) if self._values else 0
+
+
+# Counting on one thread: a dispatch mode does not see what other threads do.
+
+
+class OneThread:
+    """Keeps PyTorch, and work that follows its thread count, on the calling thread."""
+
+    def __enter__(self) -> OneThread:
+        self._threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        torch.set_num_threads(self._threads)
+
+
+# Forward passes, and losses for runs in which the loss is beside the point.
+
+
+class Passes:
+    """A closure that counts its calls and returns 2, 1, 2, 1, ...
+
+    Runs on the meta device have no loss; alternating values keep projected gradients from
+    vanishing, so that a step writes its update. `forward` is called each time, for what it holds.
+    """
+
+    def __init__(self, forward: Callable[[], Any] = lambda: None) -> None:
+        self.forward = forward
+        self.made = 0
+
+    def __call__(self) -> float:
+        self.forward()
+        self.made += 1
+        return 1.0 + self.made % 2
+
+
+# Counts on deep models from shallow ones with the same layers.
+
+
+def at_depth(
+    count: Callable[[int], Sequence[int]], depth: int, shallow: tuple[int, int, int] = (1, 2, 3)
+) -> tuple[int, ...]:
+    """What `count` would give for a model of `depth` layers, from three shallow ones.
+
+    Layers of a transformer have equal shapes, and a step writes one tensor after the other: each
+    further layer adds the same number to what is held and nothing to the temporaries. That the
+    three counts lie on a line is checked, for every number; if they do not, ArithmeticError. A
+    peak, a largest value of such lines, could still turn upwards deeper down: the tests count some
+    of them at all layers.
+    """
+    first, second, third = (tuple(count(layers)) for layers in shallow)
+    a, b, c = shallow
+    line = []
+    for x, y, z in zip(first, second, third, strict=True):
+        if (y - x) * (c - b) != (z - y) * (b - a):
+            raise ArithmeticError(f"the counts {x}, {y}, {z} at depths {shallow} are on no line")
+        line.append(x + (y - x) // (b - a) * (depth - a))
+    return tuple(line)

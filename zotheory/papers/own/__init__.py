@@ -1,0 +1,3 @@
+"""Our own conjectures and warnings."""
+
+TITLE = "Ours: conjectures and warnings"

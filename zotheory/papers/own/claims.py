@@ -1,0 +1,27 @@
+"""All claims."""
+
+from zotheory.papers.own import (
+    adam_error,
+    drift,
+    forward,
+    gv_break_even,
+    gv_reseeding,
+    held_out,
+    no_free_lunch,
+    query_limit,
+    svd0_threshold,
+    tezo_floor,
+)
+
+CLAIMS = (
+    *no_free_lunch.CLAIMS,
+    *query_limit.CLAIMS,
+    *held_out.CLAIMS,
+    *tezo_floor.CLAIMS,
+    *adam_error.CLAIMS,
+    *svd0_threshold.CLAIMS,
+    *forward.CLAIMS,
+    *gv_break_even.CLAIMS,
+    *drift.CLAIMS,
+    *gv_reseeding.CLAIMS,
+)

@@ -1,0 +1,188 @@
+"""Sec. 13 to 16: the theory of the estimate under a fixed mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import sympy as sp
+
+from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, TensorSum, contraction, derive
+from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.searched import searched
+from zotheory.evidence.snippets import inputs
+from zotheory.papers.shared import smoothing
+from zotheory.papers.shared.estimates import Estimates, Linear, Recipe, SquaredError
+from zotheory.papers.shared.restricted import (
+    SEARCH_SHARE,
+    Example,
+    Paper,
+    assumption1,
+    eq20,
+    lemma1,
+    lemma2,
+    sine,
+)
+from zotheory.papers.shared.restricted_descent import (
+    FALL,
+    STEP_NOISE,
+    eps_term,
+    last_iterate,
+    step_bound,
+)
+from zotheory.papers.shared.smoothing import EPS, L, N
+from zotheory.search import Problem
+from zotheory.search.smoothing import bias
+from zotheory.statistics import Catoni, decide_equal
+from zotheory.vocabulary import Claim, Kind, Statement
+
+SMEZO = Paper("smezo", gradient="m*grad L", smoothed="m*grad L_z")
+SQUARE = SMEZO.smoothed_square
+
+ERROR = sp.Symbol("E||estimate - m*g||^2")
+TARGET = sp.Symbol("||m*g||^2", nonnegative=True)
+BIAS_SQUARE = sp.Symbol("||E[estimate] - m*grad L||^2")
+BEFORE, AFTER = sp.symbols("loss loss_next", real=True)
+SMOOTH = 3 * EPS**2 * L**2 * (N + 4) ** 3
+
+_ONE_LAYER = sine("s_mezo", ((0.1, -0.2, 0.3, 0.15),))
+EXAMPLE = Example("the 2 smallest of 4 weights", _ONE_LAYER, (True, False, False, True), 1.0)
+
+_G, _Z = Fixed("G"), Gaussian("z")
+
+
+def _inner() -> TensorSum:
+    i = Index("i", N)
+    return _G[i] * _Z[i]
+
+
+def _norm2() -> TensorSum:
+    i = Index("i", N)
+    return _Z[i] * _Z[i]
+
+
+def _error() -> TensorSum:
+    """||<G, z> z - G||^2 with G = m*g, in the n kept coordinates."""
+    a = Index("a", N)
+    inner = _inner() * _inner()
+    return inner * _norm2() - 2 * inner + _G[a] * _G[a]
+
+
+def _square() -> sp.Symbol:
+    a = Index("a", N)
+    return contraction(_G[a] * _G[a])
+
+
+def _variance(_: Statement) -> Mapping[sp.Expr, Derivation]:
+    found = derive(_error())
+    return {ERROR: Derivation(sp.expand(found.value.subs(_square(), TARGET)), found.steps)}
+
+
+def _measure_variance(statement: Statement, _: Context) -> Sequence[Measurement]:
+    """The 3 smallest of 6 weights, ||m*g|| = 1; the variance of the squared error is exact."""
+    weights = (0.1, -0.9, 0.3, -0.2, 0.8, 0.7)
+    gradient = (0.6, 0.5, -0.64, 0.48, 0.1, -0.7)
+    target = tuple(g if abs(w) <= 0.3 else 0.0 for w, g in zip(weights, gradient, strict=True))
+    fourth = derive(_error() * _error()).value - derive(_error()).value ** 2
+    variance = float(fourth.subs(_square(), 1).subs(N, 3))
+    claimed = float(statement.formula.rhs.subs({TARGET: 1, N: 3}))
+    decide = partial(decide_equal, method=Catoni(variance), target=claimed, tolerance=0.15)
+    estimates = Estimates(Recipe("s_mezo", (("sparsity", 0.5),)), (weights,), Linear(gradient))
+    sampler = SquaredError(estimates, target)
+    return [Measurement("the 3 smallest of 6 weights", sampler, decide, 100, 256)]
+
+
+def _bias(_: Statement) -> Mapping[sp.Expr, Derivation]:
+    return {BIAS_SQUARE: smoothing.bias_square()}
+
+
+def _bias_problem(statement: Statement) -> Problem:
+    return bias(sp.sqrt(statement.formula.rhs))
+
+
+def _eq23(second_moment: sp.Expr) -> sp.Basic:
+    """Eq. 23 with a bound on E||estimate||^2 and the rate put in."""
+    return sp.Le(AFTER, BEFORE + step_bound(second_moment, SQUARE))
+
+
+def _eq24(says: str, premise: sp.Basic) -> Statement:
+    return Statement(says, sp.Le(AFTER, BEFORE - SQUARE / FALL + STEP_NOISE), (premise,))
+
+
+EQ23_PRINTED = _eq23(SMOOTH + 4 * (N + 4) ** 2 * SQUARE)
+EQ23_SHARPER = _eq23(SMEZO.named(smoothing.second_moment()).value)
+
+
+def _eq24_witness(statement: Statement, failed: Counterexample) -> str:
+    values = {name.replace(str(SQUARE), "square"): v for name, v in failed.inputs.items()}
+    short = {SQUARE: sp.Symbol("square")}
+    (premise,) = statement.domain
+    allowed, claimed = (sp.pycode(e.rhs.subs(short)) for e in (premise, statement.formula))
+    return f"""import numpy as np
+
+{inputs(values)}
+# square: ||m*grad L_z||^2; loss_next: a mean loss after the step that Eq. 23 allows
+eq23, eq24 = np.array([{allowed}, {claimed}], dtype=float)
+assert loss_next <= eq23 + 1e-12
+print("claimed", eq24)
+print("actual", float(loss_next))
+"""
+
+
+CLAIMS = (
+    lemma1(
+        SMEZO,
+        "Lemma 1, Eq. 4",
+        "With fixed mask m, E[estimate] = m * grad of E L(theta + eps m*z).",
+        EXAMPLE,
+    ),
+    Claim(
+        id="smezo.variance",
+        where="ours, for Sec. 13",
+        statement=Statement(
+            "On a linear loss E||estimate - m*g||^2 = (n+1)||m*g||^2.",
+            sp.Eq(ERROR, (N + 1) * TARGET),
+        ),
+        needs=(Kind.EXACT, Kind.MEASURED),
+        checks=(exact(_variance), measured(_measure_variance)),
+        mutant=Statement(
+            "On a linear loss E||estimate - m*g||^2 = n ||m*g||^2.", sp.Eq(ERROR, N * TARGET)
+        ),
+    ),
+    assumption1(SMEZO, "Assumption 1, Eq. 3"),
+    lemma2(SMEZO, "Lemma 2, Eq. 5"),
+    Claim(
+        id="smezo.bias",
+        where="Eq. 14",
+        statement=Statement(
+            "For every L-smooth loss: ||E[estimate] - m*grad L|| <= (eps L/2)(n+3)^(3/2).",
+            sp.Le(BIAS_SQUARE, EPS**2 * L**2 / 4 * (N + 3) ** 3),
+        ),
+        needs=(Kind.EXACT, Kind.SEARCH),
+        checks=(exact(_bias, attained=False), searched(_bias_problem, share=SEARCH_SHARE)),
+        mutant=Statement(
+            "The same with (n+3)^(1/2) in place of (n+3)^(3/2).",
+            sp.Le(BIAS_SQUARE, EPS**2 * L**2 / 4 * (N + 3)),
+        ),
+    ),
+    eq20(SMEZO, "E||estimate||^2 <= 3 eps^2 L^2 (n+4)^3 + 4(n+4)^2||m*grad L_z||^2."),
+    Claim(
+        id="smezo.eq24.step",
+        where="Eq. 23 to Eq. 24",
+        statement=_eq24(
+            "Eq. 23 as printed, with (n+4)^2, and eta = 1/(4(n+4)L) give Eq. 24, for every n >= 1.",
+            EQ23_PRINTED,
+        ),
+        needs=(Kind.EXACT,),
+        checks=(exact(witness=_eq24_witness),),
+        correction=_eq24(
+            "Eq. 23 with 4(n+2) in place of 4(n+4)^2 gives it, and every L-smooth loss satisfies "
+            "that: keep <grad, z>^2 in Eq. 18, as E <grad, z>^2 ||z||^2 = (n+2)||grad||^2.",
+            EQ23_SHARPER,
+        ),
+    ),
+    last_iterate(SMEZO),
+    eps_term(SMEZO),
+)

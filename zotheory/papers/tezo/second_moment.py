@@ -1,0 +1,391 @@
+"""TeZO-Adam's second moment: the cross term of Eq. 8 and the accumulated error of Fig. 8.
+
+Root-mean-square statements are judged as statements on mean squares, which are rational.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import sympy as sp
+
+from proofs_check import matrices
+from proofs_check.gaussian import Derivation, Index, contraction
+from proofs_check.matrices import M, N, R
+from zotheory.context import Context
+from zotheory.evidence.exact import Counterexample, exact
+from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.snippets import inputs
+from zotheory.papers.shared.gram import gram_root
+from zotheory.papers.tezo import terms
+from zotheory.statistics import Catoni, decide_at_most, decide_equal, decide_less
+from zotheory.vocabulary import Claim, Kind, Statement
+
+CROSS = sp.Symbol("E sum_ij H_ij cross_ij")
+AVERAGE2 = sp.Symbol("E(mean of the cross term over coordinates)^2 / (E separable)^2")
+COORDINATE2 = sp.Symbol("E(cross term at a coordinate)^2 / (E separable)^2")
+SIZE = (4096, 4096, 64)
+PAPER_SIZE = tuple(sp.Eq(d, size, evaluate=False) for d, size in zip((M, N, R), SIZE, strict=True))
+
+RANK, STEPS, BETA2 = 64, 1000, 0.99
+M1, M2 = sp.symbols("m1 m2", integer=True, positive=True)
+MEAN_M1, MEAN_M2 = (sp.Symbol(f"E_T({m})^2/||w||^2") for m in (M1, M2))
+EACH_M1, EACH_M2 = (sp.Symbol(f"e_T({m})^2/||w||^2") for m in (M1, M2))
+W_NORM2 = contraction(*(terms.W[t] * terms.W[t] for t in [Index("t", terms.STEPS)]))
+DOUBLED = (sp.Eq(M2, 2 * M1), sp.Ge(R, 2, evaluate=False))
+FALLS_BY = 0.9  # "falls" is measured as: the mean square loses at least a tenth
+
+
+def _average(_: Statement) -> Mapping[sp.Expr, Derivation]:
+    """Mean square of the averaged cross term over the squared mean r of the separable one."""
+    return {AVERAGE2: _ratio(matrices.mean(terms.cross_sum_square_given_factors), 1)}
+
+
+def _coordinate(_: Statement) -> Mapping[sp.Expr, Derivation]:
+    return {COORDINATE2: _ratio(matrices.mean(terms.cross_square_given_sizes), M * N)}
+
+
+def _ratio(cross: Derivation, coordinates: sp.Expr | int) -> Derivation:
+    separable = matrices.mean(terms.separable_sum)
+    value = sp.cancel(cross.value * coordinates**2 / separable.value**2)
+    return Derivation(value, (*cross.steps, *separable.steps, f"the ratio: {value}"))
+
+
+def _accumulated(_: Statement) -> Mapping[sp.Expr, Derivation]:
+    """The accumulated error's mean square: averaged over coordinates first, and at each of them."""
+    total, each = (
+        matrices.mean(terms.accumulated_sum_square),
+        matrices.mean(terms.accumulated_square_sum),
+    )
+    found = {}
+    for size, mean_name, each_name in ((M1, MEAN_M1, EACH_M1), (M2, MEAN_M2, EACH_M2)):
+        square = {M: size, N: size}
+        of_mean = sp.cancel(total.value.subs(square) / (size**4 * W_NORM2))
+        of_each = sp.cancel(each.value.subs(square) / (size**2 * R**2 * W_NORM2))
+        found[mean_name] = Derivation(
+            of_mean, (*total.steps, f"/(mn)^2, m = n = {size}: {of_mean}")
+        )
+        found[each_name] = Derivation(
+            of_each, (*each.steps, f"/(mn r^2), m = n = {size}: {of_each}")
+        )
+    return found
+
+
+def _coordinate_witness(statement: Statement, failed: Counterexample) -> str:
+    values = {k: v for k, v in failed.inputs.items() if k == "r"}
+    return f"""import numpy as np
+
+{inputs(values)}
+claimed = {sp.pycode(statement.formula.rhs)}  # bound on E(cross)^2 / (E separable)^2
+x, w = np.polynomial.hermite_e.hermegauss(8)
+second = w @ x**2 / w.sum()  # E tau^2 = E u^2 = E v^2
+# cross = sum_(p != q) w_p w_q with independent w_p = tau_p u_p v_p: each pair meets itself and
+# its mirror image, every other product of two pairs has mean 0
+actual = 2 * r * (r - 1) * second**6 / (r * second**3) ** 2
+print("claimed", float(claimed))
+print("actual", float(actual))
+z = np.prod(np.random.default_rng(0).standard_normal((3, 100_000, r)), axis=0)
+print("simulated", float(np.mean((z.sum(1) ** 2 - (z**2).sum(1)) ** 2) / r**2))
+"""
+
+
+def _each_witness(_: Statement, failed: Counterexample) -> str:
+    values = {k: v for k, v in failed.inputs.items() if k in ("m1", "m2", "r")}
+    return f"""import numpy as np
+
+{inputs(values)}
+x, weight = np.polynomial.hermite_e.hermegauss(8)
+second = weight @ x**2 / weight.sum()  # E tau^2 = E u^2 = E v^2
+
+
+def exact(m):
+    # E (V - Vhat)_ij^2 / (r^2 ||w||^2), averaged over the m x m coordinates
+    return np.full((m, m), 2 * r * (r - 1) * second**6 / r**2).mean()
+
+
+def simulated(m, r=64, steps=1000, beta2=0.99):
+    rng = np.random.default_rng(m)
+    w = beta2 ** np.arange(steps)
+    tau, (u, v) = rng.standard_normal((steps, r)), rng.standard_normal((2, m, r))
+    s = (tau * (w / np.linalg.norm(w))[:, None]).T @ tau
+    s -= np.diag(np.diag(s))
+    values, vectors = np.linalg.eigh(s)
+    error = sum(a * ((u * b) @ v.T) ** 2 for a, b in zip(values, vectors.T))
+    return np.mean(error**2) / r**2
+
+
+claimed, actual = exact(m1), exact(m2)  # claimed: the larger m2 lies strictly below
+print("claimed", float(claimed))
+print("actual", float(actual))
+print("simulated at r = 64, m = 64 and 512:", simulated(64), simulated(512))
+"""
+
+
+def _measure_average(statement: Statement, _: Context) -> Sequence[Measurement]:
+    m, n, r = SIZE
+    scale = sp.Integer(m * n * r) ** -2
+    variance = float(
+        matrices.at(matrices.variance(terms.cross_sum_square_given_factors), m, n, r) * scale**2
+    )
+    bound = float(statement.formula.rhs)
+    decide = partial(decide_at_most, method=Catoni(variance), bound=bound)
+    return [Measurement(f"m={m} n={n} r={r}", CrossAverage(m, n, r), decide, 5, 64)]
+
+
+def _measure_coordinate(statement: Statement, _: Context) -> Sequence[Measurement]:
+    r = SIZE[2]
+    variance = float(matrices.at(matrices.variance(terms.cross_square_given_sizes), 1, 1, r)) / r**4
+    rhs = float(statement.formula.rhs.subs(R, r))
+    method = Catoni(variance)
+    if isinstance(statement.formula, sp.Eq):
+        decide = partial(decide_equal, method=method, target=rhs, tolerance=0.05)
+    else:
+        decide = partial(decide_at_most, method=method, bound=rhs)
+    return [Measurement(f"r={r}", CrossCoordinate(r), decide, 2_000, 256)]
+
+
+def _variances(quantity: matrices.Quantity, sizes: Sequence[int], power: int) -> np.ndarray:
+    """Variances of `quantity` / size^`power` at m = n = size, for weights of norm 1."""
+    weights = decay(STEPS, BETA2).tolist()
+    exactly = matrices.variance(quantity)
+    return np.array(
+        [
+            float(matrices.at(exactly, d, d, RANK, known=terms.weighted(weights)))
+            / float(d) ** (2 * power)
+            for d in sizes
+        ]
+    )
+
+
+def _measure_means(statement: Statement, _: Context) -> Sequence[Measurement]:
+    """Each doubling of m = n from 64 to 512; columns: the larger size, the smaller one."""
+    margin = FALLS_BY * float(statement.formula.rhs / MEAN_M1)
+    measurements = []
+    for small in (64, 128, 256):
+        sizes = (2 * small, small)
+        method = Catoni(_variances(terms.accumulated_sum_square, sizes, 4))
+        decide = partial(decide_less, method=method, margin=margin)
+        sampler = AccumulatedAverage(sizes, RANK, STEPS, BETA2)
+        measurements.append(Measurement(f"m=n={small} to {2 * small}", sampler, decide, 8, 128))
+    return measurements
+
+
+def _measure_each(statement: Statement, _: Context) -> Sequence[Measurement]:
+    sizes = (192, 64)
+    method = Catoni(_variances(terms.accumulated_square_sum, sizes, 2) / RANK**4)
+    if isinstance(statement.formula, sp.And):
+        targets = [float(e.rhs.subs(R, RANK)) for e in statement.formula.args]
+        decide = partial(decide_equal, method=method, target=np.array(targets), tolerance=0.1)
+    else:
+        decide = partial(decide_less, method=method, margin=FALLS_BY)
+    sampler = AccumulatedCoordinate(sizes, RANK, STEPS, BETA2)
+    return [Measurement("m=n=64 to 192", sampler, decide, 2, 128)]
+
+
+CLAIMS = (
+    Claim(
+        id="tezo.eq8.cross_mean",
+        where="Eq. 8",
+        statement=Statement(
+            "E over tau, u, v of the cross term kappa-free part sum_{p != q} tau_p tau_q u_p u_q "
+            "v_p v_q is 0 at every coordinate.",
+            sp.Eq(CROSS, 0),
+            setting={"quantity": terms.cross_entry},
+        ),
+        needs=(Kind.EXACT,),
+        checks=(exact(lambda statement: {CROSS: matrices.mean(statement.setting["quantity"])}),),
+        mutant=Statement(
+            "The same with the factor kappa^2, kappa = <G, Z>, that stands before it in Eq. 8.",
+            sp.Eq(CROSS, 0),
+            setting={"quantity": terms.weighted_cross_entry},
+        ),
+    ),
+    Claim(
+        id="tezo.eq8.negligible_on_average",
+        where="Eq. 8, App. A.2.1",
+        statement=Statement(
+            "At m = n = 4096, r = 64, one step: the root-mean-square of (cross term averaged over "
+            "all coordinates) is below 1% of the separable term's mean.",
+            sp.Lt(AVERAGE2, sp.Rational(1, 100) ** 2),
+            PAPER_SIZE,
+        ),
+        needs=(Kind.EXACT, Kind.MEASURED),
+        checks=(exact(_average), measured(_measure_average)),
+        mutant=Statement(
+            "The same with 0.01% in place of 1%.",
+            sp.Lt(AVERAGE2, sp.Rational(1, 10_000) ** 2),
+            PAPER_SIZE,
+        ),
+    ),
+    Claim(
+        id="tezo.eq8.negligible_per_coordinate",
+        where="Eq. 8, App. A.2.1",
+        statement=Statement(
+            "At m = n = 4096, r = 64, one step: the root-mean-square of the cross term at one "
+            "coordinate is below 10% of the separable term's mean.",
+            sp.Lt(COORDINATE2, sp.Rational(1, 10) ** 2),
+            PAPER_SIZE,
+        ),
+        needs=(Kind.EXACT, Kind.MEASURED),
+        checks=(exact(_coordinate, _coordinate_witness), measured(_measure_coordinate)),
+        correction=Statement(
+            "At every m, n and r the root-mean-square of the cross term at one coordinate is "
+            "sqrt(2 (r-1)/r) times the separable term's mean: 140% at r = 64.",
+            sp.Eq(COORDINATE2, 2 * (R - 1) / R),
+        ),
+    ),
+    Claim(
+        id="tezo.fig8.decreasing",
+        where="Fig. 8",
+        statement=Statement(
+            "The accumulated error |sum over coordinates of (V_t - Vhat_t)| / (mn) over 1000 steps "
+            "at beta2 = 0.99 falls as m = n grows through 64, 128, 256, 512, r = 64.",
+            sp.Lt(MEAN_M2, MEAN_M1),
+            DOUBLED,
+        ),
+        needs=(Kind.MEASURED,),
+        checks=(exact(_accumulated), measured(_measure_means)),
+        mutant=Statement(
+            "Its mean square falls to less than a tenth with each doubling.",
+            sp.Lt(MEAN_M2, MEAN_M1 / 10),
+            DOUBLED,
+        ),
+    ),
+    Claim(
+        id="tezo.fig8.per_coordinate",
+        where="Fig. 8",
+        statement=Statement(
+            "The root-mean-square of the same error at one coordinate, relative to the mean of "
+            "V_t, also falls as m = n grows.",
+            sp.Lt(EACH_M2, EACH_M1),
+            DOUBLED,
+        ),
+        needs=(Kind.EXACT, Kind.MEASURED),
+        checks=(exact(_accumulated, _each_witness), measured(_measure_each)),
+        correction=Statement(
+            "It is the same at every size: sqrt(2 (r-1)/r) ||w|| with w_t = (1-beta2) beta2^(T-t), "
+            "about sqrt(2 (r-1)/r) sqrt((1-beta2)/(1+beta2)).",
+            sp.And(sp.Eq(EACH_M2, 2 * (R - 1) / R), sp.Eq(EACH_M1, 2 * (R - 1) / R)),
+        ),
+    ),
+)
+
+
+# Samplers for the separable and the cross term of TeZO-Adam's second moment (TeZO, Eq. 8).
+#
+# At one coordinate (i, j) with w_s = tau_s u_si v_sj, Z_ij^2 = sum_s w_s^2 + sum_{p != q} w_p w_q:
+# the separable term, whose mean is r, plus the cross term. Over T steps with frozen u, v and
+# S = sum_t w_t tau_t tau_t^T, w_t = (1 - beta2) beta2^(T - t), the accumulated error V - Vhat at
+# (i, j) is sum_{p != q} S_pq u_pi u_qi v_pj v_qj (Fig. 8). It is measured in units of ||w||.
+
+
+def _off_diagonal(matrices: np.ndarray) -> np.ndarray:
+    """The same matrices (..., r, r) with zero diagonals."""
+    r = matrices.shape[-1]
+    return matrices * (1.0 - np.eye(r))
+
+
+def overlap(rng: np.random.Generator, size: int, m: int, n: int, r: int) -> np.ndarray:
+    """C = (U U^T) o (V V^T), shape (size, r, r), for Gaussian factors of lengths m and n."""
+    left, right = (gram_root(rng, size, np.empty((size, r, 0)), d) for d in (m, n))
+    return (left @ left.transpose(0, 2, 1)) * (right @ right.transpose(0, 2, 1))
+
+
+@dataclass(frozen=True)
+class CrossAverage:
+    """((cross term averaged over all coordinates) / r)^2, in expectation over tau.
+
+    The average is tau^T offdiag(C) tau / (mn); its square has mean 2 ||offdiag(C)||_F^2 / (mn)^2
+    over tau.
+    """
+
+    m: int
+    n: int
+    r: int
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent values."""
+        cross = _off_diagonal(overlap(rng, size, self.m, self.n, self.r))
+        return 2 * np.einsum("bpq,bpq->b", cross, cross) / (self.m * self.n * self.r) ** 2
+
+
+@dataclass(frozen=True)
+class CrossCoordinate:
+    """((cross term at one coordinate) / r)^2, in expectation over the signs of the w_s.
+
+    The signs of w_s are independent and fair, so E (sum_{p != q} w_p w_q)^2 given the sizes is
+    2 ((sum_s w_s^2)^2 - sum_s w_s^4). Only one row of u and of v takes part: m and n do not.
+    """
+
+    r: int
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent values."""
+        w2 = np.prod(rng.standard_normal((3, size, self.r)), axis=0) ** 2
+        return 2 * (w2.sum(axis=1) ** 2 - (w2**2).sum(axis=1)) / self.r**2
+
+
+def decay(steps: int, beta2: float) -> np.ndarray:
+    """The weights (1 - beta2) beta2^(T - t) of the last T steps, scaled to norm 1."""
+    weights = beta2 ** np.arange(steps, dtype=float)
+    return weights / np.linalg.norm(weights)
+
+
+def decayed_products(
+    rng: np.random.Generator, size: int, r: int, weights: np.ndarray
+) -> np.ndarray:
+    """sum_t w_t tau_t tau_t^T with its diagonal removed, shape (size, r, r)."""
+    tau = rng.standard_normal((size, len(weights), r))
+    return _off_diagonal((tau * weights[:, None]).transpose(0, 2, 1) @ tau)
+
+
+@dataclass(frozen=True)
+class AccumulatedAverage:
+    """((V_T - Vhat_T) averaged over coordinates)^2 / ||w||^2 at each of several sizes m = n.
+
+    One column per size; the factors are drawn anew for each size, the tau_t are shared.
+    """
+
+    sizes: tuple[int, ...]
+    r: int
+    steps: int
+    beta2: float
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent rows, shape (size, number of sizes)."""
+        products = decayed_products(rng, size, self.r, decay(self.steps, self.beta2))
+        columns = [
+            np.einsum("bpq,bpq->b", products, overlap(rng, size, d, d, self.r)) / d**2
+            for d in self.sizes
+        ]
+        return np.stack(columns, axis=1) ** 2
+
+
+@dataclass(frozen=True)
+class AccumulatedCoordinate:
+    """Mean over all coordinates of ((V_T - Vhat_T) / r)^2 / ||w||^2, at several sizes m = n.
+
+    The accumulators are formed and compared coordinate by coordinate; one sample is the average
+    over the m n coordinates of one run.
+    """
+
+    sizes: tuple[int, ...]
+    r: int
+    steps: int
+    beta2: float
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent rows, shape (size, number of sizes)."""
+        return np.array([[self._run(rng, d) for d in self.sizes] for _ in range(size)])
+
+    def _run(self, rng: np.random.Generator, d: int) -> float:
+        (products,) = decayed_products(rng, 1, self.r, decay(self.steps, self.beta2))
+        u, v = rng.standard_normal((2, d, self.r))
+        values, vectors = np.linalg.eigh(products)
+        error = np.zeros((d, d))
+        for value, vector in zip(values, vectors.T, strict=True):
+            error += value * ((u * vector) @ v.T) ** 2
+        return float(np.mean(error**2)) / self.r**2

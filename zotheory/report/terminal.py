@@ -1,0 +1,177 @@
+"""What a person sees in a terminal: verdicts as they arrive, the summary, one claim in full."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import Progress as Bar
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from zotheory.judge import CONTRADICTION
+from zotheory.report.description import Section, describe, worded
+from zotheory.vocabulary import Claim
+
+STYLES = {
+    "proved": "bold green",
+    "confirmed": "green",
+    "refuted": "bold red",
+    "inconclusive": "yellow",
+    "not_run": "dim",
+}
+
+
+class Progress:
+    """A table that grows by a row as each verdict arrives, over a bar that shows the rest."""
+
+    def __init__(self, console: Console, claims: Sequence[Claim]) -> None:
+        self._console = console
+        self._widest = max(len(claim.id) for claim in claims)
+        self._bar = Bar(
+            SpinnerColumn(),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=len(claims))
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def tell(self, what: str) -> None:
+        """Show what is being worked on."""
+        self._bar.update(self._task, description=escape(what))
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Print one claim's row."""
+        self._console.print(row(entry, self._widest))
+        self._bar.update(self._task, advance=1, description="")
+
+
+def row(entry: Mapping[str, Any], widest: int) -> Table:
+    """One claim in one line: verdict, id, what decided it, seconds."""
+    line = Table.grid(padding=(0, 2), expand=True)
+    line.add_column(width=12)
+    line.add_column(width=widest)
+    line.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    line.add_column(width=6, justify="right", style="dim")
+    line.add_row(
+        _verdict(entry["verdict"]),
+        escape(entry["id"]),
+        escape(_gist(entry)),
+        f"{entry['seconds']:.1f}s",
+    )
+    return line
+
+
+def _gist(entry: Mapping[str, Any]) -> str:
+    """The line behind a verdict: what decided it, or why nothing did."""
+    if entry["reason"]:
+        return entry["reason"]
+    deciding = [e for e in entry["evidence"] if e["verdict"] == entry["verdict"]]
+    return (deciding or entry["evidence"])[0]["summary"] if entry["evidence"] else ""
+
+
+def summary(
+    console: Console,
+    entries: Sequence[Mapping[str, Any]],
+    changed: Iterable[tuple[str, str, str]],
+    path: Path,
+) -> None:
+    """Counts by paper and verdict, corrections of what is refuted, and what has changed."""
+    table = Table(title="Verdicts", title_justify="left", box=None, pad_edge=False)
+    table.add_column("paper")
+    for verdict, style in STYLES.items():
+        table.add_column(worded(verdict), style=style, justify="right")
+    for paper in dict.fromkeys(e["paper"] for e in entries):
+        counts = Counter(e["verdict"] for e in entries if e["paper"] == paper)
+        table.add_row(paper, *(str(counts[v]) if counts[v] else "·" for v in STYLES))
+    console.print()
+    console.print(table)
+    corrected = [e for e in entries if e["correction"]]
+    if corrected:
+        console.print("\nRefuted, and what holds instead", style="bold")
+    for entry in corrected:
+        style = STYLES[entry["correction"]["verdict"]]
+        console.print(Text.assemble((f"  {entry['id']}  ", "bold"), entry["correction"]["says"]))
+        console.print(Text(f"    {entry['correction']['verdict']}", style=style))
+    for entry in entries:
+        for trouble in filter(None, (entry["failed"], entry["missing"])):
+            console.print(f"{entry['id']}: {trouble}", style="bold red", markup=False)
+        if CONTRADICTION in entry["reason"]:
+            console.print(f"{entry['id']}: {entry['reason']}", style="bold white on red")
+    for name, before, now in changed:
+        console.print(f"{name}: recorded as {before}, now {now}", style="bold red", markup=False)
+    console.print(
+        f"\n{path} holds every certificate; {path.with_suffix('.html')} shows all, "
+        "`zotheory show ID` one.",
+        highlight=False,
+    )
+
+
+def listing(claims: Sequence[Mapping[str, str]]) -> Table:
+    """Claims with what they say and the recorded verdict, if there is one."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("recorded", "id", "place"):
+        table.add_column(name, overflow="fold")
+    table.add_column("says", ratio=1)
+    for claim in claims:
+        shown = _verdict(claim["verdict"]) if claim["verdict"] else ""
+        table.add_row(shown, claim["id"], escape(claim["where"]), escape(claim["says"]))
+    return table
+
+
+def details(console: Console, entry: Mapping[str, Any]) -> None:
+    """One claim in full: what is said, what was found, the certificate with its snippet."""
+    told = describe(entry)
+    said = Text(f"{told.where}\n\n{told.says}")
+    if told.formula:
+        said.append(f"\n\n{told.formula}", style="cyan")
+    console.print(Panel(said, title=told.id, subtitle=_verdict(told.verdict)))
+    for section in told.sections:
+        console.print()
+        title = Text(section.title, style="bold")
+        if section.verdict:
+            title.append("  ").append(_verdict(section.verdict))
+        console.print(title)
+        console.print(_section(section))
+    console.print(f"\nJudged in {told.seconds} s", style="dim", highlight=False)
+
+
+def _verdict(verdict: str) -> Text:
+    return Text(worded(verdict), style=STYLES[verdict])
+
+
+def _section(section: Section) -> Group:
+    shown: list[Any] = [Text(line) for line in section.prose]
+    shown += [Text.assemble((f"{name}: ", "dim"), value) for name, value in section.values]
+    if section.table:
+        table = Table("", *section.table.columns, box=None, pad_edge=False, header_style="dim")
+        for name, cells in section.table.rows:
+            table.add_row(Text(name, style="dim"), *map(Text, cells))
+        shown.append(table)
+    shown += [Text(f"{k}. {step}") for k, step in enumerate(section.steps, 1)]
+    if section.code:
+        shown.append(Syntax(section.code, "python", background_color="default"))
+    return Group(*shown)
