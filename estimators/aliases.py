@@ -12,7 +12,18 @@ Layout = tuple[torch.device, int, torch.Size, tuple[int, ...], torch.dtype]
 
 def layout(tensor: Tensor) -> Layout:
     """Return what tells two tensors on the same memory, entry by entry, from others."""
-    return tensor.device, tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
+    strides = tensor.stride() if tensor.layout == torch.strided else ()
+    return tensor.device, address(tensor), tensor.shape, strides, tensor.dtype
+
+
+def address(tensor: Tensor) -> int:
+    """Return where a tensor's memory begins, or a negative number of its own if it has none."""
+    if tensor.device.type == "meta":
+        return -id(tensor)
+    try:
+        return tensor.data_ptr()
+    except (RuntimeError, ValueError):  # wrappers of other tensors
+        return -id(tensor)
 
 
 def aliases(named: Sequence[tuple[str, Tensor]]) -> set[int]:

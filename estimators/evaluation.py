@@ -12,7 +12,7 @@ from torch import Tensor
 
 from estimators.assignment import merge
 from estimators.guard import Audit
-from estimators.inplace import Applier
+from estimators.inplace import Applier, Offsets
 from estimators.interrupts import Shield
 from estimators.noise import Noise
 from estimators.probe import Draw, Probe, Weights
@@ -98,8 +98,9 @@ class Evaluation:
         """Return the loss at every point."""
         first = len(self._points)
         self._points += [(point, by_rate) for point in points]
-        with self._shield.lowered():  # between losses: other ranks may never answer
-            losses = self.exchange(lambda index: self._loss(first + index), len(points))
+        losses = self._shield.lowered(  # between losses: other ranks may never answer
+            lambda: self.exchange(lambda index: self._loss(first + index), len(points))
+        )
         self.losses.extend(losses)
         return losses
 
@@ -129,26 +130,22 @@ class Evaluation:
             terms = self._offset(slot, index)
             if terms:
                 offsets[slot] = terms
-        with self._shield.raised():
-            if self._recorded is None:
-                value = self.applier.evaluate(
-                    self._call, offsets, lambda slot: self._rounding(slot, index)
-                )
-                return self._checked(value)
-            if self.applier.moves_weights:
-                self.applier.evaluate(
-                    lambda: None, offsets, lambda slot: self._rounding(slot, index)
-                )
+        if self._recorded is None:
+            return self._checked(self._shield.raised(lambda: self._at(offsets, index, self._call)))
+        if self.applier.moves_weights:
+            self._shield.raised(lambda: self._at(offsets, index, lambda: None))
         try:
             return next(self._recorded)
         except StopIteration:
             raise ValueError(f"the log has too few losses for step {self.step}") from None
 
+    def _at(self, offsets: Offsets, index: int, call: Callable[[], Any]) -> Any:
+        return self.applier.evaluate(call, offsets, lambda slot: self._rounding(slot, index))
+
     def _call(self) -> Any:
-        watching = self._audit.watching() if self._audit is not None else nullcontext()
-        with self._shield.lowered(), watching:
+        with self._audit.watching() if self._audit is not None else nullcontext():
             try:
-                return self._surroundings.call(self.closure)
+                return self._surroundings.call(lambda: self._shield.lowered(self.closure))
             except RuntimeError as error:
                 if "does not require grad" not in str(error):
                     raise

@@ -80,6 +80,8 @@ class InPlace(Applier):
         value = call()
         for slot, mark in zip(moved, marks, strict=True):
             if self._mark(slot) != mark:
+                if slot.param.data_ptr() != mark[0]:  # other memory, on which no noise is
+                    self._offsets = {s: o for s, o in self._offsets.items() if s is not slot}
                 raise RuntimeError(_WRITTEN.format(slot.name))
         for slot, before in zip(moved, bits, strict=audited):
             if checksum(slot.param) != before:
@@ -140,8 +142,8 @@ class InPlace(Applier):
 
 
 _WRITTEN = (
-    '{} was written by the closure while noise was on it; use restore="copy", or give the module '
-    "that writes its own weights none to train"
+    '{} was written by the closure while noise was on it; use restore="copy", or freeze the '
+    "weights that their module writes itself"
 )
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -15,6 +14,7 @@ from estimators.streams import parallel
 
 _SIGNALS = tuple(sorted(signal.valid_signals()))
 _active = threading.local()
+T = TypeVar("T")
 
 
 class Shield:
@@ -55,25 +55,27 @@ class Shield:
             self.up = False  # a handler that is left in place passes on what it receives
         self._deliver()
 
-    @contextmanager
-    def lowered(self) -> Iterator[None]:
-        """Let signals through, those first that have arrived."""
+    # Not context managers: an interrupt on the way into their `__exit__` would leave them out. The
+    # first statement of `finally` is reached whatever happens.
+
+    def lowered(self, call: Callable[[], T]) -> T:
+        """Return what `call` returns, with signals let through, those first that have arrived."""
         try:
             self.up = False
             self._deliver()
-            yield
+            return call()
         finally:
             self.up = True
 
-    @contextmanager
-    def raised(self) -> Iterator[None]:
-        """Hold signals back in a part of the time for which the shield is lowered."""
+    def raised(self, call: Callable[[], T]) -> T:
+        """Return what `call` returns, with signals held back in a time of letting them through."""
         try:
             self.up = True
-            yield
+            found = call()
         finally:
             self.up = False
         self._deliver()
+        return found
 
     def hold(self, error: BaseException) -> None:
         """Keep an error for the moment at which the shield is next lowered or left."""

@@ -24,7 +24,7 @@ from estimators.admission import (
     check_slot,
     fixed_rows,
 )
-from estimators.aliases import Layout, aliases, layout
+from estimators.aliases import Layout, address, aliases, layout
 from estimators.directions.base import Direction, Estimate
 from estimators.evaluation import Evaluation, Exchange, in_order
 from estimators.forward import Forward
@@ -491,7 +491,7 @@ class ZerothOrder(Optimizer):
             chosen = [entry for entry in everything if entry[1].requires_grad]
         else:
             chosen = [entry for entry in everything if entry[0] in logged]
-        signature = tuple((id(p), p.dtype, _address(p), id(group)) for _, p, group in chosen)
+        signature = tuple((id(p), p.dtype, address(p), id(group)) for _, p, group in chosen)
         if signature != self._signature or any(
             p._modules.get(n) is not c for p, n, c in self._tree
         ):
@@ -528,7 +528,7 @@ class ZerothOrder(Optimizer):
             in_model = {id(p): plain_name(n) for n, p in self.model.named_parameters()}
             for module in plain_modules(self.model):
                 for attribute, param in module._parameters.items():
-                    if param is not None and _address(param) >= 0:
+                    if param is not None:
                         homes[layout(param)].append((module, attribute))
         names = [in_model.get(id(param), name) for name, param, _ in chosen]
         layers = layers_of(names, self.model, self.layers)
@@ -682,10 +682,3 @@ def _drawn_seed() -> int:
     )
     drawn = int(torch.empty((), dtype=torch.int64, device="cpu").random_())
     return given if fresh else drawn
-
-
-def _address(param: Tensor) -> int:
-    try:
-        return param.data_ptr()
-    except (RuntimeError, ValueError):  # tensors without memory, which are refused
-        return -1

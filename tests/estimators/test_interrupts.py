@@ -134,6 +134,7 @@ def test_alarms_at_random_moments(name, options, tolerance):
             rung += 1
             equal(run.now(), goal[run.optimizer.steps], tolerance)
             assert run.clean()
+            assert torch.is_grad_enabled()
             assert signal.getsignal(signal.SIGALRM) is ring
     assert rung >= TURNS / 6
     while run.optimizer.steps < TURNS:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from zotheory.papers import lezo, smezo
+import zotheory.papers.lezo.claims as lezo
+import zotheory.papers.smezo.claims as smezo
 from zotheory.papers.shared.restricted_descent import EQ25, FALL, STEP_NOISE
 from zotheory.papers.shared.telescoping import HORIZON, LEAST, START
 from zotheory.vocabulary import Claim
