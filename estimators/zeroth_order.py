@@ -215,14 +215,14 @@ class ZerothOrder(Optimizer):
     ) -> float:
         """Make one step with a closure, or with the losses and rates that a log recorded for it."""
         with self._step(closure, self.applier, self.seed, self.steps, recorded) as evaluation:
-            before, measured = self._state_now(), set(self._guard.measured)
-            estimate = self._estimate(evaluation)
+            put_back = self._snapshot()
+            estimate = self._estimate(evaluation, put_back)
             jobs = self._jobs(evaluation, estimate, self.applier.finish())
             try:
                 self.update.allocate(jobs)
             except BaseException:
                 self.applier.restore()
-                self._reset_state(before, measured)
+                put_back()
                 raise
             self.applier.forget()
             self._store(jobs)
@@ -247,15 +247,13 @@ class ZerothOrder(Optimizer):
         # Copies bring the weights back bit for bit, whatever the steps do.
         applier = InPlace(lambda slot: True) if self.applier.moves_weights else self.applier
         with self._step(closure, applier, seed, step) as evaluation:
-            before, measured = self._state_now(), set(self._guard.measured)
-            buffers = self._guard.keep_buffers(self.model)
+            put_back = self._snapshot()
             try:
-                estimate = self._estimate(evaluation)
+                estimate = self._estimate(evaluation, put_back)
                 applier.restore()
                 return {slot.name: _dense(evaluation, slot, estimate) for slot in evaluation.slots}
             finally:
-                self._reset_state(before, measured)
-                buffers.put_back()
+                put_back()
 
     def check_closure(self, closure: Closure, *, calls: int = 3) -> float:
         """Return the loss if `closure` gives the same one every time; see `check_closure`."""
@@ -356,9 +354,7 @@ class ZerothOrder(Optimizer):
             if audit is not None:
                 self._guard.report(audit)
 
-    def _estimate(self, evaluation: Evaluation) -> Estimate:
-        before, measured = self._state_now(), set(self._guard.measured)
-        buffers = self._guard.keep_buffers(self.model)
+    def _estimate(self, evaluation: Evaluation, put_back: Callable[[], None]) -> Estimate:
         probe = evaluation.probe(self.perturbation, self.eps)
         try:
             self.perturbation.prepare(evaluation.slots, probe, self.update.rebase)
@@ -372,8 +368,7 @@ class ZerothOrder(Optimizer):
             return self.direction.run(probe)
         except BaseException:
             evaluation.applier.restore()
-            self._reset_state(before, measured)
-            buffers.put_back()
+            put_back()
             raise
 
     def _store(self, jobs: list[Job]) -> None:
@@ -429,13 +424,19 @@ class ZerothOrder(Optimizer):
         self.seed, self.steps, self.eps, self.log = own["seed"], own["steps"], own["eps"], log
         self._guard.measured |= self._logged()
 
-    def _state_now(self) -> dict[Tensor, dict[str, Any]]:
-        return {param: dict(self.state[param]) for param in self.state}
+    def _snapshot(self) -> Callable[[], None]:
+        """Return what puts state and buffers back as they are now."""
+        before = {param: dict(self.state[param]) for param in self.state}
+        measured = set(self._guard.measured)
+        buffers = self._guard.keep_buffers(self.model)
 
-    def _reset_state(self, before: dict[Tensor, dict[str, Any]], measured: set[int]) -> None:
-        self.state.clear()
-        self.state.update(before)
-        self._guard.measured = measured
+        def put_back() -> None:
+            self.state.clear()
+            self.state.update(before)
+            self._guard.measured = measured
+            buffers.put_back()
+
+        return put_back
 
     def _forget(self) -> None:
         """Begin with nothing known of the tensors."""
