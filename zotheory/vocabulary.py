@@ -58,6 +58,7 @@ class Kind(StrEnum):
     MODEL = "model"
     COUNTED = "counted"
     TIMED = "timed"
+    PRINTED = "printed"
 
     @property
     def proves(self) -> bool:
@@ -145,13 +146,32 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What a statement of a paper is about, and what is judged here where that is another thing.
+
+    Attributes:
+        paper: model, data, phase of training, sizes, as the paper has them.
+        judged: the same of what is judged here; "" if it is just that. A verdict is worded by it.
+    """
+
+    paper: str
+    judged: str = ""
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.paper, str) and self.paper and isinstance(self.judged, str)):
+            raise ValueError(f"a setting is told in words, got {shown(self.paper)}")
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What one check found out about one statement.
 
     `numbers` are the figures behind the verdict, and under `DRAWN` arrays that only figures need;
     `certificate` is what convinces a stranger: the
     steps of a derivation, or inputs, the claimed and the actual number and a snippet that prints
-    both, or estimate, interval, tolerance, sample count and seed.
+    both, or estimate, interval, tolerance, sample count and seed. `reading` says what the verdict
+    is to be read as where the bare word would say too much: "by the printed numbers", "does not
+    follow from the premise".
     """
 
     kind: Kind
@@ -159,6 +179,7 @@ class Evidence:
     summary: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
     certificate: Mapping[str, Any] = field(default_factory=dict)
+    reading: str = ""
 
 
 @dataclass(frozen=True)
@@ -183,6 +204,7 @@ class Claim:
         mutant: a nearby false statement that the same checks must refute if the claim holds.
         correction: the nearest true statement, which the same checks must confirm if it does not.
         pending: why a needed kind of evidence cannot be had yet.
+        setting: what the paper's statement is about, and what is judged here if it differs.
     """
 
     id: str
@@ -193,6 +215,7 @@ class Claim:
     mutant: Statement | None = None
     correction: Statement | None = None
     pending: str = ""
+    setting: Setting | None = None
 
     @property
     def paper(self) -> str:

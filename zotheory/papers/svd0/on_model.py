@@ -80,7 +80,8 @@ def decide_order(
     context: Context,
 ) -> Evidence:
     """The verdict on all relations together; the relations share the error probability."""
-    relations = sp.And.make_args(statement.formula)
+    formula = statement.formula  # And.args are sorted; And.make_args is a set, in no order
+    relations = formula.args if isinstance(formula, sp.And) else (formula,)
     alpha, verdicts, lines, inputs = context.alpha / len(relations), [], [], {}
     for relation in relations:
         value = study.means(columns[relation.lhs])
