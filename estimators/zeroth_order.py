@@ -344,6 +344,8 @@ class ZerothOrder(Optimizer):
                 self.exchange if recorded is None else in_order,
                 seed,
                 step,
+                source=self.perturbation,
+                eps=self.eps,
                 shield=shield,
                 surroundings=surroundings,
                 recorded=None if recorded is None else recorded[0],
@@ -355,17 +357,16 @@ class ZerothOrder(Optimizer):
                 self._guard.report(audit)
 
     def _estimate(self, evaluation: Evaluation, put_back: Callable[[], None]) -> Estimate:
-        probe = evaluation.probe(self.perturbation, self.eps)
         try:
-            self.perturbation.prepare(evaluation.slots, probe, self.update.rebase)
+            self.perturbation.prepare(evaluation.slots, evaluation, self.update.rebase)
             if evaluation.closure is not None:
                 self._guard.rounding(
                     evaluation.slots,
-                    lambda slot: probe.noise(slot, probe.draw(0)),
+                    lambda slot: evaluation.noise(slot, evaluation.draw(0)),
                     self.eps,
                     evaluation.applier,
                 )
-            return self.direction.run(probe)
+            return self.direction.run(evaluation)
         except BaseException:
             evaluation.applier.restore()
             put_back()

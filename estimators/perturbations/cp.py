@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from estimators.bases import CPBasis
+from estimators.evaluation import Evaluation
 from estimators.perturbations.base import LowRankPerturbation, Rebase, check_interval
 from estimators.slots import Slot
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
 
 
 class CP(LowRankPerturbation):
@@ -59,11 +57,11 @@ class CP(LowRankPerturbation):
             )
         return [{"rank": ranks[slot.name]} if slot.is_matrix else {} for slot in slots]
 
-    def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
+    def prepare(self, slots: Sequence[Slot], evaluation: Evaluation, rebase: Rebase) -> None:
         new = [slot for slot in slots if slot.is_matrix and "rank" not in slot.state]
         for slot, entries in zip(new, self.kept(new), strict=True):
             slot.state.update(entries)
-        super().prepare(slots, probe, rebase)
+        super().prepare(slots, evaluation, rebase)
 
     def new_basis(self, slot: Slot, seed: int, epoch: int) -> dict:
         rank = slot.state["rank"]
