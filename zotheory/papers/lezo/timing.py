@@ -13,7 +13,7 @@ import estimators
 from zotheory.context import Context
 from zotheory.evidence.modelled import once
 from zotheory.evidence.timed import Timing, interleaved, timed
-from zotheory.papers.shared.printed import PublishedStep
+from zotheory.papers.shared.steps import PublishedStep
 from zotheory.vocabulary import Claim, Kind, Statement
 
 if TYPE_CHECKING:
