@@ -2,7 +2,7 @@
 
 from estimators.distributed import check_ranks, data_parallel
 from estimators.guard import check_closure
-from estimators.log import Log, replay
+from estimators.log import Log
 from estimators.recipes import (
     hizoo,
     lezo,
@@ -34,6 +34,7 @@ from estimators.recipes import (
     zo_sgd_cons,
     zo_sgd_sign,
 )
+from estimators.replaying import replay
 from estimators.zeroth_order import ZerothOrder
 
 __all__ = [

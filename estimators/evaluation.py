@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from estimators.assignment import merge
-from estimators.guard import Audit
+from estimators.audit import Audit
 from estimators.inplace import Applier, Offsets
 from estimators.interrupts import Shield
 from estimators.noise import Draw, Noise, Source
@@ -120,6 +120,19 @@ class Evaluation:
         parts = [(c, point) for c, point in parts if point.terms]
         low_rank = all(noise.low_rank for _, point in parts for _, noise in point.terms)
         return Written(slot, parts) if self.applier.writes(slot, low_rank) else None
+
+    def dense(self, slot: Slot, terms: Weights, points: dict[int, float] | None) -> Tensor:
+        """Return an estimate of one tensor, its terms or what its points have seen, in full."""
+        total = torch.zeros(slot.m, slot.n, dtype=slot.compute_dtype, device=slot.device)
+        written = self.written(slot, points) if points else None
+        if written is not None:
+            written.add_rows(total, 0, slot.m, 1.0, slot.matrix)
+        else:
+            for noise, weight in self.terms(slot, terms).items():
+                total.add_(noise.dense(), alpha=weight)
+        for row in slot.fixed:
+            total[row] = 0.0
+        return total.view(slot.param.shape)
 
     def gram(self, draws: Sequence[Draw]) -> Tensor:
         """Return the inner products <Z_i, Z_j> over all tensors (float64, on the CPU)."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from estimators.assignment import Assignment, Terms, assign, merge
 from estimators.bases import Basis
 from estimators.directions.base import Estimate
+from estimators.evaluation import Evaluation
 from estimators.interrupts import write_all
 from estimators.noise import LowRankNoise, Noise
 from estimators.rounding import Written, narrowed
@@ -45,6 +46,29 @@ class Job:
     @property
     def scale(self) -> float:
         return 1.0 - self.lr * self.decay
+
+
+def jobs_of(evaluation: Evaluation, estimate: Estimate, restore: dict[Slot, Terms]) -> list[Job]:
+    """Return the updates of the tensors that an estimate moves; `restore` as in `Job`."""
+    jobs = []
+    for slot in evaluation.slots:
+        terms = evaluation.terms(slot, estimate.terms)
+        if not terms:
+            continue
+        group = slot.group
+        jobs.append(
+            Job(
+                slot,
+                restore.get(slot, ()),
+                [(weight, noise) for noise, weight in terms.items()],
+                estimate,
+                float(group["lr"]),
+                float(group["weight_decay"]),
+                slot.stream(evaluation.seed, "round", evaluation.step),
+                evaluation.written(slot, estimate.points) if estimate.points else None,
+            )
+        )
+    return jobs
 
 
 class Update(ABC):

@@ -15,7 +15,8 @@ from zotheory.probing.lineup import lineup
 from zotheory.probing.measure import Estimator, alone, measure
 from zotheory.probing.objectives import Objective, ProbeError, cut, linear, quadratic
 from zotheory.probing.quantities import quantities
-from zotheory.probing.result import Comparison, Row
+from zotheory.probing.result import Comparison
+from zotheory.probing.rows import Row
 from zotheory.probing.theory import exact
 
 BATCHES = 25  # of the jackknife
