@@ -12,10 +12,11 @@ test: $(STAMP)  ## the quick tests
 test-all: $(STAMP)  ## all tests, those on the real language model included
 	$(PYTHON) -m pytest -m ""
 
-lint: $(STAMP)  ## style, and who may import whom
+lint: $(STAMP)  ## style, who may import whom, and types
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
 
 calibrate: $(STAMP)  ## how often a true claim is refuted, and a false one
 	$(PYTHON) -m zotheory.calibrate

@@ -37,10 +37,6 @@ class Checkpointed(Tensors):
     def twin(self, groups: list[dict[str, Any]], layers: list[str] | None) -> Checkpointed:
         """Return an optimiser of the same method over other tensors, on the meta device."""
 
-    @abstractmethod
-    def step(self, closure: Callable[[], Any] | None = None) -> float:
-        """Make one step; return an estimate of the loss before it."""
-
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a run needs to go on: state, groups, seed, step and log.
 
@@ -166,8 +162,9 @@ class Checkpointed(Tensors):
                 raise ValueError(difference(what, theirs, ours))
         if self.eps not in {own["eps"], *(eps for _, eps in log.eps[:1])}:
             raise ValueError(difference("eps", own["eps"], self.eps))
-        for theirs, ours in zip(groups, self.param_groups, strict=False):
-            for old, new in zip(theirs.get("param_names", ()), ours["param_names"], strict=False):
+        for group, own_group in zip(groups, self.param_groups, strict=False):
+            names = group.get("param_names", ())
+            for old, new in zip(names, own_group["param_names"], strict=False):
                 if old != new:
                     raise ValueError(difference("a parameter's name", old, new))
 

@@ -181,9 +181,12 @@ class Evaluation:
         return self.applier.evaluate(call, offsets, lambda slot: self._rounding(slot, index))
 
     def _call(self) -> Any:
+        closure = self.closure
+        if closure is None:
+            raise ValueError("a step needs a closure, or the losses that a log has of it")
         with self._audit.watching() if self._audit is not None else nullcontext():
             try:
-                return self._surroundings.call(lambda: self._shield.lowered(self.closure))
+                return self._surroundings.call(lambda: self._shield.lowered(closure))
             except RuntimeError as error:
                 if "does not require grad" not in str(error):
                     raise

@@ -128,7 +128,7 @@ class Forward(Applier):
         if id(slot.param) in self._whole:
             return WholeHook(slot, terms, name, self._space, stream)
         if _acts(home, low_rank):
-            return LinearHook(slot, merge(terms))
+            return LinearHook(slot, terms)
         if name == "weight" and kind is nn.Embedding.forward and module.max_norm is None:
             return EmbeddingHook(slot, merge(terms) if low_rank else terms, stream)
         parts = name == "weight" and kind is nn.Linear.forward and module.bias is None

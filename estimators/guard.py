@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any
 
 import torch
@@ -183,7 +184,8 @@ def _dropout(model: nn.Module | None) -> str:
 
 def _outside() -> int:
     """Return the stack level of the first caller outside this package and PyTorch."""
-    frame, level = sys._getframe(2), 2
+    frame: FrameType | None = sys._getframe(2)
+    level = 2
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if not module.startswith(("estimators.", "torch.", "contextlib", "zotheory.")):

@@ -22,7 +22,7 @@ class Home:
 
     module: nn.Module
     name: str
-    param: Tensor
+    param: nn.Parameter
     native: bool
 
 

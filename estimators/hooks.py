@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from estimators.assignment import Assignment, Terms, assign
+from estimators.assignment import Assignment, Terms, assign, low_rank
 from estimators.products import add_product
 from estimators.rounding import narrowed_rows
 from estimators.slots import Slot
@@ -26,7 +26,9 @@ class Hook(ABC):
         self.slot = slot
         self.terms = terms
 
-    def attach(self, module: nn.Module, stack: ExitStack, watch: Inside, parameter: Tensor) -> None:
+    def attach(
+        self, module: nn.Module, stack: ExitStack, watch: Inside, parameter: nn.Parameter
+    ) -> None:
         """Take the place of `module.forward` until `stack` is left.
 
         PyTorch's own hooks would do, at twice the cost of a call.
@@ -62,6 +64,10 @@ class Hook(ABC):
 class LinearHook(Hook):
     """y + x Z^T = y + H A^T for Z = A B^T, without forming Z."""
 
+    def __init__(self, slot: Slot, terms: Terms) -> None:
+        self.factors = low_rank(terms)
+        super().__init__(slot, self.factors)
+
     def run(
         self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
     ) -> Tensor:
@@ -69,7 +75,7 @@ class LinearHook(Hook):
         x = args[0] if args else kwargs["input"]
         with watch.pause():
             flat, total = x.reshape(-1, self.slot.n), output.view(-1, self.slot.m)
-            for weight, noise in self.terms:
+            for weight, noise in self.factors:
                 hidden, left = noise.basis.act(flat, noise.coordinates)
                 add_product(total, hidden.to(total.dtype), left.to(total.dtype), weight)
         return output
@@ -110,7 +116,7 @@ class _Replacing(Hook):
 
     def detach(self, module: nn.Module, own: Callable | None) -> None:
         super().detach(module, own)
-        module._parameters[self.name] = self.parameter
+        _put(module, self.name, self.parameter)
 
 
 class SwapHook(_Replacing):
@@ -131,12 +137,12 @@ class SwapHook(_Replacing):
             if self.wanted.tensor is None:
                 with watch.pause():
                     self.space.perturb(self.wanted)
-            module._parameters[self.name] = self.wanted.tensor
+            _put(module, self.name, self.wanted.tensor)
         self.depth += 1
         output = inner(*args, **kwargs)
         self.depth -= 1
         if self.depth == 0:
-            module._parameters[self.name] = self.parameter
+            _put(module, self.name, self.parameter)
             self.space.leave(self.wanted)
         return output
 
@@ -144,7 +150,9 @@ class SwapHook(_Replacing):
 class WholeHook(_Replacing):
     """Puts a whole perturbed tensor in the place of the parameter, for the whole closure."""
 
-    def attach(self, module: nn.Module, stack: ExitStack, watch: Inside, parameter: Tensor) -> None:
+    def attach(
+        self, module: nn.Module, stack: ExitStack, watch: Inside, parameter: nn.Parameter
+    ) -> None:
         slot, self.parameter = self.slot, parameter
         key = id(slot.param)
         if key not in watch.whole:
@@ -154,8 +162,8 @@ class WholeHook(_Replacing):
                 out[row] = slot.matrix[row]
             watch.whole[key] = out.view(slot.param.shape)
             watch.keys[id(watch.whole[key])] = key
-        stack.callback(module._parameters.__setitem__, self.name, parameter)
-        module._parameters[self.name] = watch.whole[key]
+        stack.callback(_put, module, self.name, parameter)
+        _put(module, self.name, watch.whole[key])
 
     def run(
         self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
@@ -169,7 +177,8 @@ class RowsHook(_Replacing):
     def run(
         self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
     ) -> Tensor:
-        slot, output = self.slot, None
+        slot = self.slot
+        output: Any = None
         height = slot.rows_within(self.space.piece)
         buffer = self.space.take(height * slot.n, slot)
         for low in range(0, slot.m, height):
@@ -177,11 +186,16 @@ class RowsHook(_Replacing):
                 base = slot.matrix[low : low + height]
                 rows = buffer[: base.numel()].view(base.shape)
                 assign([Assignment(slot, rows, base, 1.0, self.terms, self.rounding, low)])
-            module._parameters[self.name] = rows
+            _put(module, self.name, rows)
             part = inner(*args, **kwargs)
             if output is None:
                 output = part.new_empty(*part.shape[:-1], slot.m)
             output[..., low : low + height] = part
-        module._parameters[self.name] = self.parameter
+        _put(module, self.name, self.parameter)
         self.space.free.append(buffer)
         return output
+
+
+def _put(module: nn.Module, name: str, tensor: Tensor | None) -> None:
+    """Put a tensor in the place of a parameter, which takes no tensor that is none by itself."""
+    cast(dict[str, Tensor | None], module._parameters)[name] = tensor

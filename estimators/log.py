@@ -50,9 +50,10 @@ class Log:
     ) -> None:
         """Append a step."""
         step = len(self.losses)
-        now = [[float(group[key]) for group in groups] for key in ("lr", "weight_decay")]
-        if not self.rates or list(self.rates[-1][1:]) != now:
-            self.rates.append((step, *now))
+        rates = [float(group["lr"]) for group in groups]
+        decays = [float(group["weight_decay"]) for group in groups]
+        if not self.rates or self.rates[-1][1:] != (rates, decays):
+            self.rates.append((step, rates, decays))
         if eps is not None and (not self.eps or self.eps[-1][1] != eps):
             self.eps.append((step, eps))
         members: dict[int, list[str]] = {id(group): [] for group in groups}

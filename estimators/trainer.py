@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate.optimizer import AcceleratedOptimizer
@@ -61,6 +61,11 @@ class ZerothOrderTrainer(Trainer):
     another kind, and, in training, for a `compute_loss` that returns no loss.
     """
 
+    _batches: list[Any]
+    _model: nn.Module | None
+    _items: Tensor | int | None
+    _unlogged: float
+
     def __init__(
         self,
         model: nn.Module | None = None,
@@ -85,7 +90,7 @@ class ZerothOrderTrainer(Trainer):
         self._counts_items = False
         self._forget_step()
         super().__init__(model, args, optimizers=optimizers, **kwargs)
-        refuse_casts(self.args, self.model)
+        refuse_casts(self.args, cast(nn.Module, self.model))
 
     def create_accelerator_and_postprocess(self) -> None:
         # Before the accelerator is made, whose errors would speak of gradients.
@@ -103,7 +108,7 @@ class ZerothOrderTrainer(Trainer):
         """Build the optimiser from the recipe, unless there is one."""
         self._forget_step()  # of a run that was stopped in the middle of a step
         if self.optimizer is None:
-            self.optimizer = self._build(self.model if model is None else model)
+            self.optimizer = self._build(cast(nn.Module, self.model if model is None else model))
         if isinstance(self.optimizer, ZerothOrder):
             if self.args.torch_compile and not self.optimizer.applier.moves_weights:
                 raise ValueError(
@@ -199,14 +204,14 @@ class ZerothOrderTrainer(Trainer):
             return loss, outputs
 
         # The Trainer wants a tensor, and calls whatever method a subclass or a user put here.
-        self.compute_loss = with_outputs
+        self.__dict__["compute_loss"] = with_outputs
         try:
             return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
         finally:
             if own is None:
-                del self.compute_loss
+                del self.__dict__["compute_loss"]
             else:
-                self.compute_loss = own
+                self.__dict__["compute_loss"] = own
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log, without the norm of gradients that do not exist."""
@@ -222,7 +227,7 @@ class ZerothOrderTrainer(Trainer):
         """Make the step on the batches collected, which are forgotten whatever happens."""
         collected, model, items = self._batches, self._model, self._items
         self._forget_step()
-        if not collected:
+        if not collected or model is None:
             raise RuntimeError(
                 "no batch was collected for this step: a training_step of one's own has to call "
                 "that of ZerothOrderTrainer"
@@ -233,9 +238,7 @@ class ZerothOrderTrainer(Trainer):
         return self._unlogged
 
     def _forget_step(self) -> None:
-        self._batches: list[Any] = []
-        self._model: nn.Module | None = None
-        self._items: Tensor | int | None = None
+        self._batches, self._model, self._items = [], None, None
         self._unlogged = 0.0
 
     def _losses_add_up(self, num_items_in_batch: Tensor | int | None) -> bool:
@@ -246,7 +249,8 @@ class ZerothOrderTrainer(Trainer):
         return counted or self.compute_loss_func is not None
 
     def _build(self, model: nn.Module) -> ZerothOrder:
-        made = self.recipe(
+        recipe = cast(Recipe, self.recipe)  # there is an optimiser otherwise
+        made = recipe(
             self._groups(model),
             lr=self.args.learning_rate,
             weight_decay=self.args.weight_decay,
@@ -261,7 +265,7 @@ class ZerothOrderTrainer(Trainer):
     def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
         decayed = set(self.get_decay_parameter_names(model))
         named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [(n, p) for n, p in named if n in decayed]},
             {"params": [(n, p) for n, p in named if n not in decayed], "weight_decay": 0.0},
         ]

@@ -74,18 +74,10 @@ class ZerothOrder(Checkpointed):
     trainable parameter, duplicate names, or apply="forward" without a module.
     """
 
-    kept = (
-        "perturbation",
-        "direction",
-        "update",
-        "eps",
-        "seed",
-        "steps",
-        "method",
-        "log",
-        "restore",
+    kept: tuple[str, ...] = (
+        *("perturbation", "direction", "update", "eps", "seed", "steps", "method", "log"),
+        *("restore", "exchange", "model", "layers", "counting", "applier", "_names_from"),
     )
-    kept += ("exchange", "model", "layers", "counting", "applier", "_names_from")
 
     def __init__(
         self,
@@ -118,8 +110,6 @@ class ZerothOrder(Checkpointed):
             params = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
             if not params:
                 raise ValueError("the module has no trainable parameter")
-        if apply == "forward" and model is None:
-            raise ValueError('apply="forward" needs a module: pass it as params or as model')
         if tree is not None:
             check_module(tree)
         self.perturbation = perturbation
@@ -136,7 +126,11 @@ class ZerothOrder(Checkpointed):
         self._names_from = model
         self.layers = None if layers is None else list(layers)
         self.counting = counting
-        self.applier: Applier = Forward(model) if apply == "forward" else InPlace(self._keeps_copy)
+        self.applier: Applier = InPlace(self._keeps_copy)
+        if apply == "forward":
+            if model is None:
+                raise ValueError('apply="forward" needs a module: pass it as params or as model')
+            self.applier = Forward(model)
         self._forget()
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
         slots = self.slots()
@@ -148,7 +142,8 @@ class ZerothOrder(Checkpointed):
         perturbation.check(slots)
         self._built = True
 
-    def step(self, closure: Closure | None = None) -> float:
+    # PyTorch's returns None without a closure; this one raises.
+    def step(self, closure: Closure | None = None) -> float:  # type: ignore[override]
         """Make one step; return an estimate of the loss before it.
 
         `closure()` returns the loss of the current minibatch at the current weights, as a number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -47,7 +47,7 @@ class CP(LowRankPerturbation):
 
     def kept(self, slots: Sequence[Slot]) -> list[dict[str, Any]]:
         matrices = [slot for slot in slots if slot.is_matrix]
-        ranks = {slot.name: self.rank for slot in matrices}
+        ranks: Mapping[str, int | None] = {slot.name: self.rank for slot in matrices}
         if matrices and self.rank is None:
             ranks = select_ranks(
                 {slot.name: slot.matrix for slot in matrices},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ class SVDSubspace(Subspace):
         self.direction = Averaged(queries)
 
     def prepare(self, slots: Sequence[Slot], evaluation: Evaluation, rebase: Rebase) -> None:
-        epoch = evaluation.step // self.interval
+        epoch = evaluation.step // self.interval if self.interval else 0
         stale = [s for s in slots if s.is_matrix and s.state.get("epoch") != epoch]
         if not stale:
             return
@@ -40,10 +41,8 @@ class SVDSubspace(Subspace):
         if not any(estimate.terms.values()):  # a flat loss has no gradient: any subspace will do
             estimate.terms.update(dict.fromkeys(estimate.terms, 1.0))
         for slot in stale:
-            gradient = sum(
-                evaluation.noise(slot, draw).dense() * weight
-                for draw, weight in estimate.terms.items()
-            )
+            terms = evaluation.terms(slot, estimate.terms)
+            gradient = cast(Tensor, sum(noise.dense() * weight for noise, weight in terms.items()))
             left, right = leading_vectors(gradient, self.rank)
             factors = {"U": left.to(slot.dtype), "V": right.to(slot.dtype)}
             self.renew(slot, factors, epoch, rebase)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from estimators.assignment import Assignment, Terms, assign, merge
+from estimators.assignment import Assignment, Terms, assign, low_rank
 from estimators.bases import Basis
 from estimators.directions.base import Estimate
 from estimators.evaluation import Evaluation
@@ -184,7 +184,7 @@ def restored_block(job: Job, weights: Tensor, rows: slice) -> Tensor:
 
 def coordinates(job: Job) -> tuple[Tensor, Basis]:
     """Return the estimate of a tensor in the coordinates of its low-rank noise, and their basis."""
-    ((weight, noise),) = merge(job.terms)
+    ((weight, noise),) = low_rank(job.terms)
     return noise.coordinates.to(job.slot.compute_dtype) * weight, noise.basis
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from zotheory.arguments import as_path, one_of
 from zotheory.probing.objectives import ProbeError
@@ -17,6 +17,7 @@ from zotheory.probing.table import html
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,7 +91,7 @@ def writer(path: Path) -> Callable[[Comparison, Path], None]:
 def _draw(comparison: Comparison, path: Path) -> None:
     import matplotlib.pyplot as plt
 
-    figure = comparison.plot().figure
+    figure = cast("Figure", comparison.plot().figure)
     figure.savefig(path, dpi=150, bbox_inches="tight")
     plt.close(figure)
 
