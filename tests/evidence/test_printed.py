@@ -96,6 +96,7 @@ def test_a_deviation_has_to_be_printed(table):
         ("TeZO-Adam,0.57,", "TeZO-Adam,", "3 cells, not 4"),
         ("TeZO-Adam", "MeZO", "name of its own"),
         ("26.43", "26.4.3", "no printed number"),
+        ("GB\n", "GB\n# exact: 7B\n", "no column of it"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(tmp_path, old, new, message):
@@ -111,6 +112,19 @@ def test_a_relation_is_decided_on_the_printed_decimals(table):
     assert (equal.verdict, equal.reading) == (Verdict.REFUTED, BY_THE_NUMBERS)
     third = judged(table, sp.Eq(table["MeZO", "125M"] * 3, sp.Rational(171, 100)))
     assert third.verdict is Verdict.CONFIRMED  # in floating point 0.57 * 3 is not 1.71
+
+
+def test_numbers_that_stand_for_themselves_are_not_rounded(tmp_path):
+    (tmp_path / "it.csv").write_text(TEXT.replace("GB\n", "GB\n# exact: 125M, 13B\n"))
+    table = Table.read(tmp_path / "it.csv")
+    assert table.numbers[table["MeZO", "125M"]].half == 0
+    assert table.numbers[table["MeZO", "1.3B"]].half == sp.Rational(1, 200)
+    equal = sp.Le(table["TeZO-Adam", "125M"], table["MeZO", "125M"])
+    found = judged(table, equal)
+    assert (found.verdict, found.reading) == (Verdict.CONFIRMED, "")
+    assert "Table 7: MeZO, 125M: 0.56 in place of 0.57 turns it" in found.certificate["one cell"]
+    other = judged(table, equal, change={table["MeZO", "125M"]: "0.56"})
+    assert (other.verdict, other.reading) == (Verdict.REFUTED, "")
 
 
 def test_a_count_says_which_relation_failed_and_one_cell_that_turns_it(table):
