@@ -168,6 +168,27 @@ def test_a_p_value_is_computed_and_its_snippet_carries_the_function(table):
     assert said(found.certificate["snippet"])["actual"] == pytest.approx(expected)
 
 
+def test_quantities_are_made_of_each_other(table):
+    numbers = [
+        x
+        for size in ("125M", "1.3B")
+        for x in (table["MeZO-m", size], table.deviation("MeZO-m", size), 5)
+    ]
+    few = sp.Symbol("tests that find a difference", integer=True)
+    quantities = {P: Computed(welch, *numbers), few: above(sp.Rational(1, 20), P)}
+    found = judged(table, sp.Eq(few, 1), lambda _: quantities)
+    assert found.verdict is Verdict.CONFIRMED
+    assert found.numbers["quantities"].keys() == {"p", few.name}
+    assert said(found.certificate["snippet"]) == {"claimed": 1, "actual": 1}
+    fails = judged(table, sp.Eq(few, 0), lambda _: quantities)
+    assert fails.verdict is Verdict.REFUTED
+    gain = sp.Symbol("gain", real=True)
+    doubled = {gain: table["MeZO", "13B"] - table["TeZO-Adam", "13B"], few: 2 * gain}
+    sure = judged(table, sp.Gt(few, sp.Rational(4, 5)), lambda _: doubled)
+    assert (sure.verdict, sure.reading) == (Verdict.CONFIRMED, "")
+    assert judged(table, sp.Gt(few, sp.Rational(83, 100)), lambda _: doubled).reading
+
+
 def test_what_no_table_prints_is_an_error(table):
     with pytest.raises(ValueError, match="no table prints"):
         judged(table, sp.Lt(sp.Symbol("x", real=True), table["MeZO", "125M"]))
