@@ -4,8 +4,13 @@ from zotheory.papers.tezo import (
     counted,
     layers,
     lemma1,
+    operations,
     rank_bound,
     second_moment,
+    table6,
+    table9,
+    tables3_4_5,
+    tables7_8,
     theorem1,
     theorem2,
 )
@@ -19,4 +24,9 @@ CLAIMS = (
     *second_moment.CLAIMS,
     *counted.STATE,
     *layers.CLAIMS,
+    *tables3_4_5.CLAIMS,
+    *table6.CLAIMS,
+    *tables7_8.CLAIMS,
+    *operations.CLAIMS,
+    *table9.CLAIMS,
 )
