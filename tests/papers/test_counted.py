@@ -25,7 +25,8 @@ QUICK = {
 }
 SLOW = {
     "tezo.memory.adam_share": Verdict.CONFIRMED,
-    "tezo.memory.adam_below_mezo": Verdict.REFUTED,
+    "tezo.memory.adam_below_mezo": Verdict.CONFIRMED,
+    "tezo.memory.adam_below_mezo_in_place": Verdict.REFUTED,
     "lezo.remark1.memory": Verdict.CONFIRMED,
     "smezo.table4.memory": Verdict.CONFIRMED,
     "own.drift_16bit": Verdict.CONFIRMED,

@@ -13,12 +13,14 @@ from zotheory.papers.tezo import (
     tables7_8,
     theorem1,
     theorem2,
+    theorem2_redrawn,
 )
 
 CLAIMS = (
     *theorem1.CLAIMS,
     *lemma1.CLAIMS,
     *theorem2.CLAIMS,
+    *theorem2_redrawn.CLAIMS,
     *counted.TABLE2,
     *rank_bound.CLAIMS,
     *second_moment.CLAIMS,
