@@ -172,6 +172,7 @@ Terms = dict[tuple[int, int, int], Any]  # {(p, a, b): c} is the sum of c t^p ph
 _DENSITY, _ABOVE = sp.symbols("phi Q", positive=True)
 
 
+@cache
 def enclose_integral(integral: sp.Integral) -> Interval:
     """An interval that contains the integral.
 
