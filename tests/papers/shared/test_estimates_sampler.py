@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
+from zotheory.evidence.draws import Recipe
 from zotheory.papers.shared.estimates import (
     AfterOneStep,
     Along,
     Estimates,
     HalfSquare,
     Linear,
-    Recipe,
     Sine,
     SquaredError,
 )
