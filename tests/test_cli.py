@@ -1,6 +1,5 @@
 """The commands as a user types them: what they print, where, and their exit status."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from zotheory import cli
-from zotheory.ledger import Ledger
+from zotheory.ledger import Entry, Ledger
 from zotheory.papers import declared
-from zotheory.vocabulary import Kind
+from zotheory.vocabulary import Kind, Verdict
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "my_claims.py"
 PRELUDE = """
@@ -50,7 +49,7 @@ def one_line(told: str) -> str:
 
 
 def verdicts(out: Path) -> dict[str, str]:
-    return {claim["id"]: claim["verdict"] for claim in Ledger.read(out / "ledger.json").claims}
+    return {claim.id: claim.verdict for claim in Ledger.read(out / "ledger.json").claims}
 
 
 # --- bad input ----------------------------------------------------------------------------------
@@ -210,7 +209,7 @@ CLAIMS = [replace(sound, checks=(*sound.checks, wrong)), claim("my.b", "proved")
 
 def record(monkeypatch, id, verdict):
     """Let the package carry a ledger in which `id` was found `verdict`."""
-    entry = {"id": id, "verdict": verdict, "correction": None}
+    entry = Entry(id, "my", "here", "so.", "", Verdict(verdict))
     ledger = Ledger(0, "quick", {}, (entry,))
     monkeypatch.setattr("zotheory.ledger.recorded", lambda: ledger)
 
@@ -317,14 +316,14 @@ def own_claim(tmp_path_factory):
     arguments = ["verify", str(EXAMPLE), "--budget", "quick", "--jobs", "2", "--out", str(out)]
     done = subprocess.run([sys.executable, "-m", "zotheory", *arguments], capture_output=True)
     assert done.returncode == 0, done.stderr
-    (claim,) = json.loads((out / "ledger.json").read_text())["claims"]
-    return claim
+    (entry,) = Ledger.read(out / "ledger.json").claims
+    return entry
 
 
 def test_the_example_is_proved_and_its_mutant_refuted(own_claim):
-    assert (own_claim["id"], own_claim["verdict"]) == ("mine.spsa", "proved")
-    assert own_claim["mutant"]["verdict"] == "refuted"
-    found = {e["kind"]: e["verdict"] for e in own_claim["evidence"]}
+    assert (own_claim.id, own_claim.verdict) == ("mine.spsa", "proved")
+    assert own_claim.mutant.verdict == "refuted"
+    found = {e.kind: e.verdict for e in own_claim.evidence}
     assert found == {Kind.EXACT: "proved", Kind.MEASURED: "confirmed"}
 
 

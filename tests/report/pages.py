@@ -8,7 +8,7 @@ from rich.console import Console
 
 from zotheory.ledger import Control, Entry, Ledger
 from zotheory.report.terminal import details
-from zotheory.vocabulary import Evidence, Kind, Verdict
+from zotheory.vocabulary import Evidence, Kind, Setting, Verdict
 
 VOID = {"meta", "link", "input", "br", "wbr", "img"}
 NOT_SAID = {"svg", "button", "summary", "style", "script"}  # pictures and controls
@@ -81,14 +81,20 @@ def hostile():
     """A ledger with markup in every text that a claim can bring in."""
     numbers = {HARM: {HARM: HARM, "x": [HARM]}, "y": HARM}
     certificate = {"inputs": {HARM: HARM}, "claimed": HARM, "actual": 1, "steps": [HARM]}
-    evidence = (Evidence(Kind.EXACT, Verdict.REFUTED, HARM, numbers),)
-    entry = Entry("x.y", "x", HARM, HARM, HARM, Verdict.REFUTED, evidence, Control(HARM, "proved"))
-    row = {
-        **entry.to_json(),
-        "paper": HARM,
-        "reason": HARM,
-        "failed": HARM,
-        "missing": HARM,
-        "certificate": {**certificate, "snippet": f"# {HARM}\nprint('{HARM}')\n"},
-    }
-    return Ledger(0, HARM, {HARM: HARM}, (row,))
+    evidence = (Evidence(Kind.EXACT, Verdict.REFUTED, HARM, numbers, reading=HARM),)
+    entry = Entry(
+        "x.y",
+        HARM,
+        HARM,
+        HARM,
+        HARM,
+        Verdict.REFUTED,
+        evidence,
+        Control(HARM, Verdict.PROVED, HARM, HARM),
+        reason=HARM,
+        failed=HARM,
+        missing=HARM,
+        certificate={**certificate, "snippet": f"# {HARM}\nprint('{HARM}')\n"},
+        setting=Setting(HARM, HARM),
+    )
+    return Ledger(0, HARM, {HARM: HARM}, (entry,))

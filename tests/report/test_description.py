@@ -1,5 +1,7 @@
 """What is said of an entry: its sections, their order, and how numbers are told."""
 
+from dataclasses import replace
+
 import pytest
 
 from zotheory.ledger import Control, Entry, recorded
@@ -10,7 +12,7 @@ from zotheory.vocabulary import Evidence, Kind, Verdict
 def told(verdict=Verdict.PROVED, numbers=None, certificate=None, **other):
     evidence = Evidence(Kind.MEASURED, verdict, "measured it", numbers or {})
     made = Entry("p.a", "p", "Eq. 1", "so", "", verdict, (evidence,), seconds=0.1234, **other)
-    return describe({**made.to_json(), "certificate": certificate or {}})
+    return describe(replace(made, certificate=certificate or {}))
 
 
 def section(description, title):
@@ -143,7 +145,7 @@ def test_a_single_number_has_no_deciding_coordinate():
     assert dict(table.rows)["deciding coordinate"] == ("", "1")
 
 
-@pytest.mark.parametrize("entry", recorded().claims, ids=lambda entry: entry["id"])
+@pytest.mark.parametrize("entry", recorded().claims, ids=lambda entry: entry.id)
 def test_no_recorded_entry_is_without_detail_and_titles_are_unique(entry):
     found = describe(entry)
     names = [s.title for s in found.sections]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zotheory.vocabulary import DRAWN, Kind, Verdict
+from zotheory.ledger import Control, Entry
+from zotheory.vocabulary import DRAWN, Evidence, Kind, Setting, Verdict
 
 MEANING = {
     Verdict.PROVED: "derived for the whole domain, from the definition of the estimator",
@@ -26,7 +27,10 @@ SOURCE = {
     Kind.MODEL: "measured on a language model's own layers, on real text",
     Kind.COUNTED: "counted on the estimators' own code",
     Kind.TIMED: "a ratio of two times taken side by side in one run",
+    Kind.PRINTED: "arithmetic on numbers printed in the paper, which says nothing beyond them",
 }
+OTHER_SETTING = "judged in another setting (a model, data, sizes) than the paper's, for which the "
+OTHER_SETTING += "verdict says nothing; the entry names both"
 _LISTED = 4  # of a long list, as many entries are shown; the ledger's file has all
 _NAMES = {"alpha": "error probability", "telling": "deciding coordinate"}
 
@@ -45,7 +49,7 @@ class Section:
 
     Attributes:
         title: what the section is about, and after a colon what is particular to it.
-        verdict: what the checks found of the section's subject.
+        verdict: what the checks found of the section's subject, and `brief` the words for it.
         prose: sentences.
         values: named values.
         table: numbers for several settings.
@@ -55,7 +59,8 @@ class Section:
     """
 
     title: str
-    verdict: str = ""
+    verdict: Verdict | None = None
+    brief: str = ""
     prose: tuple[str, ...] = ()
     values: tuple[tuple[str, str], ...] = ()
     table: Table | None = None
@@ -70,7 +75,8 @@ class Description:
 
     id: str
     paper: str
-    verdict: str
+    verdict: Verdict
+    brief: str
     where: str
     says: str
     formula: str
@@ -86,53 +92,58 @@ class Description:
         return f"{listed} ({', '.join(self.kinds)})" if self.kinds else listed
 
 
-def worded(verdict: str) -> str:
-    """A verdict as one reads it: ``not run``."""
-    return verdict.replace("_", " ")
-
-
-def describe(entry: Mapping[str, Any]) -> Description:
-    """Everything a ledger's entry (as JSON values) says."""
+def describe(entry: Entry) -> Description:
+    """Everything a ledger's entry says."""
     return Description(
-        entry["id"],
-        entry["paper"],
-        entry["verdict"],
-        entry["where"],
-        entry["says"],
-        entry["formula"],
-        tuple(e["kind"] for e in entry["evidence"]),
-        _figure(entry["seconds"]),
+        entry.id,
+        entry.paper,
+        entry.verdict,
+        entry.brief,
+        entry.where,
+        entry.says,
+        entry.formula,
+        tuple(e.kind.value for e in entry.evidence),
+        _figure(entry.seconds),
         tuple(_sections(entry)),
     )
 
 
-def _sections(entry: Mapping[str, Any]) -> Iterator[Section]:
-    if entry["correction"]:
-        yield _control("What holds instead", entry["correction"], first=True)
-    judged = Verdict(entry["verdict"]).judged
+def _sections(entry: Entry) -> Iterator[Section]:
     for title, text in (
-        ("Caution" if judged else "Why there is no verdict", entry["reason"]),
-        ("A check failed", entry["failed"]),
-        ("Missing", entry["missing"]),
+        ("How to read the verdict", "" if entry.told == entry.verdict.word else entry.told),
+        ("Setting", entry.setting.paper if entry.setting and not entry.setting.judged else ""),
+    ):
+        if text:
+            yield Section(title, prose=(f"{text[0].upper()}{text[1:]}",), first=True)
+    if entry.correction:
+        yield _found("What holds instead", entry.correction, entry.setting, first=True)
+    for title, text in (
+        ("Caution" if entry.verdict.judged else "Why there is no verdict", entry.reason),
+        ("A check failed", entry.failed),
+        ("Missing", entry.missing),
     ):
         if text:
             yield Section(title, prose=(text,), first=True)
-    yield from _certificate(entry["certificate"])
-    if entry["mutant"]:
-        yield _control("Control: the same checks on a false statement", entry["mutant"])
-    for evidence in entry["evidence"]:
-        told = entry["certificate"]
-        numbers = {k: v for k, v in evidence["numbers"].items() if k != DRAWN}
+    yield from _certificate(entry.certificate)
+    if entry.mutant:
+        yield _found("Control: the same checks on a false statement", entry.mutant)
+    for evidence in entry.evidence:
+        told = entry.certificate
+        numbers = {k: v for k, v in evidence.numbers.items() if k != DRAWN}
         new = {k: v for k, v in numbers.items() if k not in told or told[k] != v}
         values, table = _numbers(new)
-        title = f"Evidence: {evidence['kind']}"
-        prose = tuple(filter(None, (evidence["summary"],)))
-        yield Section(title, evidence["verdict"], prose, values, table)
+        found = _found(f"Evidence: {evidence.kind}", evidence, entry.setting)
+        yield replace(found, values=values, table=table)
 
 
-def _control(title: str, control: Mapping[str, Any], first: bool = False) -> Section:
-    prose = tuple(filter(None, (control["says"], control["summary"])))
-    return Section(title, control["verdict"], prose, first=first)
+def _found(
+    title: str, found: Control | Evidence, setting: Setting | None = None, first: bool = False
+) -> Section:
+    """A verdict on a statement, by one check or by all; in a claim's setting if it is its own."""
+    says = found.says if isinstance(found, Control) else ""
+    prose = tuple(filter(None, (says, found.summary)))
+    brief = found.verdict.brief(found.reading, setting)
+    return Section(title, found.verdict, brief, prose, first=first)
 
 
 def _certificate(certificate: Mapping[str, Any]) -> Iterator[Section]:
