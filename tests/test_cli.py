@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.report.pages import OURS, PAPERS, worded
 from zotheory import cli
 from zotheory.ledger import Entry, Ledger
 from zotheory.papers import declared
+from zotheory.report.terminal import row, summary
 from zotheory.vocabulary import Kind, Verdict
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "my_claims.py"
@@ -287,6 +289,34 @@ def test_list_of_a_prefix(command, monkeypatch):
     _, out, _ = command("list", "tezo.lemma1")
     assert "tezo.lemma1.norm4" in out
     assert "tezo.thm1" not in out
+
+
+def test_the_list_shows_settings_and_words_the_verdicts(command, monkeypatch):
+    monkeypatch.setattr(cli.console, "_width", 200)
+    monkeypatch.setattr("zotheory.ledger.recorded", worded)
+    _, out, _ = command("list", "p")
+    told = " ".join(out.split())
+    assert f"judged: {OURS}; the paper's: {PAPERS}" in told
+    assert "refuted p.elsewhere" in told
+    assert "(other setting)" in told
+    rows = [line.split("  ")[0] for line in out.splitlines()]
+    assert rows[1:3] == ["refuted", "(other setting)"]
+    assert "does not follow" in rows
+
+
+def test_a_run_marks_verdicts_that_say_too_much_and_explains_the_mark(capsys):
+    entries = worded().claims
+    for entry in entries:
+        cli.console.print(row(entry, 12))
+    summary(cli.console, entries, [], Path("ledger.json"))
+    out = capsys.readouterr().out
+    first = {line.split()[1]: line.split()[0] for line in out.splitlines() if " p." in line}
+    assert first["p.premise"] == "refuted†"
+    assert first["p.same"] == "refuted"
+    assert out.count("† in another setting than the paper's") == 1
+    assert "p.elsewhere  refuted (other setting); instead: It is not so." in out
+    summary(cli.console, entries[3:], [], Path("ledger.json"))
+    assert "†" not in capsys.readouterr().out
 
 
 def test_show_prints_certificate_and_snippet(command, tmp_path, monkeypatch):

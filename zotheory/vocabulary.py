@@ -287,6 +287,10 @@ class Claim:
                 raise ValueError(
                     f"{self.id}: {name} must be a zotheory.Statement, got {shown(stated)}"
                 )
+        if not isinstance(self.setting, Setting | None):
+            raise ValueError(
+                f"{self.id}: setting must be a zotheory.Setting, got {shown(self.setting)}"
+            )
         needs = (one_of(f"{self.id}: needs", n, Kind) for n in flat(self.needs))
         object.__setattr__(self, "needs", tuple(map(Kind, needs)))
         object.__setattr__(self, "checks", tuple(flat(self.checks)))

@@ -98,3 +98,31 @@ def hostile():
         setting=Setting(HARM, HARM),
     )
     return Ledger(0, HARM, {HARM: HARM}, (entry,))
+
+
+def badges(html):
+    """The words of every verdict that is shown with its sign, but for counts."""
+    return re.findall(r'<span class="badge [^>]*><svg.*?</svg>([^<]*)</span>', html)
+
+
+PAPERS, OURS = "OPT-1.3B on SST-2", "SmolLM2-135M on reviews"
+PREMISE = "does not follow from the premise"
+
+
+def worded():
+    """A ledger whose verdicts say more than was found, each of them in its own way, and one not."""
+
+    def entry(id, verdict, kind=Kind.MODEL, reading="", setting=None, **other):
+        found = (Evidence(kind, verdict, "measured it", reading=reading),)
+        return Entry(id, "p", "Fig. 1", "It is so.", "", verdict, found, setting=setting, **other)
+
+    correction = Control("It is not so.", Verdict.CONFIRMED, "measured that")
+    elsewhere = Setting(PAPERS, OURS)
+    entries = (
+        entry("p.elsewhere", Verdict.REFUTED, setting=elsewhere, correction=correction),
+        entry("p.premise", Verdict.REFUTED, Kind.EXACT, PREMISE),
+        entry("p.printed", Verdict.CONFIRMED, Kind.PRINTED, "by the printed numbers"),
+        entry("p.same", Verdict.REFUTED, setting=Setting(PAPERS)),
+        entry("p.not_run", Verdict.NOT_RUN, setting=elsewhere),
+    )
+    return Ledger(0, "quick", {}, entries)

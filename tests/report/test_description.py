@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from tests.report.pages import OURS, PAPERS, PREMISE, worded
 from zotheory.ledger import Control, Entry, recorded
-from zotheory.report.description import describe
+from zotheory.report.description import MEANING, SOURCE, describe
 from zotheory.vocabulary import Evidence, Kind, Verdict
 
 
@@ -62,6 +63,39 @@ def test_a_claim_that_holds_shows_the_false_statement_its_checks_refuted():
     found = told(mutant=Control("not so", Verdict.REFUTED, "at m = 1"))
     control = section(found, "Control")
     assert (control.verdict, control.prose) == ("refuted", ("not so", "at m = 1"))
+
+
+ELSEWHERE = f"in another setting: {OURS}; the paper's: {PAPERS}"
+
+
+@pytest.mark.parametrize(
+    ("id", "brief", "setting"),
+    [
+        ("p.elsewhere", "refuted (other setting)", f"Refuted {ELSEWHERE}"),
+        ("p.premise", PREMISE, None),
+        ("p.printed", "confirmed by the printed numbers", None),
+        ("p.same", "refuted", PAPERS),
+        ("p.not_run", "not run", f"Judged: {OURS}; the paper's: {PAPERS}"),
+    ],
+)
+def test_a_verdict_is_told_with_its_reading_and_its_setting(id, brief, setting):
+    found = describe(worded()[id])
+    assert found.brief == brief
+    told = [s for s in found.sections if s.title == "Setting"]
+    assert [(s.prose, s.first) for s in told] == ([((setting,), True)] if setting else [])
+    assert section(found, "Evidence").brief == brief
+
+
+def test_what_holds_instead_holds_in_the_setting_judged_and_a_false_statement_has_none():
+    found = describe(worded()["p.elsewhere"])
+    assert section(found, "What holds instead").brief == "confirmed (other setting)"
+    entry = replace(worded()["p.elsewhere"], mutant=Control("no", Verdict.REFUTED))
+    assert section(describe(entry), "Control").brief == "refuted"
+
+
+def test_every_kind_of_evidence_and_every_verdict_is_explained():
+    assert SOURCE.keys() == set(Kind)
+    assert MEANING.keys() == set(Verdict)
 
 
 @pytest.mark.parametrize(

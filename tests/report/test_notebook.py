@@ -7,10 +7,10 @@ from html import escape
 import pytest
 import sympy as sp
 
-from tests.report.pages import HARM, Page, hostile
+from tests.report.pages import HARM, OURS, PAPERS, Page, badges, hostile, worded
 from zotheory.ledger import recorded
 from zotheory.papers import declared
-from zotheory.vocabulary import Check, Claim, Kind, Statement
+from zotheory.vocabulary import Check, Claim, Kind, Setting, Statement
 
 
 def tags(html):
@@ -59,6 +59,32 @@ def test_a_ledger_escapes_what_its_claims_say():
     several = replace(alone, claims=alone.claims * 2)
     for shown in (alone, several):
         assert not {"script", "img"} & set(tags(shown._repr_html_()))
+
+
+def test_verdicts_are_worded_by_their_reading_and_setting():
+    table = Page(worded()._repr_html_()).text
+    for entry in worded().claims:
+        assert entry.brief in table
+    assert f"judged: {OURS}; the paper's: {PAPERS}" in " ".join(table.split())
+    for entry in worded().claims:
+        alone = " ".join(Page(worded().of(entry.id)._repr_html_()).text.split())
+        assert entry.told[1:] in alone
+        if entry.told != entry.verdict.word:  # a bare word would say too much
+            found = badges(worded()[entry.id]._repr_html_())
+            assert entry.brief in found
+            assert entry.verdict.word not in found
+
+
+def test_an_entry_shows_itself_as_a_ledger_of_it_alone():
+    assert (
+        recorded()["tezo.lemma1.norm4"]._repr_html_() == recorded("tezo.lemma1.norm4")._repr_html_()
+    )
+
+
+def test_a_claim_shows_its_setting():
+    setting = Setting(PAPERS, OURS)
+    claim = Claim("my.a", "here", Statement("so"), (Kind.MODEL,), pending="later", setting=setting)
+    assert str(setting) in Page(claim._repr_html_()).text
 
 
 @pytest.mark.parametrize("claim", recorded().claims, ids=lambda claim: claim.id)

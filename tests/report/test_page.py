@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.report.pages import HARM, Page, hostile, shown, words
+from tests.report.pages import HARM, Page, badges, hostile, shown, worded, words
 from zotheory.ledger import Ledger, recorded
 from zotheory.report.page import page, write_page
 from zotheory.vocabulary import Verdict
@@ -37,6 +37,26 @@ def test_every_claim_has_one_article_and_an_anchor_of_its_own(read):
 @pytest.mark.parametrize("entry", LEDGER.claims, ids=lambda entry: entry.id)
 def test_the_page_says_what_show_says(read, entry):
     assert read.words(entry.id) == words(shown(entry))
+
+
+@pytest.mark.parametrize("entry", worded().claims, ids=lambda entry: entry.id)
+def test_page_and_show_word_a_verdict_by_its_reading_and_setting(entry):
+    text = page(worded())
+    assert Page(text).words(entry.id) == words(shown(entry))
+    if entry.told != entry.verdict.word:  # a bare word would say too much
+        article = text.partition(f'<article class="claim {entry.verdict}" id="{entry.id}"')[2]
+        found = badges(article.partition("</article>")[0])
+        assert entry.brief in found
+        assert entry.verdict.word not in found
+        assert entry.verdict.word not in re.findall(r"─ (\w+) ─", shown(entry))
+        for layout in (" ".join(Page(text).articles[entry.id]), shown(entry)):
+            assert entry.told[1:] in " ".join(layout.split())
+
+
+def test_counts_are_by_the_bare_verdict():
+    text = page(worded())
+    for count in ("3 refuted", "1 confirmed", "1 not run"):
+        assert f"{count}</span>" in text
 
 
 def test_nothing_is_fetched_from_anywhere(read, text):

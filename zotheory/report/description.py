@@ -109,12 +109,9 @@ def describe(entry: Entry) -> Description:
 
 
 def _sections(entry: Entry) -> Iterator[Section]:
-    for title, text in (
-        ("How to read the verdict", "" if entry.told == entry.verdict.word else entry.told),
-        ("Setting", entry.setting.paper if entry.setting and not entry.setting.judged else ""),
-    ):
-        if text:
-            yield Section(title, prose=(f"{text[0].upper()}{text[1:]}",), first=True)
+    if entry.setting:
+        told = str(entry.setting) if entry.told == entry.brief else entry.told
+        yield Section("Setting", prose=(f"{told[0].upper()}{told[1:]}",), first=True)
     if entry.correction:
         yield _found("What holds instead", entry.correction, entry.setting, first=True)
     for title, text in (

@@ -120,7 +120,7 @@ def summary(
     for entry in corrected:
         found = entry.correction
         words = found.verdict.brief(found.reading, entry.setting)
-        narrower = f"({entry.brief})  " if MARK in entry.marked else ""
+        narrower = f"{entry.brief}; instead: " if MARK in entry.marked else ""
         console.print(Text.assemble((f"  {entry.id}  ", "bold"), narrower, found.says))
         console.print(Text(f"    {words}", style=STYLES[found.verdict]))
     for entry in entries:
@@ -140,12 +140,13 @@ def summary(
 def listing(claims: Sequence[Listed]) -> Table:
     """Claims with what they say of which setting, and the recorded verdict, if there is one."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("recorded", max_width=_WIDEST + len("(other"))
+    table.add_column("recorded", max_width=len("(other setting)"))
     for name in ("id", "place"):
         table.add_column(name, overflow="fold")
     table.add_column("says", ratio=1)
     for claim in claims:
-        shown = _verdict(claim.found.verdict, claim.found.brief) if claim.found else ""
+        found = claim.found
+        shown = _verdict(found.verdict, found.brief.replace(" (", "\n(")) if found else ""
         says = Text(claim.says)
         if claim.setting:
             says.append(f"\n{claim.setting}", style="dim")
