@@ -123,6 +123,14 @@ def test_what_the_certificate_says_is_not_said_again():
     assert section(found, "Evidence").values == (("ratio", "3"),)
 
 
+def test_both_numbers_are_a_counterexample_only_where_they_refute():
+    certificate = {"kind": "printed", "claimed": 2.0, "actual": 3.0}
+    assert "Counterexample" in titles(told(Verdict.REFUTED, certificate=certificate))
+    held = told(Verdict.CONFIRMED, certificate=certificate)
+    assert "Counterexample" not in titles(held)
+    assert section(held, "Certificate").values == (("claimed", "2"), ("actual", "3"))
+
+
 def test_numbers_that_never_vary_are_told_once_and_the_table_runs_downwards():
     rows = {f"m = {m}": {"estimate": m / 3, "alpha": 1e-4} for m in (1, 2, 3)}
     evidence = section(told(numbers=rows), "Evidence")

@@ -121,7 +121,7 @@ def _sections(entry: Entry) -> Iterator[Section]:
     ):
         if text:
             yield Section(title, prose=(text,), first=True)
-    yield from _certificate(entry.certificate)
+    yield from _certificate(entry)
     if entry.mutant:
         yield _found("Control: the same checks on a false statement", entry.mutant)
     for evidence in entry.evidence:
@@ -143,13 +143,14 @@ def _found(
     return Section(title, found.verdict, brief, prose, first=first)
 
 
-def _certificate(certificate: Mapping[str, Any]) -> Iterator[Section]:
+def _certificate(entry: Entry) -> Iterator[Section]:
     """Counterexample, program and derivation; counts are left to the evidence's own table."""
-    left = {k: v for k, v in certificate.items() if k not in ("kind", "counts", "relation")}
+    left = {k: v for k, v in entry.certificate.items() if k not in ("kind", "counts", "relation")}
     steps, code = left.pop("steps", ()), left.pop("snippet", "")
     inputs = left.pop("inputs", {})
     if left:
-        title = "Counterexample" if "claimed" in left else "Certificate"
+        against = entry.verdict is Verdict.REFUTED and "claimed" in left
+        title = "Counterexample" if against else "Certificate"
         yield Section(title, values=tuple((k, _whole(v)) for k, v in {**inputs, **left}.items()))
     if code:
         yield Section("Program: numpy only, prints both numbers", code=code)
