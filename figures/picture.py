@@ -78,8 +78,7 @@ def judgement(data: Data, name: str) -> str:
     entry = data.claim(name)
     text = f"{name} ({entry.where}), {entry.told}: {entry.says}"
     if found := entry.correction:
-        brief = found.verdict.brief(found.reading, entry.setting)
-        text += f" Correction, {brief}: {found.says}"
+        text += f" Correction, {found.brief}: {found.says}"
     return text
 
 

@@ -232,18 +232,18 @@ def test_the_certificate_is_that_of_the_evidence_that_decided(context):
 def test_an_entry_carries_its_claims_setting_and_the_readings_of_what_decided(context):
     def check(statement, context):
         verdict = R if statement.says == "false" else C
-        return Evidence(Kind.PRINTED, verdict, "5 > 3", reading="by the printed numbers")
+        return Evidence(MODEL, verdict, "5 > 3", reading="at its first step")
 
     setting = Setting("OPT-1.3B", "SmolLM2-135M")
-    given = {"needs": (Kind.PRINTED,), "checks": (Check(Kind.PRINTED, check),), "setting": setting}
+    given = {"needs": (MODEL,), "checks": (Check(MODEL, check),), "setting": setting}
     refuted = judge(Claim("p.a", "", FALSE, correction=REPAIRED, **given), context)
     assert refuted.told == (
-        "refuted by the printed numbers in another setting: SmolLM2-135M; the paper's: OPT-1.3B"
+        "refuted at its first step in another setting: SmolLM2-135M; the paper's: OPT-1.3B"
     )
-    assert refuted.correction.reading == "by the printed numbers"
+    assert refuted.correction.brief == "confirmed at its first step (other setting)"
     holds = judge(Claim("p.a", "", TRUE, mutant=FALSE, **given), context)
-    assert holds.brief == "confirmed by the printed numbers (other setting)"
-    assert (holds.mutant.verdict, holds.mutant.reading) == (R, "by the printed numbers")
+    assert holds.brief == "confirmed at its first step (other setting)"
+    assert (holds.mutant.verdict, holds.mutant.reading) == (R, "at its first step")
     alone = judge(Claim("p.a", "", TRUE, mutant=TRUE, **given), context)
     assert (alone.verdict, alone.brief) == (I, "inconclusive (other setting)")
 

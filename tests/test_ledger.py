@@ -84,7 +84,7 @@ def test_the_recorded_file_comes_back_byte_for_byte(tmp_path):
 
 def test_settings_and_readings_survive_the_file_and_are_left_out_where_there_are_none(tmp_path):
     found = Evidence(Kind.PRINTED, Verdict.REFUTED, "5 > 3", {}, {}, "by the printed numbers")
-    correction = Control("instead", Verdict.CONFIRMED, "3 > 2", "by the printed numbers")
+    correction = Control("instead", Verdict.CONFIRMED, "3 > 2", "by the printed numbers", True)
     told = entry("p.a", Verdict.REFUTED, correction, evidence=(found,), setting=ELSEWHERE)
     written = ledger(told, entry("p.b"))
     written.write(tmp_path / "ledger.json")
@@ -93,6 +93,7 @@ def test_settings_and_readings_survive_the_file_and_are_left_out_where_there_are
     assert first["setting"] == {"paper": ELSEWHERE.paper, "judged": ELSEWHERE.judged}
     assert first["evidence"][0]["reading"] == "by the printed numbers"
     assert first["correction"]["reading"] == "by the printed numbers"
+    assert first["correction"]["elsewhere"] is True
     assert "setting" not in second
     assert "reading" not in second["evidence"][0]
 
@@ -195,7 +196,7 @@ R, C, P, I, N = (  # noqa: E741
 def test_a_verdict_is_worded_by_its_reading_and_its_setting(
     verdict, reading, setting, told, brief, marked
 ):
-    found = Evidence(Kind.PRINTED, verdict, "", reading=reading)
+    found = Evidence(Kind.MODEL, verdict, "", reading=reading)
     said = entry(verdict=verdict, evidence=(found,), setting=setting)
     assert (said.told, said.brief, said.marked) == (told, brief, marked)
     assert said.verdict is verdict  # counts are by the bare one
@@ -219,6 +220,26 @@ def test_a_verdict_is_worded_by_its_reading_and_its_setting(
 def test_the_reading_is_that_of_the_evidence_that_decided(verdict, evidence, reading):
     found = tuple(Evidence(kind, of, "", reading=text) for kind, of, text in evidence)
     assert entry(verdict=verdict, evidence=found).reading == reading
+
+
+@pytest.mark.parametrize(
+    ("verdict", "evidence", "brief"),
+    [
+        (R, [(Kind.PRINTED, R, PRINTED)], f"refuted {PRINTED}"),
+        (R, [(Kind.PRINTED, R, "")], "refuted"),
+        (R, [(Kind.MODEL, R, ""), (Kind.PRINTED, R, PRINTED)], f"refuted {PRINTED}"),
+        (R, [(Kind.MODEL, R, ""), (Kind.PRINTED, C, PRINTED)], "refuted (other setting)"),
+        (C, [(Kind.MODEL, C, ""), (Kind.PRINTED, C, PRINTED)], f"confirmed {PRINTED}"),
+        (C, [(Kind.MODEL, C, ""), (Kind.MEASURED, C, "")], "confirmed (other setting)"),
+    ],
+)
+def test_printed_numbers_are_of_the_papers_own_setting(verdict, evidence, brief):
+    found = tuple(Evidence(kind, of, "", reading=text) for kind, of, text in evidence)
+    said = entry(verdict=verdict, evidence=found, setting=ELSEWHERE)
+    assert said.brief == brief
+    assert said.elsewhere == ("other setting" in said.told)
+    for e in found:
+        assert said.brief_of(e) == e.verdict.brief(e.reading, e.kind is not Kind.PRINTED)
 
 
 def test_a_mark_in_a_list_of_verdicts_is_explained():

@@ -60,17 +60,26 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Control:
-    """What the claim's own checks say of its mutant or its correction."""
+    """What the claim's own checks say of its mutant or its correction.
+
+    `reading` and `elsewhere` as of an `Entry`.
+    """
 
     says: str
     verdict: Verdict
     summary: str = ""
     reading: str = ""
+    elsewhere: bool = False
+
+    @property
+    def brief(self) -> str:
+        """The verdict in a few words."""
+        return self.verdict.brief(self.reading, self.elsewhere)
 
     @property
     def marked(self) -> str:
         """The verdict's word, marked where it says too much."""
-        return self.verdict.marked(self.reading)
+        return self.verdict.marked(self.reading, self.elsewhere)
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,22 +123,37 @@ class Entry:
     @property
     def reading(self) -> str:
         """What the verdict is to be read as; "" where evidence that decided bears out the word."""
-        return reading_of(self.verdict, self.evidence)
+        return qualified(self.verdict, self.evidence, self.setting)[0]
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the verdict holds for another setting than the paper's."""
+        return qualified(self.verdict, self.evidence, self.setting)[1]
 
     @property
     def brief(self) -> str:
         """The verdict in a few words, for a table: ``refuted (other setting)``."""
-        return self.verdict.brief(self.reading, self.setting)
+        return self.verdict.brief(self.reading, self.elsewhere)
 
     @property
     def told(self) -> str:
         """The verdict in full, with the setting that it holds for if it is not the paper's."""
-        return self.verdict.told(self.reading, self.setting)
+        words = self.verdict.brief(self.reading)
+        if self.brief == words:
+            return words
+        return (
+            f"{words} in another setting: {self.setting.judged}; the paper's: {self.setting.paper}"
+        )
 
     @property
     def marked(self) -> str:
         """The verdict's word, marked where it says too much."""
-        return self.verdict.marked(self.reading, self.setting)
+        return self.verdict.marked(self.reading, self.elsewhere)
+
+    def brief_of(self, evidence: Evidence) -> str:
+        """What one check found, in a few words."""
+        reading, elsewhere = qualified(evidence.verdict, [evidence], self.setting)
+        return evidence.verdict.brief(reading, elsewhere)
 
     @property
     def snippet(self) -> str:
@@ -180,7 +204,7 @@ class Entry:
         """The entry as plain JSON values; a reading or a setting that is not there is left out."""
         row = asdict(self)
         for control in filter(None, (row["correction"], row["mutant"])):
-            _leave_out(control, "reading")
+            _leave_out(_leave_out(control, "reading"), "elsewhere")
         for evidence in row["evidence"]:
             del evidence["certificate"]
             _leave_out(evidence, "reading")
@@ -202,10 +226,19 @@ class Entry:
             raise LedgerError(f"an entry cannot be read: {error}") from error
 
 
-def reading_of(verdict: Verdict, evidence: Iterable[Evidence]) -> str:
-    """What a verdict is to be read as: "" where evidence that decided bears out the bare word."""
-    readings = [e.reading for e in evidence if _decides(e, verdict)]
-    return readings[0] if readings and all(readings) else ""
+def qualified(
+    verdict: Verdict, evidence: Iterable[Evidence], setting: Setting | None
+) -> tuple[str, bool]:
+    """What a verdict is to be read as, and whether it holds for another setting than the paper's.
+
+    By the evidence that decided: what is found in the paper's own setting counts before what is
+    found in another, and one check that bears out the bare word before all that need a reading.
+    """
+    decided = [e for e in evidence if _decides(e, verdict)]
+    other = setting is not None and bool(setting.judged)
+    own = [e for e in decided if e.kind.of_the_paper or not other]
+    readings = [e.reading for e in own or decided]
+    return readings[0] if readings and all(readings) else "", other and not own
 
 
 def _decides(evidence: Evidence, verdict: Verdict) -> bool:

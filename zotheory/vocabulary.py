@@ -53,29 +53,19 @@ class Verdict(StrEnum):
         """The verdict as one reads it: ``not run``."""
         return self.replace("_", " ")
 
-    def brief(self, reading: str = "", setting: Setting | None = None) -> str:
+    def brief(self, reading: str = "", elsewhere: bool = False) -> str:
         """The verdict for a table, never more than was found: ``refuted (other setting)``.
 
-        reading: as of `Evidence`. setting: of the claim.
+        reading: as of `Evidence`. elsewhere: whether it holds for another setting than the paper's.
         """
         words = self.word
         if reading and self.judged:
             words = f"{words} {reading}" if reading.startswith(_CONTINUE) else reading
-        return f"{words} (other setting)" if self._elsewhere(setting) else words
+        return f"{words} (other setting)" if elsewhere and self is not Verdict.NOT_RUN else words
 
-    def told(self, reading: str = "", setting: Setting | None = None) -> str:
-        """The verdict in full, with the setting that it holds for if it is not the paper's."""
-        if not self._elsewhere(setting):
-            return self.brief(reading)
-        where = f"in another setting: {setting.judged}; the paper's: {setting.paper}"
-        return f"{self.brief(reading)} {where}"
-
-    def marked(self, reading: str = "", setting: Setting | None = None) -> str:
+    def marked(self, reading: str = "", elsewhere: bool = False) -> str:
         """The word alone, with `MARK` where that would say too much."""
-        return self.word if self.brief(reading, setting) == self.word else f"{self.word}{MARK}"
-
-    def _elsewhere(self, setting: Setting | None) -> bool:
-        return self is not Verdict.NOT_RUN and setting is not None and bool(setting.judged)
+        return self.word if self.brief(reading, elsewhere) == self.word else f"{self.word}{MARK}"
 
 
 class AssetMissing(Exception):
@@ -112,6 +102,11 @@ class Kind(StrEnum):
     def random(self) -> bool:
         """Whether chance may mislead it, with a probability that it states."""
         return self in (Kind.MEASURED, Kind.MODEL, Kind.TIMED)
+
+    @property
+    def of_the_paper(self) -> bool:
+        """Whether it is about the paper's own setting, whatever is judged beside it."""
+        return self is Kind.PRINTED
 
     @property
     def needs_model(self) -> bool:

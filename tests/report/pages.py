@@ -116,7 +116,7 @@ def worded():
         found = (Evidence(kind, verdict, "measured it", reading=reading),)
         return Entry(id, "p", "Fig. 1", "It is so.", "", verdict, found, setting=setting, **other)
 
-    correction = Control("It is not so.", Verdict.CONFIRMED, "measured that")
+    correction = Control("It is not so.", Verdict.CONFIRMED, "measured that", elsewhere=True)
     elsewhere = Setting(PAPERS, OURS)
     entries = (
         entry("p.elsewhere", Verdict.REFUTED, setting=elsewhere, correction=correction),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zotheory.ledger import Control, Entry
-from zotheory.vocabulary import DRAWN, Evidence, Kind, Setting, Verdict
+from zotheory.vocabulary import DRAWN, Evidence, Kind, Verdict
 
 MEANING = {
     Verdict.PROVED: "derived for the whole domain, from the definition of the estimator",
@@ -113,7 +113,8 @@ def _sections(entry: Entry) -> Iterator[Section]:
         told = str(entry.setting) if entry.told == entry.brief else entry.told
         yield Section("Setting", prose=(f"{told[0].upper()}{told[1:]}",), first=True)
     if entry.correction:
-        yield _found("What holds instead", entry.correction, entry.setting, first=True)
+        found = entry.correction
+        yield _found("What holds instead", found, found.brief, found.says, first=True)
     for title, text in (
         ("Caution" if entry.verdict.judged else "Why there is no verdict", entry.reason),
         ("A check failed", entry.failed),
@@ -123,23 +124,23 @@ def _sections(entry: Entry) -> Iterator[Section]:
             yield Section(title, prose=(text,), first=True)
     yield from _certificate(entry)
     if entry.mutant:
-        yield _found("Control: the same checks on a false statement", entry.mutant)
+        found = entry.mutant  # a statement of ours, of no paper's setting
+        brief = found.verdict.brief(found.reading)
+        yield _found("Control: the same checks on a false statement", found, brief, found.says)
     for evidence in entry.evidence:
         told = entry.certificate
         numbers = {k: v for k, v in evidence.numbers.items() if k != DRAWN}
         new = {k: v for k, v in numbers.items() if k not in told or told[k] != v}
         values, table = _numbers(new)
-        found = _found(f"Evidence: {evidence.kind}", evidence, entry.setting)
+        found = _found(f"Evidence: {evidence.kind}", evidence, entry.brief_of(evidence))
         yield replace(found, values=values, table=table)
 
 
 def _found(
-    title: str, found: Control | Evidence, setting: Setting | None = None, first: bool = False
+    title: str, found: Control | Evidence, brief: str, says: str = "", first: bool = False
 ) -> Section:
-    """A verdict on a statement, by one check or by all; in a claim's setting if it is its own."""
-    says = found.says if isinstance(found, Control) else ""
+    """A verdict on a statement, by one check or by all."""
     prose = tuple(filter(None, (says, found.summary)))
-    brief = found.verdict.brief(found.reading, setting)
     return Section(title, found.verdict, brief, prose, first=first)
 
 

@@ -44,10 +44,7 @@ def entry_html(entry: Entry) -> str:
     shown = [part for part in told.sections if part.first or part.title == "Counterexample"]
     rest = [_numbers_alone(part) for part in told.sections if part not in shown]
     folded = [part for part in rest if part.prose or part.values or part.table or _long(part)]
-    evidence = [
-        (e.kind.value, e.verdict, e.verdict.brief(e.reading, entry.setting), e.summary)
-        for e in entry.evidence
-    ]
+    evidence = [(e.kind.value, e.verdict, entry.brief_of(e), e.summary) for e in entry.evidence]
     return str(_macros().entry(told, evidence, shown, folded))
 
 

@@ -119,10 +119,9 @@ def summary(
         console.print("\nRefuted, and what holds instead", style="bold")
     for entry in corrected:
         found = entry.correction
-        words = found.verdict.brief(found.reading, entry.setting)
         narrower = f"{entry.brief}; instead: " if MARK in entry.marked else ""
         console.print(Text.assemble((f"  {entry.id}  ", "bold"), narrower, found.says))
-        console.print(Text(f"    {words}", style=STYLES[found.verdict]))
+        console.print(Text(f"    {found.brief}", style=STYLES[found.verdict]))
     for entry in entries:
         for trouble in filter(None, (entry.failed, entry.missing)):
             console.print(f"{entry.id}: {trouble}", style="bold red", markup=False)
