@@ -141,9 +141,8 @@ class Entry:
         words = self.verdict.brief(self.reading)
         if self.brief == words:
             return words
-        return (
-            f"{words} in another setting: {self.setting.judged}; the paper's: {self.setting.paper}"
-        )
+        judged, paper = self.setting.judged, self.setting.paper
+        return f"{words} in another setting: {judged}; the paper's: {paper}"
 
     @property
     def marked(self) -> str:

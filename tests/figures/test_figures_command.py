@@ -36,8 +36,11 @@ def test_the_caption_follows_the_ledger(command, tmp_path, changed, written):
 def test_a_verdict_in_another_setting_is_marked_and_the_caption_says_which(
     command, tmp_path, changed, written
 ):
-    setting = {"paper": "OPT-1.3B on SST-2", "judged": "SmolLM2-135M on reviews"}
-    ledger = written(changed(CLAIM, lambda row: row.update(setting=setting)))
+    def edit(row):
+        row["setting"] = {"paper": "OPT-1.3B on SST-2", "judged": "SmolLM2-135M on reviews"}
+        row["correction"]["elsewhere"] = True
+
+    ledger = written(changed(CLAIM, edit))
     _, told, _ = command("figures", NAME, "--ledger", ledger, "--out", tmp_path)
     assert f"{CLAIM} (refuted†)" in told
     assert told.count("† in another setting than the paper's") == 1
