@@ -96,6 +96,7 @@ def test_a_deviation_has_to_be_printed(table):
         ("TeZO-Adam,0.57,", "TeZO-Adam,", "3 cells, not 4"),
         ("TeZO-Adam", "MeZO", "name of its own"),
         ("26.43", "26.4.3", "no printed number"),
+        ("GB\n", "GB\n# exact: 7B\n", "no column of it"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(tmp_path, old, new, message):
@@ -111,6 +112,19 @@ def test_a_relation_is_decided_on_the_printed_decimals(table):
     assert (equal.verdict, equal.reading) == (Verdict.REFUTED, BY_THE_NUMBERS)
     third = judged(table, sp.Eq(table["MeZO", "125M"] * 3, sp.Rational(171, 100)))
     assert third.verdict is Verdict.CONFIRMED  # in floating point 0.57 * 3 is not 1.71
+
+
+def test_numbers_that_stand_for_themselves_are_not_rounded(tmp_path):
+    (tmp_path / "it.csv").write_text(TEXT.replace("GB\n", "GB\n# exact: 125M, 13B\n"))
+    table = Table.read(tmp_path / "it.csv")
+    assert table.numbers[table["MeZO", "125M"]].half == 0
+    assert table.numbers[table["MeZO", "1.3B"]].half == sp.Rational(1, 200)
+    equal = sp.Le(table["TeZO-Adam", "125M"], table["MeZO", "125M"])
+    found = judged(table, equal)
+    assert (found.verdict, found.reading) == (Verdict.CONFIRMED, "")
+    assert "Table 7: MeZO, 125M: 0.56 in place of 0.57 turns it" in found.certificate["one cell"]
+    other = judged(table, equal, change={table["MeZO", "125M"]: "0.56"})
+    assert (other.verdict, other.reading) == (Verdict.REFUTED, "")
 
 
 def test_a_count_says_which_relation_failed_and_one_cell_that_turns_it(table):
@@ -152,6 +166,27 @@ def test_a_p_value_is_computed_and_its_snippet_carries_the_function(table):
     assert found.verdict is Verdict.CONFIRMED
     expected = welch(0.89, 0.10, 5, 6.31, 0.20, 5)
     assert said(found.certificate["snippet"])["actual"] == pytest.approx(expected)
+
+
+def test_quantities_are_made_of_each_other(table):
+    numbers = [
+        x
+        for size in ("125M", "1.3B")
+        for x in (table["MeZO-m", size], table.deviation("MeZO-m", size), 5)
+    ]
+    few = sp.Symbol("tests that find a difference", integer=True)
+    quantities = {P: Computed(welch, *numbers), few: above(sp.Rational(1, 20), P)}
+    found = judged(table, sp.Eq(few, 1), lambda _: quantities)
+    assert found.verdict is Verdict.CONFIRMED
+    assert found.numbers["quantities"].keys() == {"p", few.name}
+    assert said(found.certificate["snippet"]) == {"claimed": 1, "actual": 1}
+    fails = judged(table, sp.Eq(few, 0), lambda _: quantities)
+    assert fails.verdict is Verdict.REFUTED
+    gain = sp.Symbol("gain", real=True)
+    doubled = {gain: table["MeZO", "13B"] - table["TeZO-Adam", "13B"], few: 2 * gain}
+    sure = judged(table, sp.Gt(few, sp.Rational(4, 5)), lambda _: doubled)
+    assert (sure.verdict, sure.reading) == (Verdict.CONFIRMED, "")
+    assert judged(table, sp.Gt(few, sp.Rational(83, 100)), lambda _: doubled).reading
 
 
 def test_what_no_table_prints_is_an_error(table):

@@ -9,7 +9,8 @@ garbled, `>80` a bound: none of the three is a number.
 Every number is a SymPy symbol, ``table["TeZO", "13B"]``, so that a claim is a formula over cells,
 and counts, means and ratios of cells. It is evaluated exactly on the printed decimals. A printed
 3.4 may stand for any number in [3.35, 3.45]: whether that could turn the verdict is told beside it,
-and so is a change of one cell that turns it.
+and so is a change of one cell that turns it. `# exact: AVG, steps` names columns whose numbers
+stand for themselves: counts, and averages and ratios that are what a claim is about.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from fractions import Fraction
+from functools import cache, cached_property
 from html import escape
-from itertools import product
+from itertools import islice, product
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -37,24 +40,32 @@ BY_THE_NUMBERS = "by the printed numbers"
 CHANGED = "printed otherwise"  # in a statement's setting: cells that have other numbers
 NUMBER = re.compile(r"(-?[\d,]*\.?\d+)(?:\s*\((\d*\.?\d+)\))?")
 CORNERS = 6  # cells whose ends of rounding are tried in all combinations
+TRIES = 200  # changes of one cell that are tried
 
 Interval = tuple[sp.Expr, sp.Expr]
 
 
 @dataclass(frozen=True)
 class Number:
-    """A printed decimal: its text, its exact value, and half a unit of its last place."""
+    """A printed decimal: its text, and whether it stands for itself alone or was rounded."""
 
     text: str
+    exact: bool = False
 
     @cached_property
     def value(self) -> sp.Rational:
         return sp.Rational(self.text.replace(",", ""))
 
     @cached_property
-    def half(self) -> sp.Rational:
+    def place(self) -> sp.Rational:
+        """The unit of its last place."""
         _, _, decimals = self.text.partition(".")
-        return sp.Rational(1, 2 * 10 ** len(decimals))
+        return sp.Rational(1, 10 ** len(decimals))
+
+    @property
+    def half(self) -> sp.Rational:
+        """How far it may be from what it was rounded from."""
+        return sp.S.Zero if self.exact else self.place / 2
 
     @property
     def ends(self) -> Interval:
@@ -83,8 +94,9 @@ class Table:
     def read(cls, path: Path, name: str = "") -> Table:
         """The table of a file; `name` where the place's own ("Table 7") would not be enough.
 
-        Raises ValueError for a head without place and unit, a row of another length, a name that
-        comes twice, or a cell that is neither a number, nor a bound, nor garbled, nor empty.
+        Raises ValueError for a head without place and unit or with an unknown exact column, a row
+        of another length, a name that comes twice, or a cell that is neither a number, nor a bound,
+        nor garbled, nor empty.
         """
         lines = path.read_text(encoding="utf-8").splitlines()
         head = [line[1:] for line in lines if line.startswith("#")]
@@ -104,7 +116,10 @@ class Table:
                 if not (text in ("", "?") or bound or NUMBER.fullmatch(text)):
                     raise ValueError(f"{path}: {text!r} in row {row!r} is no printed number")
                 cells[row, column] = text
-        return cls(name or about["place"].partition(",")[0], about, rows, columns, cells)
+        table = cls(name or about["place"].partition(",")[0], about, rows, columns, cells)
+        if strange := table.exact - set(columns):
+            raise ValueError(f"{path} calls {min(strange)!r} exact, which is no column of it")
+        return table
 
     def __getitem__(self, place: tuple[str, str]) -> sp.Symbol:
         """The number in (row, column). Raises ValueError where none is printed and legible."""
@@ -136,14 +151,20 @@ class Table:
         return sp.Symbol(f"{self.name}: {row}, {column}{suffix}", real=True)
 
     @cached_property
+    def exact(self) -> set[str]:
+        """The columns whose numbers stand for themselves."""
+        return {name.strip() for name in self.about.get("exact", "").split(",")} - {""}
+
+    @cached_property
     def numbers(self) -> dict[sp.Symbol, Number]:
         """All printed numbers and deviations."""
         found = {}
         for place, text in self.cells.items():
             if number := NUMBER.fullmatch(text):
-                found[self[place]] = Number(number[1])
+                exact = place[1] in self.exact
+                found[self[place]] = Number(number[1], exact)
                 if number[2]:
-                    found[self.deviation(*place)] = Number(number[2])
+                    found[self.deviation(*place)] = Number(number[2], exact)
         return found
 
     def html(self, marked: Iterable[str] = ()) -> str:
@@ -179,12 +200,18 @@ def mean(cells: Sequence[sp.Expr]) -> sp.Expr:
 
 def above(a: sp.Expr, b: sp.Expr) -> sp.Expr:
     """1 if a > b, else 0: to count with."""
-    return sp.Piecewise((1, sp.Gt(a, b)), (0, True))
+    return _one_if(sp.Gt, a, b)
 
 
 def at_least(a: sp.Expr, b: sp.Expr) -> sp.Expr:
     """1 if a >= b, else 0: to count with."""
-    return sp.Piecewise((1, sp.Ge(a, b)), (0, True))
+    return _one_if(sp.Ge, a, b)
+
+
+def _one_if(relation: type[Relational], a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    """Unevaluated: what SymPy could find out of sums of unknown cells takes long and is nothing."""
+    condition = relation(a, b, evaluate=False)
+    return sp.Piecewise((1, condition), (0, True), evaluate=False)
 
 
 @dataclass(frozen=True)
@@ -223,7 +250,7 @@ def printed(
     """A check that evaluates the formula on the numbers that the tables print.
 
     derive: gives the quantities that the formula names (counts, means, p values) as expressions in
-    cells, or as `Computed`.
+    cells and in each other, or as `Computed`.
 
     Raises ValueError for tables with cells of the same name and for a formula that names anything
     else.
@@ -241,7 +268,7 @@ def printed(
         if strange := others.keys() - numbers.keys():
             raise ValueError(f"no table prints {min(map(str, strange))!r}")
         quantities = derive(statement)
-        known = numbers | {cell: Number(text) for cell, text in others.items()}
+        known = numbers | {c: replace(numbers[c], text=text) for c, text in others.items()}
         cases = [_Case(relation, quantities, known) for relation in relations]
         return _evidence(statement, cases, known, tables)
 
@@ -257,34 +284,72 @@ class _Case:
     numbers: Mapping[sp.Symbol, Number] = field(repr=False)
 
     @cached_property
+    def names(self) -> list[sp.Symbol]:
+        """The quantities that it names, and those that they are made of."""
+        found, left = set(), self.relation.free_symbols & self.quantities.keys()
+        while left:
+            found |= left
+            left = set().union(*(self.quantities[s].free_symbols for s in left))
+            left = (left & self.quantities.keys()) - found
+        return sorted(found, key=attrgetter("name"))
+
+    @cached_property
     def cells(self) -> list[sp.Symbol]:
         """The cells it depends on, as called."""
-        named = self.relation.free_symbols
-        inside = [q.free_symbols for s, q in self.quantities.items() if s in named]
-        cells = set().union(named - self.quantities.keys(), *inside)
+        inside = (self.quantities[s].free_symbols for s in self.names)
+        cells = self.relation.free_symbols.union(*inside) - self.quantities.keys()
         if strange := cells - self.numbers.keys():
             raise ValueError(f"no table prints {min(map(str, strange))!r}")
-        return sorted(cells, key=str)
+        return sorted(cells, key=attrgetter("name"))
 
     @cached_property
     def printed(self) -> dict[sp.Symbol, sp.Expr]:
         return {cell: self.numbers[cell].value for cell in self.cells}
 
-    def named(self, cells: Mapping[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, sp.Expr]:
-        """The values of the quantities that the relation names."""
-        names = self.relation.free_symbols & self.quantities.keys()
-        return {s: _value(self.quantities[s], cells) for s in sorted(names, key=str)}
+    @cached_property
+    def computed(self) -> list[Callable[..., float]]:
+        """The functions that give quantities it names."""
+        quantities = (self.quantities[s] for s in self.names)
+        found = {q.function for q in quantities if isinstance(q, Computed)}
+        return sorted(found, key=lambda function: function.__name__)
+
+    @cached_property
+    def named(self) -> dict[sp.Symbol, sp.Expr]:
+        """The values of the quantities that it names."""
+        return dict(zip(self.names, self._compiled(self.names)(self.printed), strict=True))
 
     def sides(self, cells: Mapping[sp.Symbol, sp.Expr]) -> tuple[sp.Expr, sp.Expr]:
         """Left and right with these numbers in the cells."""
-        values = {**cells, **self.named(cells)}
-        left, right = (sp.sympify(side).xreplace(values) for side in self.relation.args)
+        left, right = self._both(cells)
         return left, right
+
+    @cached_property
+    def code(self) -> list[str]:
+        """Left and right as Python on fractions c[0], c[1], ..., the cells in their order."""
+        return [_Python(self).doprint(side) for side in self.relation.args]
+
+    @cached_property
+    def _both(self) -> Callable[[Mapping[sp.Symbol, sp.Expr]], list[sp.Expr]]:
+        return self._compiled(self.relation.args)
+
+    def _compiled(
+        self, wanted: Sequence[sp.Expr]
+    ) -> Callable[[Mapping[sp.Symbol, sp.Expr]], list[sp.Expr]]:
+        """The values of expressions by those of the cells: as exact as SymPy, and much faster."""
+        code = "".join(f"{_Python(self).doprint(expr)}, " for expr in wanted)
+        scope = {"F": Fraction, **{f.__name__: cache(f) for f in self.computed}}
+        function = eval(f"lambda c: ({code})", scope)
+
+        def values(cells: Mapping[sp.Symbol, sp.Expr]) -> list[sp.Expr]:
+            numbers = [Fraction(cells[cell].p, cells[cell].q) for cell in self.cells]
+            return [_sympy(number) for number in function(numbers)]
+
+        return values
 
     def holds(self, cells: Mapping[sp.Symbol, sp.Expr] | None = None) -> bool:
         """Whether it is so: exactly for rational numbers, to 1e-9 for an equation of others."""
         left, right = self.sides(self.printed if cells is None else cells)
-        if isinstance(self.relation, sp.Eq) and not (left - right).is_Rational:
+        if isinstance(self.relation, sp.Eq) and self.computed:
             return bool(abs(left - right) <= 1e-9)
         return bool(self.relation.func(left, right))
 
@@ -300,12 +365,12 @@ class _Case:
 
     def _range(self) -> Interval | None:
         """Bounds of left - right over all that may have been rounded; None if none are known."""
-        named = self.relation.free_symbols & self.quantities.keys()
-        values = {s: self.quantities[s] for s in named}
-        if any(isinstance(quantity, Computed) for quantity in values.values()):
+        if self.computed:
             return None
-        left, right = self.relation.args
-        return _bounds(sp.expand(left.xreplace(values) - right.xreplace(values)), self.numbers)
+        gap = sp.Add(self.relation.lhs, -self.relation.rhs)
+        while gap.free_symbols & self.quantities.keys():
+            gap = gap.xreplace(self.quantities)
+        return _bounds(sp.expand(gap), self.numbers)
 
     def _corner_turns(self) -> bool:
         """Whether the other side is met at ends of rounding; taken for so if these are many."""
@@ -323,18 +388,16 @@ class _Case:
         shifts = [gap, gap * len(values), spread, 2 * spread, 10 * spread + 10]
         for shift in sorted({sp.Rational(s) for s in shifts}):
             for cell, sign in product(self.cells, (1, -1)):
-                places = self.numbers[cell].half * 2
-                steps = sp.floor(shift / places) + 1  # a number of as many decimals, just beyond
-                value = self.printed[cell] + sign * steps * places
+                place = self.numbers[cell].place
+                steps = sp.floor(shift / place) + 1  # a number of as many decimals, just beyond
+                value = self.printed[cell] + sign * steps * place
                 if value >= 0 or self.printed[cell] < 0:  # few tables print both signs
                     yield cell, value
 
 
-def _value(quantity: sp.Expr | Computed, cells: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
-    if isinstance(quantity, Computed):
-        numbers = [float(argument.xreplace(cells)) for argument in quantity.arguments]
-        return sp.Float(quantity.function(*numbers))
-    return sp.sympify(quantity).xreplace(cells)
+def _sympy(number: Fraction | float) -> sp.Expr:
+    exact = isinstance(number, Fraction | int)
+    return sp.Rational(number.numerator, number.denominator) if exact else sp.Float(number)
 
 
 def _bounds(expr: sp.Expr, numbers: Mapping[sp.Symbol, Number]) -> Interval | None:
@@ -344,12 +407,12 @@ def _bounds(expr: sp.Expr, numbers: Mapping[sp.Symbol, Number]) -> Interval | No
     if expr.is_Symbol:
         return numbers[expr].ends
     if expr.is_Add:
-        cells = sorted(expr.free_symbols, key=str)
-        linear = sp.Add(*(term for term in expr.args if _is_linear(term)))
         rest = [term for term in expr.args if not _is_linear(term)]
-        slopes = {cell: linear.coeff(cell) for cell in cells}
-        middle = linear.xreplace({cell: numbers[cell].value for cell in cells})
-        reach = sp.Add(*(abs(slopes[cell]) * numbers[cell].half for cell in cells))
+        linear = sp.Add(*(term for term in expr.args if _is_linear(term)))
+        slopes = linear.as_coefficients_dict()
+        middle = slopes.pop(sp.S.One, sp.S.Zero)
+        middle += sp.Add(*(slope * numbers[cell].value for cell, slope in slopes.items()))
+        reach = sp.Add(*(abs(slope) * numbers[cell].half for cell, slope in slopes.items()))
         return _sum([(middle - reach, middle + reach), *(_bounds(term, numbers) for term in rest)])
     inside = [_bounds(argument, numbers) for argument in expr.args]
     if isinstance(expr, sp.Piecewise):
@@ -418,7 +481,7 @@ def _evidence(
     telling = failing[0] if failing else min(cases, key=_closeness)
     left, right = telling.sides(telling.printed)
     cells = {str(c): numbers[c].text for c in telling.cells}
-    told = {str(s): _short(v) for case in cases for s, v in case.named(case.printed).items()}
+    told = {str(s): _short(v) for case in cases for s, v in case.named.items()}
     certificate: dict[str, Any] = {
         "relation": written(telling.relation),
         "cells": cells,
@@ -477,7 +540,7 @@ def _one_cell(
     """A change of one cell that turns the verdict: the check could have said the other thing."""
     source = failing[0] if failing else min(cases, key=_closeness)
     everywhere = [case for case in failing if case is not source]  # all have to turn at once
-    for cell, value in source.changes():
+    for cell, value in islice(source.changes(), TRIES):
         if not all(cell in case.cells for case in everywhere):
             continue
         try:
@@ -502,7 +565,24 @@ def _short(number: sp.Expr) -> str:
 
 
 class _Python(StrPrinter):
-    """An expression in cells as Python on fractions."""
+    """A side of a case as Python on fractions c[0], c[1], ..., quantities written out."""
+
+    def __init__(self, case: _Case) -> None:
+        super().__init__({"order": "none"})
+        self._quantities = case.quantities
+        self._cells = {cell: f"c[{i}]" for i, cell in enumerate(case.cells)}
+
+    def _print_Symbol(self, expr: sp.Symbol) -> str:
+        if expr in self._cells:
+            return self._cells[expr]
+        quantity = self._quantities[expr]
+        if isinstance(quantity, Computed):
+            arguments = ", ".join(f"float({self._print(a)})" for a in quantity.arguments)
+            return f"F({quantity.function.__name__}({arguments}))"
+        return f"({self._print(sp.sympify(quantity))})"
+
+    def _print_Integer(self, expr: sp.Integer) -> str:
+        return str(expr.p)
 
     def _print_Rational(self, expr: sp.Rational) -> str:
         return f"F({expr.p}, {expr.q})"
@@ -526,35 +606,16 @@ class _Python(StrPrinter):
 
 def _snippet(case: _Case, numbers: Mapping[sp.Symbol, Number], tables: Sequence[Table]) -> str:
     """Both sides from the printed numbers, in plain Python."""
-    short = {cell: sp.Symbol(f"c[{i}]") for i, cell in enumerate(case.cells)}
-    functions = {
-        q.function for s, q in case.quantities.items()
-        if s in case.relation.free_symbols and isinstance(q, Computed)
-    }  # fmt: skip
     names = [t for t in tables if t.numbers.keys() & set(case.cells)]
     lines = ["from fractions import Fraction as F", ""]
     lines += [
         re.sub(r'\n    """.*?"""\n', "\n", inspect.getsource(function), flags=re.DOTALL)
-        for function in sorted(functions, key=lambda f: f.__name__)
+        for function in case.computed
     ]
     lines += [f"# {table.about['place']}, {table.about['unit']}" for table in names]
     lines += ["cells = {"]
     lines += [f'    "{cell}": "{numbers[cell].text}",' for cell in case.cells]
     lines += ["}", 'c = [F(text.replace(",", "")) for text in cells.values()]']
-    left, right = (_code(side, case, short) for side in case.relation.args)
+    left, right = case.code
     lines += [f'print("claimed", float({right}))', f'print("actual", float({left}))', ""]
     return "\n".join(lines)
-
-
-def _code(side: sp.Expr, case: _Case, short: Mapping[sp.Symbol, sp.Symbol]) -> str:
-    side, called = sp.sympify(side), {}
-    for symbol in sorted(side.free_symbols & case.quantities.keys(), key=str):
-        quantity = case.quantities[symbol]
-        if isinstance(quantity, Computed):
-            inner = ", ".join(
-                f"float({_Python().doprint(a.xreplace(short))})" for a in quantity.arguments
-            )
-            called[symbol] = sp.Symbol(f"F({quantity.function.__name__}({inner}))")
-        else:
-            called[symbol] = quantity
-    return _Python().doprint(side.xreplace(called).xreplace(short))
