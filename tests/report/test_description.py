@@ -34,7 +34,7 @@ def test_a_refuted_claim_begins_with_what_holds_instead():
         "ratio": 1190541317.0,
         "share": 0.2797087475353628,
         "steps": ["one", "two"],
-        "snippet": "print(1)\n",
+        "snippet": "import numpy\nprint(1)\n",
     }
     found = told(
         Verdict.REFUTED,
@@ -53,7 +53,7 @@ def test_a_refuted_claim_begins_with_what_holds_instead():
         ("ratio", "1190541317"),
         ("share", "0.2797087475353628"),
     )
-    assert section(found, "Program").code == "print(1)\n"
+    assert section(found, "Program").code == "import numpy\nprint(1)\n"
     assert section(found, "Derivation").steps == ("one", "two")
     assert found.contents == "counterexample, program, derivation, evidence (measured)"
     assert found.seconds == "0.1234"
@@ -129,6 +129,25 @@ def test_both_numbers_are_a_counterexample_only_where_they_refute():
     held = told(Verdict.CONFIRMED, certificate=certificate)
     assert "Counterexample" not in titles(held)
     assert section(held, "Certificate").values == (("claimed", "2"), ("actual", "3"))
+
+
+def test_printed_cells_and_their_arithmetic_are_told_one_by_one():
+    certificate = {
+        "kind": "printed",
+        "cells": {"Table 1: LeZO, CB": "69.2", "Table 1: MeZO, CB": "68.8"},
+        "arithmetic": ["gain = 0.4 > 0 holds"],
+        "rounding": "nothing turns it",
+        "claimed": 0.0,
+        "actual": 0.4,
+        "snippet": "from fractions import Fraction\n",
+    }
+    found = told(Verdict.CONFIRMED, certificate=certificate)
+    assert section(found, "Certificate").prose == ("gain = 0.4 > 0 holds",)
+    assert dict(section(found, "Certificate").values).keys() == {"rounding", "claimed", "actual"}
+    assert section(found, "Cells").values == tuple(certificate["cells"].items())
+    assert section(found, "Program").title == (
+        "Program: standard library only, prints both numbers"
+    )
 
 
 def test_numbers_that_never_vary_are_told_once_and_the_table_runs_downwards():

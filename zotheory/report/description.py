@@ -148,13 +148,18 @@ def _certificate(entry: Entry) -> Iterator[Section]:
     """Counterexample, program and derivation; counts are left to the evidence's own table."""
     left = {k: v for k, v in entry.certificate.items() if k not in ("kind", "counts", "relation")}
     steps, code = left.pop("steps", ()), left.pop("snippet", "")
-    inputs = left.pop("inputs", {})
+    inputs, cells = left.pop("inputs", {}), left.pop("cells", {})
+    arithmetic = tuple(left.pop("arithmetic", ()))
     if left:
         against = entry.verdict is Verdict.REFUTED and "claimed" in left
         title = "Counterexample" if against else "Certificate"
-        yield Section(title, values=tuple((k, _whole(v)) for k, v in {**inputs, **left}.items()))
+        values = tuple((k, _whole(v)) for k, v in {**inputs, **left}.items())
+        yield Section(title, prose=arithmetic, values=values)
+    if cells:
+        yield Section("Cells as printed", values=tuple(cells.items()))
     if code:
-        yield Section("Program: numpy only, prints both numbers", code=code)
+        needs = "numpy" if "import numpy" in code else "standard library"
+        yield Section(f"Program: {needs} only, prints both numbers", code=code)
     if steps:
         yield Section("Derivation", steps=tuple(map(str, steps)))
 
