@@ -14,7 +14,8 @@ from zotheory.vocabulary import DRAWN, Evidence, Kind, Verdict
 MEANING = {
     Verdict.PROVED: "derived for the whole domain, from the definition of the estimator",
     Verdict.CONFIRMED: "measured, with a stated tolerance and error probability, or counted on the "
-    "code that trains; or a search for a counterexample found none",
+    "code that trains, or computed from printed numbers; or a search for a counterexample found "
+    "none",
     Verdict.REFUTED: "a counterexample: inputs, the claimed and the actual number, and a snippet "
     "that prints both",
     Verdict.INCONCLUSIVE: "neither; the entry says why",
