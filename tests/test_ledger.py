@@ -222,24 +222,14 @@ def test_the_reading_is_that_of_the_evidence_that_decided(verdict, evidence, rea
     assert entry(verdict=verdict, evidence=found).reading == reading
 
 
-@pytest.mark.parametrize(
-    ("verdict", "evidence", "brief"),
-    [
-        (R, [(Kind.PRINTED, R, PRINTED)], f"refuted {PRINTED}"),
-        (R, [(Kind.PRINTED, R, "")], "refuted"),
-        (R, [(Kind.MODEL, R, ""), (Kind.PRINTED, R, PRINTED)], f"refuted {PRINTED}"),
-        (R, [(Kind.MODEL, R, ""), (Kind.PRINTED, C, PRINTED)], "refuted (other setting)"),
-        (C, [(Kind.MODEL, C, ""), (Kind.PRINTED, C, PRINTED)], f"confirmed {PRINTED}"),
-        (C, [(Kind.MODEL, C, ""), (Kind.MEASURED, C, "")], "confirmed (other setting)"),
-    ],
-)
-def test_printed_numbers_are_of_the_papers_own_setting(verdict, evidence, brief):
-    found = tuple(Evidence(kind, of, "", reading=text) for kind, of, text in evidence)
-    said = entry(verdict=verdict, evidence=found, setting=ELSEWHERE)
-    assert said.brief == brief
-    assert said.elsewhere == ("other setting" in said.told)
-    for e in found:
-        assert said.brief_of(e) == e.verdict.brief(e.reading, e.kind is not Kind.PRINTED)
+def test_what_each_check_found_is_worded_by_the_setting_too():
+    """Also by numbers that are printed, if of another thing than the statement is about."""
+    model, printed = Evidence(Kind.MODEL, R, ""), Evidence(Kind.PRINTED, C, "", reading=PRINTED)
+    said = entry(verdict=R, evidence=(model, printed), setting=ELSEWHERE)
+    found = [said.brief_of(e) for e in said.evidence]
+    assert found == ["refuted (other setting)", f"confirmed {PRINTED} (other setting)"]
+    assert said.elsewhere
+    assert not entry(setting=Setting("OPT-1.3B")).elsewhere
 
 
 def test_a_mark_in_a_list_of_verdicts_is_explained():

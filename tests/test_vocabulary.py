@@ -40,7 +40,6 @@ def test_a_setting_is_told_in_words(words):
 
 
 def test_what_each_kind_of_evidence_implies():
-    assert [kind for kind in Kind if kind.of_the_paper] == [Kind.PRINTED]
     implied = {
         kind: (kind.proves, kind.observes, kind.random, kind.needs_model, kind.by_the_clock)
         for kind in Kind

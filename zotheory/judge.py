@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zotheory.context import Context
-from zotheory.ledger import Control, Entry, qualified
+from zotheory.ledger import Control, Entry, reading_of
 from zotheory.vocabulary import AssetMissing, Check, Claim, Evidence, Kind, Statement, Verdict
 
 CONTRADICTION = "exact and measured evidence contradict each other: a defect of the toolkit"
@@ -124,7 +124,8 @@ def judge(claim: Claim, context: Context) -> Entry:
         controlled.says,
         control.verdict,
         _said(control),
-        *qualified(control.verdict, control.evidence, claim.setting),
+        reading_of(control.verdict, control.evidence),
+        claim.setting is not None and claim.setting.elsewhere,
     )
     return Entry(
         id=claim.id,

@@ -123,12 +123,12 @@ class Entry:
     @property
     def reading(self) -> str:
         """What the verdict is to be read as; "" where evidence that decided bears out the word."""
-        return qualified(self.verdict, self.evidence, self.setting)[0]
+        return reading_of(self.verdict, self.evidence)
 
     @property
     def elsewhere(self) -> bool:
         """Whether the verdict holds for another setting than the paper's."""
-        return qualified(self.verdict, self.evidence, self.setting)[1]
+        return self.setting is not None and self.setting.elsewhere
 
     @property
     def brief(self) -> str:
@@ -151,8 +151,7 @@ class Entry:
 
     def brief_of(self, evidence: Evidence) -> str:
         """What one check found, in a few words."""
-        reading, elsewhere = qualified(evidence.verdict, [evidence], self.setting)
-        return evidence.verdict.brief(reading, elsewhere)
+        return evidence.verdict.brief(evidence.reading, self.elsewhere)
 
     @property
     def snippet(self) -> str:
@@ -225,19 +224,10 @@ class Entry:
             raise LedgerError(f"an entry cannot be read: {error}") from error
 
 
-def qualified(
-    verdict: Verdict, evidence: Iterable[Evidence], setting: Setting | None
-) -> tuple[str, bool]:
-    """What a verdict is to be read as, and whether it holds for another setting than the paper's.
-
-    By the evidence that decided: what is found in the paper's own setting counts before what is
-    found in another, and one check that bears out the bare word before all that need a reading.
-    """
-    decided = [e for e in evidence if _decides(e, verdict)]
-    other = setting is not None and bool(setting.judged)
-    own = [e for e in decided if e.kind.of_the_paper or not other]
-    readings = [e.reading for e in own or decided]
-    return readings[0] if readings and all(readings) else "", other and not own
+def reading_of(verdict: Verdict, evidence: Iterable[Evidence]) -> str:
+    """What a verdict is to be read as: "" where evidence that decided bears out the bare word."""
+    readings = [e.reading for e in evidence if _decides(e, verdict)]
+    return readings[0] if readings and all(readings) else ""
 
 
 def _decides(evidence: Evidence, verdict: Verdict) -> bool:

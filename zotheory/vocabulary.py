@@ -104,11 +104,6 @@ class Kind(StrEnum):
         return self in (Kind.MEASURED, Kind.MODEL, Kind.TIMED)
 
     @property
-    def of_the_paper(self) -> bool:
-        """Whether it is about the paper's own setting, whatever is judged beside it."""
-        return self is Kind.PRINTED
-
-    @property
     def needs_model(self) -> bool:
         """Whether a run without a language model leaves it out."""
         return self in (Kind.MODEL, Kind.TIMED)
@@ -198,6 +193,11 @@ class Setting:
     def __post_init__(self) -> None:
         if not (isinstance(self.paper, str) and self.paper and isinstance(self.judged, str)):
             raise ValueError(f"a setting is told in words, got {shown(self.paper)}")
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another thing is judged than the paper's statement is about."""
+        return bool(self.judged)
 
     def __str__(self) -> str:
         """Both, where they differ: ``judged: a linear loss; the paper's: OPT-1.3B``."""
