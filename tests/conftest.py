@@ -43,7 +43,7 @@ def sample(cases: list[pytest.Item], most: int | None = None) -> list[pytest.Ite
     moves few others.
     """
     left = sorted(cases, key=lambda item: sha256(item.nodeid.encode()).digest())
-    values = {item: set(item.callspec.indices.items()) for item in cases}
+    values = {i: {(k, id(v)) for k, v in i.callspec.params.items()} for i in cases}
     missing, kept = set().union(*values.values()), []
     while missing and len(kept) != most:
         kept.append(max(left, key=lambda item: len(values[item] & missing)))
