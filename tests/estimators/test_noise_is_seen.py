@@ -305,6 +305,7 @@ dist.destroy_process_group()
 """
 
 
+@pytest.mark.slow
 def test_sharded_models_are_refused(tmp_path):
     """By FSDP, on two ranks: as the model, by name, and without names."""
     ranks = [
