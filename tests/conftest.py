@@ -1,4 +1,4 @@
-"""What tests share: the command line, a model and its text, and which cases the quick tests take."""
+"""What tests share: the command line, a model and its text; which cases the quick tests take."""
 
 from __future__ import annotations
 
