@@ -142,6 +142,7 @@ def test_needed_evidence_decides(id, entry):
     """Each kind of evidence that a claim needs says yes or no by itself."""
     found = {e.kind: e.verdict for e in entry.evidence}
     for kind in set(DECLARED[id].needs) - DEAR:
+        assert kind in found, f"no {kind} evidence; if the record is older than the claim, renew it"
         assert found[kind] in ("proved", "confirmed", "refuted"), kind
 
 
