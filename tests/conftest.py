@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections import defaultdict
@@ -33,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in cases:
             if item not in kept:
                 item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Let no garbage collection look at what was imported and collected: Trainers ask for many."""
+    gc.collect()
+    gc.freeze()
 
 
 def sample(cases: list[pytest.Item], most: int | None = None) -> list[pytest.Item]:
