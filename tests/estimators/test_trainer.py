@@ -705,6 +705,7 @@ def test_smoothed_labels(tmp_path):
     torch.testing.assert_close(optimizer.log.losses, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_batch_that_does_not_fit_is_made_smaller(tmp_path):
     """auto_find_batch_size: what was collected for the step that failed is forgotten."""
 
