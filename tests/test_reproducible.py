@@ -100,6 +100,7 @@ def ledger(out: Path) -> dict:
     return found
 
 
+@pytest.mark.slow
 def test_workers_and_string_hashes_change_nothing(tmp_path):
     for jobs in (1, 2):
         options = ("--model", "none", "--jobs", jobs, "--out", tmp_path / str(jobs))
