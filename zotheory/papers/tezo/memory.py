@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from zotheory.context import Context
-from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.compared import Case
+from zotheory.evidence.counted import counted
 from zotheory.evidence.exact import Counterexample
 from zotheory.vocabulary import Claim, Kind, Statement
 
@@ -93,12 +94,12 @@ def _opt_13b(count: Callable[[int], Held]) -> Held:
     return held
 
 
-def _share(statement: Statement, _: Context) -> Iterator[Count]:
+def _share(statement: Statement, _: Context) -> Iterator[Case]:
     other = ours(statement.setting["other"], None)
     for rank in RANKS:
         adam = ours("tezo_adam", rank)
         stored = (adam.weights + adam.state) / (other.weights + other.state)
-        yield Count(
+        yield Case(
             {"model": "OPT-13B", "r_max": rank, "bits of every number": 16},
             {SHARE: adam.numbers / other.numbers},
             {
@@ -109,12 +110,12 @@ def _share(statement: Statement, _: Context) -> Iterator[Count]:
         )
 
 
-def _peaks(statement: Statement, _: Context) -> Iterator[Count]:
+def _peaks(statement: Statement, _: Context) -> Iterator[Case]:
     """The steps that the setting names: (how MeZO's is written, how TeZO-Adam's is)."""
     for label, (mezo, adam) in statement.setting["steps"].items():
         for rank in RANKS:
             both = _held("mezo", None, mezo), _held("tezo_adam", rank, adam)
-            yield Count(
+            yield Case(
                 {"model": "OPT-13B", "step": label, "r_max": rank},
                 {MEZO: both[0].peak, TEZO_ADAM: both[1].peak},
                 {
