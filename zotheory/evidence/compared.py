@@ -274,11 +274,14 @@ def _compare(
     sides, scales, further = (relation.lhs, relation.rhs), [1.0, 1.0], ""
     if relation.rel_op != "==" and all(_measured(side, case) for side in sides):
         scales[relation.rel_op in (">", ">=")] = margin  # of the lesser side
-    a, b = known = tuple(_side(x, case, alpha) * c for x, c in zip(sides, scales, strict=True))
     if interval := _paired(relation, case):
-        difference = np.subtract(*(c * _rows(x, case) for x, c in zip(sides, scales, strict=True)))
+        rows = [c * _rows(x, case) for x, c in zip(sides, scales, strict=True)]
+        known = tuple(Quantity(*3 * [float(np.mean(row))]) for row in rows)
+        difference = np.subtract(*rows)
         a = Quantity(float(np.mean(difference)), *interval(difference, alpha))
         b, further = Quantity(0, 0, 0), f"; pair by pair the difference is {a}"
+    else:
+        a, b = known = tuple(_side(x, case, alpha) * c for x, c in zip(sides, scales, strict=True))
     holds, fails = decided(relation.rel_op, a.ends, b.ends, Fraction(case.tolerance), sharp)
     verdict = Verdict.INCONCLUSIVE
     if holds or fails:
@@ -302,7 +305,9 @@ def _side(side: sp.Expr, case: Case, alpha: float) -> Quantity:
         told = ", ".join(sorted(map(str, left)))
         raise ValueError(f"the case {case.at or 'that was found'} says nothing of {told}")
     if not names:
-        return _known(rest, alpha)
+        found = _known(rest, alpha)
+        rounded = any(isinstance(value, float) for value in parts.values())
+        return Quantity(float(rest), *found.ends) if rounded else found
     bounds = {names[s]: (_exact(q.low), _exact(q.high)) for s, q in uncertain.items()}
     estimate = rest.subs({names[s]: _exact(q.value) for s, q in uncertain.items()})
     found = enclose(rest.xreplace({f: _exact(f) for f in rest.atoms(sp.Float)}), bounds)
@@ -407,10 +412,10 @@ def _snippet(relation: Relational, case: Case, alpha: float, scales: Sequence[fl
 
 
 def _listed(values: Array) -> str:
-    """Data as code, numbers to six digits."""
+    """Data as code, numbers to seven digits."""
     if values.dtype == bool:
         return f'np.array(list("{"".join("01"[int(v)] for v in values)}")) == "1"'
-    digits = {"float_kind": lambda value: f"{value:.6g}"}
+    digits = {"float_kind": lambda value: f"{value:.7g}"}
     text = np.array2string(values, separator=", ", threshold=values.size + 1, formatter=digits)
     return f"np.array({text})"
 

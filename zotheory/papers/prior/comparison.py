@@ -241,7 +241,7 @@ STEPS = (
             directions=1,
         ),
         needs=(Kind.EXACT, Kind.MEASURED, Kind.MODEL),
-        checks=(*_COSINE_CHECKS, on_model.cosine(_directions)),
+        checks=(*_COSINE_CHECKS, on_model.cosine(COS2, PLAIN_COS2, _directions)),
         mutant=_cosine(
             "It has a larger one than the mean of three of MeZO's estimates.",
             sp.Gt,
