@@ -23,6 +23,7 @@ from figures.style import (
     panels,
 )
 from zotheory import papers
+from zotheory.evidence.exact import conjuncts
 from zotheory.papers.smezo.batches import NAMES
 from zotheory.vocabulary import Kind
 
@@ -75,11 +76,9 @@ def draw(data: Data) -> tuple[Figure, str]:
 
 def printed(claim: str) -> tuple[float, float]:
     """The claimed share of steps that raise the loss, as a band in percent."""
-    statement = papers.claim(claim).statement
-    if "between" in statement.setting:
-        low, high = statement.setting["between"]
-    else:
-        low, high = float(statement.formula.rhs), 1.0
+    relations = conjuncts(papers.claim(claim).statement.formula)
+    ends = {relation.rel_op: float(relation.rhs) for relation in relations}
+    low, high = ends[">="], ends.get("<=", 1.0)
     return 100 * (1 - high), 100 * (1 - low)
 
 

@@ -12,6 +12,7 @@ import sympy as sp
 
 from proofs_check.gaussian import Derivation
 from zotheory.context import Context
+from zotheory.evidence.compared import Quantity
 from zotheory.evidence.modelled import BATCH_SIZE, language_model, once, sentences
 from zotheory.montecarlo import Accumulator
 from zotheory.statistics import ClopperPearson, Interval
@@ -147,6 +148,17 @@ def at_cosine(study: StepStudy, cosine: float) -> np.ndarray:
     change_i, change_j = study.changes[:, :, 0], study.changes[:, :, 1]
     sine = np.sqrt(1 - cosine**2)
     return cosine * change_i / np.sqrt(own) + sine * (change_j - k * change_i) / rest < 0
+
+
+def told(found: Interval, outcomes: np.ndarray | None = None) -> dict[str, Quantity]:
+    """By loss, the estimate with its interval; of the outcomes themselves if they are given."""
+    rows = np.stack([found.estimate, found.lower, found.upper], axis=1).tolist()
+    if outcomes is None:
+        return {name: Quantity(*row) for name, row in zip(NAMES, rows, strict=True)}
+    return {
+        name: Quantity(float(own.mean()), *ends, own, "np.mean(values)")
+        for name, (_, *ends), own in zip(NAMES, rows, outcomes.T, strict=True)
+    }
 
 
 def by_loss(values: Any) -> dict[str, Any]:
