@@ -52,11 +52,11 @@ def spectra(study: GradientStudy, weights: list[Weight]) -> dict[str, Any]:
     return {"by matrix": curves, "by batch": by_batch}
 
 
-def crossings(found: np.ndarray, weights: list[Weight]) -> dict[str, Any]:
-    """By module and layer: quartiles over the batches of where spectra fall below the threshold."""
+def counts(found: Mapping[Weight, np.ndarray]) -> dict[str, Any]:
+    """By module and layer: quartiles over the batches of a number of singular values."""
     values: dict[str, Any] = {}
-    for weight, row in zip(weights, found, strict=True):
-        quartiles = _rounded(np.quantile(row, QUARTILES))
+    for weight, row in found.items():
+        quartiles = _rounded(np.quantile(row, QUARTILES), 2)
         values.setdefault(weight.module, {})[f"layer {weight.layer}"] = quartiles
     return values
 
