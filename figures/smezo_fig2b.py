@@ -37,9 +37,9 @@ def draw(data: Data) -> tuple[Figure, str]:
     """Shares of steps, in all and by pair of batches, with the claimed shares as bands."""
     figure, ax = panels(height=2.8)
     for x, (batch, claim) in enumerate(CLAIMS.items()):
-        verdict = data.verdict(claim)
-        label = judged(f"claimed for {batch}", verdict)
-        _claimed(ax, x, printed(claim), label, VERDICT_COLOURS[verdict])
+        entry = data.claim(claim)
+        label = judged(f"claimed for {batch}", entry)
+        _claimed(ax, x, printed(claim), label, VERDICT_COLOURS[entry.verdict])
         for loss in NAMES:
             at, look = x + SHIFTS[loss], LOOKS[loss]
             share, bounds = raised(data, claim, loss)
@@ -50,7 +50,7 @@ def draw(data: Data) -> tuple[Figure, str]:
             intervals(ax, [at], [np.mean(bounds)], [bounds], bar, zorder=4)
             ax.plot([at], [share], label=loss, zorder=5, **look.on_points())
     for loss in NAMES:
-        law = 100 * (1 - data.numbers(CLAIMS["another batch"], Kind.MODEL, LAW, loss))
+        law = 100 * (1 - data.number(CLAIMS["another batch"], Kind.MODEL, LAW, loss))
         ends = 1 + SHIFTS[loss] - 0.13, 1 + SHIFTS[loss] + 0.13
         ax.plot(ends, (law, law), color=NOISE.colour, label="1/2 - arcsin(cos)/π")
     ax.set(
@@ -84,8 +84,8 @@ def printed(claim: str) -> tuple[float, float]:
 
 def raised(data: Data, claim: str, loss: str) -> tuple[float, tuple[float, float]]:
     """Percent of steps that raise the loss, and its interval."""
-    share = data.numbers(claim, Kind.MODEL, "share", loss)
-    low, high = data.numbers(claim, Kind.MODEL, "interval", loss)
+    share = data.number(claim, Kind.MODEL, "share", loss)
+    low, high = data.number(claim, Kind.MODEL, "interval", loss)
     return 100 * (1 - share), (100 * (1 - high), 100 * (1 - low))
 
 

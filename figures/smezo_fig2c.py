@@ -31,7 +31,7 @@ def draw(data: Data) -> tuple[Figure, str]:
         ax.axhline(0, color="#999999", linewidth=0.6, zorder=1)
         ax.set(xticks=range(len(NAMES)), xticklabels=TICKS, xlim=(-0.5, len(NAMES) - 0.5))
         ax.set(ylabel="raise of the loss (nats)")
-    claimed = judged("claimed: more on the largest", data.verdict(CLAIM))
+    claimed = judged("claimed: more on the largest", data.claim(CLAIM))
     axes[0].plot([], [], " ", label=claimed)
     if len(NORMS) > 1:
         lettered(axes, [f"{norm:.0%} noise" for norm in NORMS])
@@ -76,7 +76,7 @@ def _differences(data: Data) -> str:
     told = []
     for norm in NORMS:
         for loss in NAMES:
-            found = data.numbers(CLAIM, Kind.MODEL, _setting(norm, loss))
+            found = data.number(CLAIM, Kind.MODEL, _setting(norm, loss))
             low, high = found["interval of the median"]
             told.append(f"[{low:.2g}, {high:.2g}] ({norm:.0%}, {loss})")
     return "; ".join(told)

@@ -25,9 +25,9 @@ LINES = ("-", (0, (4, 1.2)), (0, (1, 1)), (0, (4, 1, 1, 1)))
 def draw(data: Data) -> tuple[Figure, str]:
     """Spectra of each attention matrix in four layers; crossings in all layers."""
     found = data.drawn(CLAIM, Kind.MODEL, str(FAST))
-    gradients = data.numbers(CLAIM, Kind.MODEL, str(FAST), "gradients")
+    gradients = data.number(CLAIM, Kind.MODEL, str(FAST), "gradients")
     within = claim(CLAIM).statement.setting["within"]
-    verdict = data.verdict(CLAIM)
+    entry = data.claim(CLAIM)
     modules = list(found["crossings"])
 
     figure, axes = panels(3, 2, height=5.4, gridspec_kw={"height_ratios": (3, 3, 3.4)})
@@ -40,7 +40,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     spectra = axes[:2].ravel()
     for ax, module in zip(spectra, modules, strict=False):
         _spectra(ax, found["by matrix"], module)
-        _region(ax, within, verdict)
+        _region(ax, within, entry.verdict)
         ax.set(xlabel="index / length", ylabel=r"$\sigma_i / \sigma_1$")
     for (module, layers), look in zip(found["crossings"].items(), SERIES, strict=False):
         numbers = [int(name.removeprefix("layer ")) for name in layers]
@@ -48,8 +48,8 @@ def draw(data: Data) -> tuple[Figure, str]:
         below.fill_between(numbers, rows[:, 0], rows[:, 4], color=look.colour, alpha=0.15, lw=0)
         line = {"marker": look.marker, "ms": 2.4, "lw": 0.7}
         below.plot(numbers, rows[:, 2], label=module, color=look.colour, **line)
-    label = judged(f"claimed: within {within:.0%}", verdict)
-    claimed(below, within, f"claimed: within {within:.0%}", verdict)
+    label = judged(f"claimed: within {within:.0%}", entry)
+    claimed(below, within, f"claimed: within {within:.0%}", entry)
     below.set(xlabel="layer", ylabel="index / length", yscale="log")
     legend_above(figure, [spectra[0], below], columns=3)
     lettered([*spectra, below], [*modules, f"first below {THRESHOLD:.0%}"])

@@ -21,7 +21,7 @@ SHOWN, OTHER = "threshold 25%", "threshold 30%"
 def draw(data: Data) -> tuple[Figure, str]:
     """Every matrix of the model; the correlations with their intervals."""
     modules = data.drawn(CLAIM, Kind.MODEL, SHOWN)
-    within = data.numbers(CLAIM, Kind.MODEL, SHOWN, "within module types")
+    within = data.number(CLAIM, Kind.MODEL, SHOWN, "within module types")
     figure, (ranks, rhos) = panels(1, 2, height=2.9)
     for (module, found), look in zip(modules.items(), SERIES, strict=False):
         points = {**look.on_points(), "ms": 2.6, "mew": 0.3, "mec": "white"}
@@ -31,7 +31,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     count = sum(len(found["layer"]) for found in modules.values())
     rows = []
     for threshold in (SHOWN, OTHER):
-        numbers = data.numbers(CLAIM, Kind.MODEL, threshold)
+        numbers = data.number(CLAIM, Kind.MODEL, threshold)
         name = f"all, {threshold.removeprefix('threshold ')}"
         rows.append((name, numbers["correlation"], numbers["interval"], INK, "o"))
     for (module, found), look in zip(modules.items(), SERIES, strict=False):
@@ -41,7 +41,7 @@ def draw(data: Data) -> tuple[Figure, str]:
         sides = np.abs(np.array([ends]).T - rho)
         rhos.errorbar(rho, place, xerr=sides, color=colour, marker=marker, elinewidth=0.9)
     least = claim(CLAIM).statement.setting["above"]
-    claimed(rhos, least, f"claimed: above {least:g}", data.verdict(CLAIM), axis="x")
+    claimed(rhos, least, f"claimed: above {least:g}", data.claim(CLAIM), axis="x")
     rhos.set(yticks=range(len(rows)), yticklabels=[row[0] for row in rows], xlim=(-1, 1))
     rhos.set(xlabel="rank correlation", ylim=(len(rows) - 0.5, -0.5))
     rhos.grid(axis="y", visible=False)

@@ -191,7 +191,7 @@ def test_workers_change_nothing_on_a_model(tmp_path):
 
 
 def test_the_longest_on_the_model_come_first_and_the_clock_last():
-    seconds = {entry["id"]: entry["seconds"] for entry in recorded().claims}
+    seconds = {entry.id: entry.seconds for entry in recorded().claims}
     turns = _in_turn(select([]))
     kinds = [(Kind.TIMED in c.needs, Kind.MODEL in c.needs) for c in turns]
     assert kinds == sorted(kinds)

@@ -7,7 +7,6 @@ import pytest
 
 from estimators.zeroth_order import ZerothOrder
 from zotheory.run import verify
-from zotheory.vocabulary import Verdict
 
 ROOT = Path(__file__).parent.parent
 FILES = [
@@ -46,5 +45,5 @@ def test_claims_are_judged_where_no_optimiser_has_a_default_seed(claim, monkeypa
 
     monkeypatch.setattr(ZerothOrder, "__init__", strict)
     (entry,) = verify(claim, budget="quick", model=None).claims
-    assert not entry["failed"]
-    assert Verdict(entry["verdict"]).judged
+    assert not entry.failed
+    assert entry.verdict.judged

@@ -9,11 +9,14 @@ Names are imported when they are first used, so that Monte Carlo workers start f
 from importlib import import_module
 from typing import Any
 
+from zotheory.views import register
+
 _HOME = {
     "Check": "vocabulary",
     "Claim": "vocabulary",
     "Evidence": "vocabulary",
     "Kind": "vocabulary",
+    "Setting": "vocabulary",
     "Statement": "vocabulary",
     "Verdict": "vocabulary",
     "Context": "context",
@@ -31,6 +34,12 @@ _HOME = {
 }
 
 __all__ = sorted(_HOME)
+
+register(
+    Claim="zotheory.report.notebook:claim_html",
+    Entry="zotheory.report.notebook:entry_html",
+    Ledger="zotheory.report.notebook:ledger_html",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -19,9 +19,9 @@ def test_fig2b_shows_what_is_not_lowered(drawing, data):
     order = [(claim, loss) for claim in smezo_fig2b.CLAIMS.values() for loss in NAMES]
     one_point = [line for line in ax.get_lines() if len(line.get_xdata()) == 1]
     for (claim, loss), bounds in zip(order, ends(ax), strict=True):
-        share = data.numbers(claim, Kind.MODEL, "share", loss)
+        share = data.number(claim, Kind.MODEL, "share", loss)
         assert any(line.get_ydata() == pytest.approx([100 - 100 * share]) for line in one_point)
-        low, high = data.numbers(claim, Kind.MODEL, "interval", loss)
+        low, high = data.number(claim, Kind.MODEL, "interval", loss)
         assert bounds[0] == pytest.approx([100 - 100 * high, 100 - 100 * low])
         draws = data.drawn(claim, Kind.MODEL, "draws by pair")
         pairs = smezo_fig2b.by_pair(data, claim, loss)

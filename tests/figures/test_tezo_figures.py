@@ -27,7 +27,7 @@ def test_fig1_shows_the_counted_memory(drawing, data):
     memory = drawing("tezo_fig1")[0].axes[3]
     widths = [patch.get_width() for patch in memory.patches[:3]]
     at = "model = OPT-13B, step = printed, in place where a line allows, r_max = 8"
-    peaks = data.numbers(tezo_fig1.BELOW, Kind.COUNTED, "counts", at)
+    peaks = data.number(tezo_fig1.BELOW, Kind.COUNTED, "counts", at)
     assert widths[:2] == pytest.approx([peaks["MeZO"] / GIB, peaks["TeZO-Adam"] / GIB])
     band = memory.patches[3]
     assert band.get_x() / widths[2] == pytest.approx(0.3)
@@ -61,7 +61,7 @@ def test_fig6_shows_every_pair(drawing, data):
         below = image[np.tril_indices(len(image), -1)]
         assert np.array(below) == pytest.approx(np.concatenate(rows))
         assert np.array(image) == pytest.approx(np.array(image).T)
-        mean = data.numbers(claim, Kind.MODEL, str(run), "mean cosine")
+        mean = data.number(claim, Kind.MODEL, str(run), "mean cosine")
         assert np.mean(below) == pytest.approx(mean, abs=1e-3)  # rounded in the ledger
 
 
@@ -71,7 +71,7 @@ def test_fig7_shows_every_matrix(drawing, data):
     for module, found in modules.items():
         xy = lines(ranks)[module]
         assert xy == pytest.approx(np.transpose([found["weight"], found["gradient"]]))
-    interval = data.numbers("tezo.fig7.rank_correlation", Kind.MODEL, "threshold 25%", "interval")
+    interval = data.number("tezo.fig7.rank_correlation", Kind.MODEL, "threshold 25%", "interval")
     assert ends(rhos)[0][0] == pytest.approx(interval)
 
 
@@ -80,7 +80,7 @@ def test_fig8_draws_the_ledgers_points_on_the_exact_lines(drawing, data):
     averaged, each = points(sizes)
     assert averaged[:, 0].tolist() == list(tezo_fig8.SIZES)
     norm = np.sqrt(tezo_fig8.weights2(ADAM_STEPS))
-    found = data.numbers(tezo_fig8.AVERAGED, Kind.MEASURED, "m=n=256 to 512")["estimate"][0]
+    found = data.number(tezo_fig8.AVERAGED, Kind.MEASURED, "m=n=256 to 512")["estimate"][0]
     assert averaged[-1, 1] == pytest.approx(np.sqrt(found) * norm / RANK)
     assert each[:, 1] == pytest.approx(tezo_fig8.each() * norm, rel=0.05)
     low, high = ends(sizes)[0].T
@@ -101,7 +101,7 @@ def test_fig8_runs_have_the_exact_root_mean_square():
 
 def test_the_cross_term_is_as_large_as_the_ledger_says(drawing, data):
     _, averaged = drawing("tezo_a2")[0].axes
-    found = data.numbers(tezo_a2.COORDINATE, Kind.MEASURED, "r=64")
+    found = data.number(tezo_a2.COORDINATE, Kind.MEASURED, "r=64")
     assert points(averaged)[0][0, 1] == pytest.approx(np.sqrt(found["estimate"]))
     assert tezo_a2.rms(64, np.array([1.0]))[0] == pytest.approx(np.sqrt(2 * 63 / 64))
     separable, cross = tezo_a2.drawn(np.random.default_rng(0), 200_000, 8)

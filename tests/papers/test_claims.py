@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from zotheory.ledger import Ledger, changes, recorded
+from zotheory.ledger import Entry, Ledger, changes, recorded
 from zotheory.papers import ROOMS, declared, outline, select
 from zotheory.run import verify
 from zotheory.vocabulary import Kind
@@ -21,7 +21,7 @@ JUDGED = [c.id for c in DECLARED.values() if not c.pending and not DEAR & set(c.
 
 def test_ids_are_unique_and_no_recorded_claim_was_lost():
     assert len(declared()) == len(DECLARED)
-    assert {entry["id"] for entry in recorded().claims} <= set(DECLARED)
+    assert {entry.id for entry in recorded().claims} <= set(DECLARED)
 
 
 def test_the_list_names_every_claim_in_its_words():
@@ -29,7 +29,7 @@ def test_the_list_names_every_claim_in_its_words():
     record = recorded().claims
     words = [(c.id, c.where, c.statement.says) for c in DECLARED.values()]
     for known in (record, record[1:]):
-        assert [(c["id"], c["where"], c["says"]) for c in outline([], known)] == words
+        assert [(c.id, c.where, c.says) for c in outline([], known)] == words
 
 
 @pytest.mark.parametrize("id", DECLARED)
@@ -63,59 +63,59 @@ def ledger_of(tmp_path_factory) -> Callable[[str], Ledger]:
 
 
 @pytest.fixture
-def entry(ledger_of, id) -> dict:
-    return next(claim for claim in ledger_of(id.split(".")[0]).claims if claim["id"] == id)
+def entry(ledger_of, id) -> Entry:
+    return ledger_of(id.split(".")[0])[id]
 
 
 @pytest.mark.parametrize("paper", ROOMS)
 def test_nothing_failed(paper, ledger_of):
-    assert {c["id"]: c["failed"] for c in ledger_of(paper).claims if c["failed"]} == {}
+    assert {c.id: c.failed for c in ledger_of(paper).claims if c.failed} == {}
 
 
 @pytest.mark.parametrize("paper", ROOMS)
 def test_the_ledger_is_in_the_papers_order(paper, ledger_of):
-    judged = [claim["id"] for claim in ledger_of(paper).claims]
+    judged = [claim.id for claim in ledger_of(paper).claims]
     assert judged == [id for id in DECLARED if id in set(judged)]
 
 
 @pytest.mark.parametrize("id", JUDGED)
 def test_a_claim_is_judged_with_its_control(entry):
-    if entry["verdict"] == "refuted":
-        assert entry["correction"]["verdict"] in ("proved", "confirmed")
+    if entry.verdict == "refuted":
+        assert entry.correction.verdict in ("proved", "confirmed")
     else:
-        assert entry["verdict"] in ("proved", "confirmed"), entry["reason"]
-        assert entry["mutant"]["verdict"] == "refuted"
-    assert entry["reason"] == ""
+        assert entry.verdict in ("proved", "confirmed"), entry.reason
+        assert entry.mutant.verdict == "refuted"
+    assert entry.reason == ""
 
 
 @pytest.mark.parametrize("id", UNTIMED)
 def test_needed_evidence_decides(id, entry):
     """Each kind of evidence that a claim needs says yes or no by itself."""
-    found = {e["kind"]: e["verdict"] for e in entry["evidence"]}
+    found = {e.kind: e.verdict for e in entry.evidence}
     for kind in set(DECLARED[id].needs) - DEAR:
         assert found[kind] in ("proved", "confirmed", "refuted"), kind
 
 
 @pytest.mark.parametrize("id", sorted(set(UNTIMED) - set(JUDGED)))
 def test_what_cannot_be_judged_says_why(entry):
-    assert entry["verdict"] in ("not_run", "refuted")
-    assert entry["reason"]
+    assert entry.verdict in ("not_run", "refuted")
+    assert entry.reason
 
 
 @pytest.mark.parametrize("id", JUDGED)
 def test_a_certificate_convinces(entry):
-    certificate = entry["certificate"]
-    if entry["verdict"] == "refuted":
+    certificate = entry.certificate
+    if entry.verdict == "refuted":
         assert certificate.get("inputs") or certificate["cells"]
         assert certificate.keys() >= {"claimed", "actual", "snippet"}
-    elif entry["verdict"] == "proved":
+    elif entry.verdict == "proved":
         assert certificate["kind"] == "exact"
         assert certificate["steps"]
     elif certificate["kind"] == "measured":
         assert certificate["measurements"]
         assert certificate.keys() >= {"error probability", "seed"}
-        for e in entry["evidence"]:
-            for numbers in e["numbers"].values() if e["kind"] == "measured" else ():
+        for e in entry.evidence:
+            for numbers in e.numbers.values() if e.kind == "measured" else ():
                 assert numbers.keys() >= {"estimate", "interval", "tolerance", "samples"}
     elif certificate["kind"] == "search":
         assert certificate.keys() >= {"evaluations", "ratio", "seed"}
@@ -126,8 +126,8 @@ def test_a_certificate_convinces(entry):
 # --- snippets -----------------------------------------------------------------------------------
 
 
-def refuted(ledger: Ledger) -> list[dict]:
-    return [claim for claim in ledger.claims if claim["verdict"] == "refuted"]
+def refuted(ledger: Ledger) -> list[Entry]:
+    return [claim for claim in ledger.claims if claim.verdict == "refuted"]
 
 
 def number(value) -> float:
@@ -161,10 +161,10 @@ def printed(output: str, name: str) -> float:
 @pytest.mark.parametrize("paper", ROOMS)
 def test_snippets_import_numpy_and_the_standard_library_only(paper, ledger_of):
     for claim in refuted(ledger_of(paper)):
-        used = imported(claim["certificate"]["snippet"])
-        if claim["certificate"]["kind"] != "printed":  # a table's snippet counts in fractions
-            assert "numpy" in used, claim["id"]
-        assert used - {"numpy"} <= sys.stdlib_module_names, claim["id"]
+        used = imported(claim.certificate["snippet"])
+        if claim.certificate["kind"] != "printed":  # a table's snippet counts in fractions
+            assert "numpy" in used, claim.id
+        assert used - {"numpy"} <= sys.stdlib_module_names, claim.id
 
 
 # How far a snippet may be from the certificate: most compute, this one simulates 4000 runs.
@@ -175,7 +175,7 @@ SIMULATED = {"tezo.thm2.algorithm1": 0.05}
 def test_snippets_run_alone_and_show_the_violation(paper, ledger_of, tmp_path):
     """In a bare interpreter, each prints the certificate's numbers, which violate the relation."""
     for claim in refuted(ledger_of(paper)):
-        certificate = claim["certificate"]
+        certificate = claim.certificate
         done = subprocess.run(
             [sys.executable, "-I", "-c", certificate["snippet"]],
             cwd=tmp_path,
@@ -183,15 +183,15 @@ def test_snippets_run_alone_and_show_the_violation(paper, ledger_of, tmp_path):
             text=True,
             timeout=120,
         )
-        assert done.returncode == 0, (claim["id"], done.stderr)
+        assert done.returncode == 0, (claim.id, done.stderr)
         shown = {name: printed(done.stdout, name) for name in ("claimed", "actual")}
         known = {name: number(certificate[name]) for name in shown}
-        tolerance = SIMULATED.get(claim["id"], 1e-6 * abs(known["actual"]))
+        tolerance = SIMULATED.get(claim.id, 1e-6 * abs(known["actual"]))
         if certificate["kind"] != "counted":  # a count's snippet counts on a smaller matrix
-            assert shown == pytest.approx(known, rel=1e-6, abs=tolerance), claim["id"]
+            assert shown == pytest.approx(known, rel=1e-6, abs=tolerance), claim.id
         for found in (shown, known):
             claimed, actual = found["claimed"], found["actual"]
-            assert violates(certificate["relation"], actual, claimed, tolerance), claim["id"]
+            assert violates(certificate["relation"], actual, claimed, tolerance), claim.id
 
 
 def violates(relation: str, actual: float, claimed: float, tolerance: float) -> bool:
