@@ -78,7 +78,7 @@ def _low_rank(_: Statement, studies: Studies, context: Context) -> Modelled:
         "at most 25, share": float(np.mean(everything <= 25)),
         "training loss, first and last": study.losses[[0, -1]],
     }
-    pictures = {"numbers": drawn.counts(found)} | drawn.spectra(study, weights)
+    pictures = {"numbers": drawn.counts(found)} | drawn.spectra(study, list(shown))
     return _found(cases, numbers, pictures, context, study)
 
 
