@@ -10,6 +10,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from zotheory.views import register
+
 _NEEDED = (  # what the extra "verify" installs, by the names it is imported under
     *("scipy", "sympy", "mpmath", "z3", "haarpy", "joblib", "cloudpickle", "threadpoolctl"),
     *("transformers", "gguf", "safetensors", "filelock", "accelerate", "pandas", "jinja2"),
@@ -26,6 +28,7 @@ _HOME = {
     "Claim": "vocabulary",
     "Evidence": "vocabulary",
     "Kind": "vocabulary",
+    "Setting": "vocabulary",
     "Statement": "vocabulary",
     "Verdict": "vocabulary",
     "Context": "context",
@@ -43,6 +46,12 @@ _HOME = {
 }
 
 __all__ = sorted(_HOME)
+
+register(
+    Claim="zotheory.report.notebook:claim_html",
+    Entry="zotheory.report.notebook:entry_html",
+    Ledger="zotheory.report.notebook:ledger_html",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -30,6 +30,7 @@ def reduced(kept, size, eps=1.0):
     return ((plus - minus) / (2 * eps))[:, None] * z
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("estimates", "kept"),
     [

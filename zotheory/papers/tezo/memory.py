@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from zotheory.context import Context
-from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.compared import Case
+from zotheory.evidence.counted import counted
 from zotheory.evidence.exact import Counterexample
 from zotheory.vocabulary import Claim, Kind, Statement
 
@@ -93,12 +94,12 @@ def _opt_13b(count: Callable[[int], Held]) -> Held:
     return held
 
 
-def _share(statement: Statement, _: Context) -> Iterator[Count]:
+def _share(statement: Statement, _: Context) -> Iterator[Case]:
     other = ours(statement.setting["other"], None)
     for rank in RANKS:
         adam = ours("tezo_adam", rank)
         stored = (adam.weights + adam.state) / (other.weights + other.state)
-        yield Count(
+        yield Case(
             {"model": "OPT-13B", "r_max": rank, "bits of every number": 16},
             {SHARE: adam.numbers / other.numbers},
             {
@@ -109,13 +110,13 @@ def _share(statement: Statement, _: Context) -> Iterator[Count]:
         )
 
 
-def _peaks(statement: Statement, _: Context) -> Iterator[Count]:
+def _peaks(statement: Statement, _: Context) -> Iterator[Case]:
     """TeZO-Adam's step in place where a line allows; MeZO's as the setting has it."""
     written = statement.setting["mezo"]
     mezo = as_printed("mezo", None, economical=written == "in place")
     for rank in RANKS:
         adam = as_printed("tezo_adam", rank, economical=True)
-        yield Count(
+        yield Case(
             {"model": "OPT-13B", "MeZO's step": written, "r_max": rank},
             {MEZO: mezo.peak, TEZO_ADAM: adam.peak},
             {
