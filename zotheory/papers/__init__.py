@@ -19,7 +19,7 @@ from zotheory.vocabulary import Claim, Setting, named
 if TYPE_CHECKING:
     from zotheory.ledger import Entry
 
-ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior", "own")
+ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior", "own", "cross")
 
 
 class UnknownClaim(Exception):
