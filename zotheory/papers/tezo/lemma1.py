@@ -47,6 +47,12 @@ MEAN_SQUARE_ERROR = sp.Symbol("E||(1/r) two-point estimate - grad f||^2")
 NAMES = {"||Z||": "Z_norm", "||grad f||": "gradient_norm"}
 SHORT = sp.Le(R, sp.Min(M, N), evaluate=False)
 PATHWISE = RHO**2 * LAM**2 * Z_NORM**6 / (4 * R**2)
+# delta_rho as Lemma 1 prints it, with r (r-1) and r (r-1) (r-2), divided by r/4
+SMALL_BOUND = (
+    15 * R * (M + 3) ** 3 * (N + 3) ** 3
+    + 36 * R * (R - 1) * M**3 * N**3
+    + R * (R - 1) * (R - 2) * M**3 * N**3
+)
 
 
 def _sixth_bound(shift: int) -> sp.Expr:
@@ -294,6 +300,21 @@ CLAIMS = (
             "The same with (m+1)^3 (n+1)^3 in place of (m+3)^3 (n+3)^3.",
             sp.Le(SIXTH, _sixth_bound(1)),
             (*SIZES, SHORT),
+        ),
+    ),
+    Claim(
+        id="tezo.lemma1.delta_rho_small",
+        where="Lemma 1, delta_rho with r(r-1) and r(r-1)(r-2)",
+        statement=Statement(
+            "(r/4) E(sum_s tau_s^2 ||u_s||^2 ||v_s||^2)^3 <= (15 r^2 (m+3)^3 (n+3)^3 + 36 r^2 (r-1) "
+            "m^3 n^3 + r^2 (r-1)(r-2) m^3 n^3)/4, for all m, n, r >= 1.",
+            sp.Le(SIXTH, SMALL_BOUND),
+            SIZES,
+        ),
+        needs=(Kind.EXACT, Kind.SEARCH),
+        checks=(exact(_sixth, _sixth_witness), searched(_sixth_problem)),
+        correction=Statement(
+            "The same for 1 <= r <= min(m, n).", sp.Le(SIXTH, SMALL_BOUND), (*SIZES, SHORT)
         ),
     ),
     Claim(

@@ -13,8 +13,9 @@ from proofs_check import cp, matrices
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, derive
 from proofs_check.matrices import G_NORM2, GH, M, N, R
 from zotheory.context import Context
-from zotheory.evidence.exact import exact
+from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.measured import Measurement, measured
+from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.gram import gram_root
 from zotheory.papers.tezo import terms
 from zotheory.statistics import Catoni, decide_equal
@@ -80,10 +81,11 @@ def _measure_mean(statement: Statement, _: Context) -> Sequence[Measurement]:
     bound = matrices.bounded(square, m, n, r) * float(statement.setting["scale"].subs(R, r)) ** 2
     gradient = tuple((k + 1) / 10 for k in range(m * n))
     scale = float(sum(x * x for x in gradient))
+    claimed = float(statement.formula.rhs.subs(R, r) / GH)  # times G
     decide = partial(
         decide_equal,
         method=Catoni(bound * scale),
-        target=gradient,
+        target=claimed * np.array(gradient),
         tolerance=0.05,
         scale=scale**0.5,
     )
@@ -122,6 +124,25 @@ def _measure_squared_error(
     )
     sampler = Linear(m, n, r, tuple(float(s) for s in sigma))
     return Measurement(f"m={m} n={n} r={r}", sampler, decide, shard_size, max_shards)
+
+
+def _scale_witness(statement: Statement, failed: Counterexample) -> str:
+    values = {k: v for k, v in failed.inputs.items() if k in ("m", "n", "r")}
+    return f"""import numpy as np
+
+{inputs(values)}
+# f(W) = c W_11, seen along H = e_1 e_1^T; w_s = tau_s u_s1 v_s1 has mean 0, so that
+# E <G, Z> <Z, H> = c E (sum_s w_s)^2 = c sum_s E w_s^2
+x, weight = np.polynomial.hermite_e.hermegauss(4)
+second = weight @ x**2 / weight.sum()  # E tau^2 = E u^2 = E v^2
+c = {failed.claimed}
+claimed = c
+actual = c * r * second**3
+print("claimed", float(claimed))
+print("actual", float(actual))
+w = np.prod(np.random.default_rng(0).standard_normal((3, 400_000, r)), axis=0)
+print("simulated", float(np.mean(c * w.sum(1) ** 2)))
+"""
 
 
 def _variance(name: sp.Symbol, quantity: matrices.Quantity):
@@ -163,6 +184,25 @@ CLAIMS = (
             sp.Eq(MEAN_ALONG_H, GH),
             SIZES,
             setting={"scale": 1 / (R + 1)},
+        ),
+    ),
+    Claim(
+        id="tezo.alg1.scale",
+        where="Algorithm 1, lines 11 and 19",
+        statement=Statement(
+            "With fresh Gaussian tau, u, v and rho -> 0, the G_t that Algorithm 1 prints for TeZO, "
+            "sum_s kappa_t tau_s u_s v_s^T, has mean grad f, for all m, n, r >= 1.",
+            sp.Eq(MEAN_ALONG_H, GH),
+            SIZES,
+            setting={"scale": sp.S.One},
+        ),
+        needs=(Kind.EXACT, Kind.MEASURED),
+        checks=(exact(_mean, _scale_witness), measured(_measure_mean)),
+        correction=Statement(
+            "It has mean r grad f. The factor 1/r of Theorem 1 is in no line of Algorithm 1.",
+            sp.Eq(MEAN_ALONG_H, R * GH),
+            SIZES,
+            setting={"scale": sp.S.One},
         ),
     ),
     Claim(
