@@ -4,6 +4,7 @@ from zotheory.papers.tezo import (
     counted,
     layers,
     lemma1,
+    lemma1_mean,
     operations,
     rank_bound,
     second_moment,
@@ -19,6 +20,7 @@ from zotheory.papers.tezo import (
 CLAIMS = (
     *theorem1.CLAIMS,
     *lemma1.CLAIMS,
+    *lemma1_mean.CLAIMS,
     *theorem2.CLAIMS,
     *theorem2_redrawn.CLAIMS,
     *counted.TABLE2,
