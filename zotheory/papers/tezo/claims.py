@@ -14,6 +14,7 @@ from zotheory.papers.tezo import (
     tables7_8,
     theorem1,
     theorem2,
+    theorem2_rate,
     theorem2_redrawn,
 )
 
@@ -23,6 +24,7 @@ CLAIMS = (
     *lemma1_mean.CLAIMS,
     *theorem2.CLAIMS,
     *theorem2_redrawn.CLAIMS,
+    *theorem2_rate.CLAIMS,
     *counted.TABLE2,
     *rank_bound.CLAIMS,
     *second_moment.CLAIMS,
