@@ -1,6 +1,7 @@
 """All claims, in the paper's order."""
 
 from zotheory.papers.tezo import (
+    appendix_a5,
     counted,
     layers,
     lemma1,
@@ -37,4 +38,5 @@ CLAIMS = (
     *tables7_8.CLAIMS,
     *operations.CLAIMS,
     *table9.CLAIMS,
+    *appendix_a5.CLAIMS,
 )

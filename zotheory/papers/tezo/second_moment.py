@@ -126,9 +126,7 @@ def _accumulated(_: Statement) -> Mapping[sp.Expr, Derivation]:
             of_each, (*each.steps, f"/(mn r^2), m = n = {size}: {of_each}")
         )
         of_norm = sp.cancel(of_each * R**2 / size**2)
-        found[norm_name] = Derivation(
-            of_norm, (*each.steps, f"/(mn)^2, m = n = {size}: {of_norm}")
-        )
+        found[norm_name] = Derivation(of_norm, (*each.steps, f"/(mn)^2, m = n = {size}: {of_norm}"))
     return found
 
 

@@ -90,8 +90,7 @@ def _remark(_: Statement) -> Mapping[sp.Expr, Derivation]:
     """The right side of Eq. 10, squared, with rho = a sigma/(lambda mn)."""
     share = sp.expand((A / (M * N)) ** 2 * delta_rho() + DELTA)
     steps = (
-        "rho lambda = a sigma/(mn): (rho^2 lambda^2 delta_rho + delta sigma^2)/sigma^2 = "
-        f"{share}",
+        f"rho lambda = a sigma/(mn): (rho^2 lambda^2 delta_rho + delta sigma^2)/sigma^2 = {share}",
     )
     return {
         SHARE: Derivation(share, steps),
@@ -187,11 +186,7 @@ CLAIMS = (
             "It does if T is large enough: T >= lambda (delta+1)^2 D_0/(rho^2 lambda^2 delta_rho + "
             "delta sigma^2).",
             sp.Le(ETA2, (1 / (LAM * (DELTA_SYMBOL + 1))) ** 2),
-            (
-                sp.Ge(
-                    HORIZON, LAM * (DELTA_SYMBOL + 1) ** 2 * D0 / CHOSEN_FOR, evaluate=False
-                ),
-            ),
+            (sp.Ge(HORIZON, LAM * (DELTA_SYMBOL + 1) ** 2 * D0 / CHOSEN_FOR, evaluate=False),),
             {CHOSEN_FOR: NOISE, DELTA_SYMBOL: DELTA},
         ),
     ),
@@ -207,9 +202,7 @@ CLAIMS = (
         ),
         needs=(Kind.EXACT,),
         checks=(exact(_rate),),
-        mutant=Statement(
-            "The same with 3 in place of 4.", sp.Le(LEFT, 3 * ROOT), SIZES
-        ),
+        mutant=Statement("The same with 3 in place of 4.", sp.Le(LEFT, 3 * ROOT), SIZES),
     ),
     Claim(
         id="tezo.remark2.rate",
