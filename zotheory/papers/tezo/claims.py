@@ -1,6 +1,7 @@
 """All claims, in the paper's order."""
 
 from zotheory.papers.tezo import (
+    adam,
     appendix_a5,
     counted,
     layers,
@@ -32,6 +33,7 @@ CLAIMS = (
     *rank_bound.CLAIMS,
     *second_moment.CLAIMS,
     *counted.STATE,
+    *adam.CLAIMS,
     *layers.CLAIMS,
     *tables3_4_5.CLAIMS,
     *table6.CLAIMS,
