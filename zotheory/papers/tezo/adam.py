@@ -42,8 +42,8 @@ def _first(statement: Statement) -> Mapping[sp.Expr, Derivation]:
         "tau_M = (1 - beta1) kappa tau and tau_V = (1 - beta2) kappa^2 tau^2 after the first step: "
         "G_ij^2 = c^2 (sum_s x_s)^2/sum_s x_s^2 with x_s = tau_s u_si v_sj (kappa != 0), "
         f"c^2 = (1 - beta1)^2/(1 - beta2) = {square}",
-        "given their sizes the signs of the x_s are independent and fair, also given u and v, since "
-        "those of tau are; kappa, which depends on them, has cancelled",
+        "given their sizes the signs of the x_s are independent and fair, also given u and v, "
+        "since those of tau are; kappa, which depends on them, has cancelled",
         "over a sign, E (A + x)^2 = A^2 + x^2; term by term E (sum x_s)^2 = sum x_s^2: "
         f"E G_ij^2 = {square}",
         "A^2 <= (r-1) Q implies (A + x)^2 <= r (Q + x^2), as (r-1)(r (Q + x^2) - (A + x)^2) = "
@@ -293,8 +293,8 @@ CLAIMS = (
         id="tezo.adam.state",
         where="Sec. 4.3, TeZO-Adam",
         statement=_state_of(
-            "Between steps TeZO-Adam holds, beyond what TeZO holds, 2 r numbers for an m x n weight "
-            "of rank r, for every m and n.",
+            "Between steps TeZO-Adam holds, beyond what TeZO holds, 2 r numbers for an m x n "
+            "weight of rank r, for every m and n.",
             "tezo_adam",
         ),
         needs=(Kind.COUNTED,),

@@ -1,4 +1,4 @@
-"""Appendix A.5: which weights "ZO + fine-tuning full parameters" can reach, and the size of LoRA."""
+"""Appendix A.5: what "ZO + fine-tuning full parameters" can reach, and the size of LoRA."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from zotheory.papers.tezo import (
     tables7_8,
     theorem1,
     theorem2,
+    theorem2_limit,
     theorem2_rate,
     theorem2_redrawn,
 )
@@ -27,6 +28,7 @@ CLAIMS = (
     *lemma1_mean.CLAIMS,
     *theorem2.CLAIMS,
     *theorem2_redrawn.CLAIMS,
+    *theorem2_limit.CLAIMS,
     *theorem2_rate.CLAIMS,
     *counted.TABLE2,
     *table2_settings.CLAIMS,

@@ -52,8 +52,8 @@ def _bias(_: Statement) -> Mapping[sp.Expr, Derivation | Enclosed]:
         f"least {lower}",
         "every f: ||(1/r) estimate - (1/r) <grad f, Z> Z|| <= rho lambda ||Z||^3/(2 r) (pathwise), "
         "and E (1/r) <grad f, Z> Z = grad f (Theorem 1)",
-        f"(E||Z||^3)^2 <= E||Z||^2 E||Z||^4 (Cauchy-Schwarz), E||Z||^2 = {square.value}, E||Z||^4 = "
-        f"{fourth.value}: the squared bias is at most {upper}",
+        f"(E||Z||^3)^2 <= E||Z||^2 E||Z||^4 (Cauchy-Schwarz), E||Z||^2 = {square.value}, E||Z||^4 "
+        f"= {fourth.value}: the squared bias is at most {upper}",
     )
     return {
         BIAS: Enclosed(lower, upper, steps),

@@ -144,16 +144,16 @@ CLAIMS = (
         where="Table 2 with the settings of Table 6",
         statement=Statement(
             "At m = n = 5120, T = 15000 and Table 6's settings (SubZO r = 64 with new bases every "
-            "500 steps; LOZO r = 8 with a new V every 100 steps, U every step), SubZO and LOZO each "
-            "draw within 10% of the distinct random numbers that Table 2's formula gives for that "
-            "r.",
+            "500 steps; LOZO r = 8 with a new V every 100 steps, U every step), SubZO and LOZO "
+            "each draw within 10% of the distinct random numbers that Table 2's formula gives for "
+            "that r.",
             _near(sp.Rational(1, 10)),
         ),
         needs=(Kind.COUNTED,),
         checks=(counted(_at_settings, _settings_witness),),
         correction=Statement(
-            "SubZO draws ((m+n) T/500 + r T) r, 0.8% of Table 2's formula, and LOZO (n T/100 + m T) "
-            "r, 50.5% of it: the formulas leave out the intervals.",
+            "SubZO draws ((m+n) T/500 + r T) r, 0.8% of Table 2's formula, and LOZO (n T/100 + m "
+            "T) r, 50.5% of it: the formulas leave out the intervals.",
             _lazily(),
         ),
     ),
@@ -161,9 +161,9 @@ CLAIMS = (
         id="tezo.table2.repeated",
         where="Table 2, Algorithm 1 (ours)",
         statement=_repeated(
-            "Counting every draw, repeated ones too, as Algorithm 1 makes them (three perturbations "
-            "and the update), TeZO draws (m + n + 4T) r numbers and MeZO 4 m n T for one m x n "
-            "weight in T steps.",
+            "Counting every draw, repeated ones too, as Algorithm 1 makes them (three "
+            "perturbations and the update), TeZO draws (m + n + 4T) r numbers and MeZO 4 m n T for one m "
+            "x n weight in T steps.",
             4,
         ),
         needs=(Kind.COUNTED,),

@@ -132,9 +132,9 @@ CLAIMS = (
         id="tezo.table6.same_perturbation",
         where="Table 6, App. A.3",
         statement=Statement(
-            "With the common rho = 1e-3 ('we fix these across all methods to ensure fairness', read "
-            "as perturbations of the same size), the root-mean-square Frobenius norm of rho Z by "
-            "Algorithm 1's line 25 (fresh Gaussian factors) is within 10% of MeZO's, at m = n = "
+            "With the common rho = 1e-3 ('we fix these across all methods to ensure fairness', "
+            "read as perturbations of the same size), the root-mean-square Frobenius norm of rho Z "
+            "by Algorithm 1's line 25 (fresh Gaussian factors) is within 10% of MeZO's, at m = n = "
             "4096 and r = 32, 64, 128, 256.",
             sp.And(sp.Ge(RATIO, sp.Rational(9, 10)), sp.Le(RATIO, sp.Rational(11, 10))),
         ),

@@ -72,8 +72,8 @@ def _rate(_: Statement) -> Mapping[sp.Expr, Derivation]:
         "eta = sqrt(D_0/(lambda T B)), B = rho^2 lambda^2 delta_rho + delta sigma^2 > 0, says "
         "D_0 = eta^2 lambda T B, and every eta > 0 is that of some D_0 > 0",
         f"the left side: 2 eta lambda B + eta lambda (B + sigma^2), with B = {NOISE}",
-        "the square root: sqrt(lambda D_0 B/T) = eta lambda B (at rho = sigma = 0, which the choice "
-        "of eta leaves out, both sides would be 0)",
+        "the square root: sqrt(lambda D_0 B/T) = eta lambda B (at rho = sigma = 0, which the "
+        "choice of eta leaves out, both sides would be 0)",
     )
     return {LEFT: Derivation(sp.cancel(left), steps), ROOT: Derivation(root, ())}
 

@@ -55,30 +55,32 @@ SLOPE = THIRD / 4
 HINGE = {M: 1, N: 1, R: 1, RHO: 1, LAM: 1, D0: SLOPE**2 / 2}
 
 
+DRIFT = 2 * SLOPE  # |f' - mu| is at most that
+NOISE = 4 * MOMENTS[4] * DRIFT**2 + MOMENTS[6] / 2  # of E G^2 besides 4 E Z^4 mu^2
+STRAYED = ETA / 2 * NOISE / (1 - 2 * MOMENTS[4] * ETA)  # (1/T) sum_t E mu(w_t)^2 is at most that
+
+
 def hinge_floor() -> Derivation:
     """A lower bound on (1/T) sum_t E f'(w_t)^2 for every T, as a function of eta, 54 eta < 1."""
-    drift = 2 * SLOPE  # of |f' - mu|
-    noise = 4 * MOMENTS[4] * drift**2 + MOMENTS[6] / 2  # of E G^2 besides 4 E Z^4 mu^2
-    strayed = ETA / 2 * noise / (1 - 2 * MOMENTS[4] * ETA)
-    value = SLOPE**2 - 4 * SLOPE * sp.sqrt(strayed)
+    value = SLOPE**2 - 4 * SLOPE * sp.sqrt(STRAYED)
     steps = (
         "m = n = r = 1, rho = lambda = 1, Z = tau u v, G = (f(w+Z) - f(w-Z)) Z/2, mu(w) = E G, "
         f"f'(w) = k + min(w, 0), k = E|Z|^3/4 = {SLOPE}, w_0 = 0, D_0 = f(0) - f(-k) = k^2/2",
         "f(z) - f(-z) = 2 k z - z^2/2 for z > 0: mu(0) = k E Z^2 - E|Z|^3/4 = 0",
         f"0 <= mu' = E[(f'(w+Z) - f'(w-Z)) Z]/2 <= E Z^2 = {MOMENTS[2]}: mu is the slope of a "
         "convex 1-smooth F, least at 0; for w <= 0, f'(w+z) - f'(w-z) >= z > 0: mu' >= 1/2",
-        f"|(f(w+z) - f(w-z))/2 - f'(w) z| <= z^2/2: |f' - mu| <= E|Z|^3/2 = {drift}, and E G^2 <= "
-        f"2 E Z^4 f'^2 + E Z^6/2 <= 4 E Z^4 mu^2 + {sp.nsimplify(noise)}, f'^2 <= 2 mu^2 + "
-        f"2 ({drift})^2, E Z^4 = {MOMENTS[4]}, E Z^6 = {MOMENTS[6]}",
+        f"|(f(w+z) - f(w-z))/2 - f'(w) z| <= z^2/2: |f' - mu| <= E|Z|^3/2 = {DRIFT}, and E G^2 <= "
+        f"2 E Z^4 f'^2 + E Z^6/2 <= 4 E Z^4 mu^2 + {sp.nsimplify(NOISE)}, f'^2 <= 2 mu^2 + "
+        f"2 ({DRIFT})^2, E Z^4 = {MOMENTS[4]}, E Z^6 = {MOMENTS[6]}",
         "E F(w_{t+1}) <= E F(w_t) - eta E mu^2 + (eta^2/2) E G^2, summed from F(0) = min F: "
-        f"(1/T) sum_t E mu(w_t)^2 <= s = {strayed}",
+        f"(1/T) sum_t E mu(w_t)^2 <= s = {STRAYED}",
         "f'^2 >= k^2 + 2 k min(w, 0) >= k^2 - 4 k |mu|: (1/T) sum_t E f'(w_t)^2 >= "
         "k^2 - 4 k sqrt(s)",
     )
     return Derivation(value, steps)
 
 
-def _claimed(statement: Statement) -> sp.Expr:
+def for_hinge(statement: Statement) -> sp.Expr:
     """The statement's bound for this loss, in eta and T."""
     return statement.bound.subs(HINGE)
 
@@ -92,7 +94,7 @@ def _admits(statement: Statement) -> Callable[[float], bool]:
 def _judge(statement: Statement, context: Context) -> Evidence:
     """The loss above at step sizes 10^-k and horizons 10^j; else the proof, step by step."""
     context.tell(f"{context.claim}  deriving")
-    floor, claimed, admits = hinge_floor(), _claimed(statement), _admits(statement)
+    floor, claimed, admits = hinge_floor(), for_hinge(statement), _admits(statement)
     for power in range(2, 9):
         eta = sp.Rational(1, 10**power)
         for horizon in (sp.Integer(10) ** j for j in range(power, power + 4)):
@@ -103,11 +105,14 @@ def _judge(statement: Statement, context: Context) -> Evidence:
                 failed = Counterexample(inputs, claimed=right.middle, actual=left.middle)
                 relation = "actual, at least <= claimed"
                 return refuted(statement, failed, relation, floor.steps, _witness)
-    return _proof(statement)
+    return proof(statement)
 
 
-def _proof(statement: Statement) -> Evidence:
-    """Descent with the mean of the estimate kept apart from the gradient."""
+def proof(statement: Statement) -> Evidence:
+    """That the mean square is at most the formula's right side, by descent, or inconclusive.
+
+    The mean of the estimate is kept apart from the gradient.
+    """
     spread = RHO**2 * LAM**2 * SIXTH / (4 * R**2)
     kept = sp.Rational(1, 2) - LAM * ETA * (DELTA_SYMBOL + 1)
     value = 4 * (D0 / (ETA * HORIZON) + spread / 2 + LAM * ETA * spread)
@@ -136,7 +141,7 @@ def _proof(statement: Statement) -> Evidence:
 
 
 def _witness(statement: Statement, failed: Counterexample) -> str:
-    claimed = sp.pycode(_claimed(statement)).replace("math.", "np.")
+    claimed = sp.pycode(for_hinge(statement)).replace("math.", "np.")
     return f"""import numpy as np
 
 # TeZO's step on one number, factors redrawn: f(w) = k w + min(w, 0)^2 / 2, rho = lambda = 1
@@ -163,7 +168,7 @@ print(f"simulated over {{steps}} steps", total)
 
 def _problem(statement: Statement) -> Problem:
     """Step sizes and horizons at which the floor of this loss exceeds the bound."""
-    floor, bound = as_bound(hinge_floor().value), as_bound(_claimed(statement))
+    floor, bound = as_bound(hinge_floor().value), as_bound(for_hinge(statement))
     admits = _admits(statement)
 
     def quantities(point: Point) -> dict[str, float]:
@@ -188,7 +193,7 @@ def _problem(statement: Statement) -> Problem:
 
 def _measure_hinge(statement: Statement, _: Context) -> Sequence[Measurement]:
     eta, horizon = 3e-5, 100_000
-    bound = float(_claimed(statement).subs({ETA: eta, HORIZON: horizon}))
+    bound = float(for_hinge(statement).subs({ETA: eta, HORIZON: horizon}))
     sampler = HingeDescent(eta, horizon)
     decide = partial(_decide_hinge, bound=bound)
     at = f"k w + min(w, 0)^2/2, eta = {eta:g}, T = {horizon:,}"
@@ -243,6 +248,21 @@ def _measure_quadratic(statement: Statement, _: Context) -> Sequence[Measurement
     return [Measurement(f"m={m} n={n} r={r} T={horizons}", sampler, decide, 100, 64)]
 
 
+def repaired() -> Statement:
+    """What the descent proves at a fixed rho."""
+    return Statement(
+        "For eta <= 1/(4 lambda (delta+1)) it is at most 4 D_0/(eta T) + (2 + 4 lambda eta) "
+        "rho^2 lambda^2 E||Z||^6/(4 r^2). The term in rho does not vanish with eta: E_t G_t is "
+        "not grad f(W_t), as the proof has it, unless f is quadratic.",
+        sp.Le(
+            MEAN_SQUARE,
+            4 * D0 / (ETA * HORIZON) + (2 + 4 * LAM * ETA) * RHO**2 * LAM**2 * SIXTH / (4 * R**2),
+        ),
+        _step_sizes(sp.Rational(1, 4)),
+        {DELTA_SYMBOL: DELTA, SIXTH: matrices.mean(terms.norm6).value},
+    )
+
+
 UNIT = (*_step_sizes(), sp.Eq(LAM, 1, evaluate=False))  # ||W - W*||^2 / 2 has lambda = 1
 
 CLAIMS = (
@@ -260,18 +280,7 @@ CLAIMS = (
         ),
         needs=(Kind.EXACT, Kind.SEARCH, Kind.MEASURED),
         checks=(Check(Kind.EXACT, _judge), searched(_problem), measured(_measure_hinge)),
-        correction=Statement(
-            "For eta <= 1/(4 lambda (delta+1)) it is at most 4 D_0/(eta T) + (2 + 4 lambda eta) "
-            "rho^2 lambda^2 E||Z||^6/(4 r^2). The term in rho does not vanish with eta: E_t G_t is "
-            "not grad f(W_t), as the proof has it, unless f is quadratic.",
-            sp.Le(
-                MEAN_SQUARE,
-                4 * D0 / (ETA * HORIZON)
-                + (2 + 4 * LAM * ETA) * RHO**2 * LAM**2 * SIXTH / (4 * R**2),
-            ),
-            _step_sizes(sp.Rational(1, 4)),
-            {DELTA_SYMBOL: DELTA, SIXTH: matrices.mean(terms.norm6).value},
-        ),
+        correction=repaired(),
     ),
     Claim(
         id="tezo.thm2.resampled_quadratic",
