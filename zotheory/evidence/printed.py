@@ -1,31 +1,21 @@
 """Printed evidence: arithmetic on the numbers that a paper's own tables print.
 
-A table is a CSV file beside its paper's claims. Its first lines say after `#` what it is
-(`# place: Table 7, App. A.4`, `# title: ...`, `# unit: GB`, any `# note: ...`); then come the names
-of the columns and one row a row of the paper. A cell is kept as printed, `93.4`, or with its
-deviation, `93.4 (0.5)`. An empty cell is one that the paper leaves out, `?` one that the scan
-garbled, `>80` a bound: none of the three is a number.
-
-Every number is a SymPy symbol, ``table["TeZO", "13B"]``, so that a claim is a formula over cells,
-and counts, means and ratios of cells. It is evaluated exactly on the printed decimals. A printed
-3.4 may stand for any number in [3.35, 3.45]: whether that could turn the verdict is told beside it,
-and so is a change of one cell that turns it. `# exact: AVG, steps` names columns whose numbers
-stand for themselves: counts, and averages and ratios that are what a claim is about.
+A claim is a formula over cells of tables (see `tables`), and counts, means and ratios of cells. It
+is evaluated exactly on the printed decimals. A printed 3.4 may stand for any number in
+[3.35, 3.45]: whether that could turn the verdict is told beside it, and so is a change of one cell
+that turns it.
 """
 
 from __future__ import annotations
 
-import csv
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, cached_property
-from html import escape
 from itertools import islice, product
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 import sympy as sp
@@ -34,163 +24,14 @@ from sympy.printing.str import StrPrinter
 
 from zotheory.context import Context
 from zotheory.evidence.exact import conjuncts
+from zotheory.evidence.rounding import bounds
+from zotheory.evidence.tables import Interval, Number, Table
 from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict, written
 
 BY_THE_NUMBERS = "by the printed numbers"
 CHANGED = "printed otherwise"  # in a statement's setting: cells that have other numbers
-NUMBER = re.compile(r"(-?[\d,]*\.?\d+)(?:\s*\((\d*\.?\d+)\))?")
 CORNERS = 6  # cells whose ends of rounding are tried in all combinations
 TRIES = 200  # changes of one cell that are tried
-
-Interval = tuple[sp.Expr, sp.Expr]
-
-
-@dataclass(frozen=True)
-class Number:
-    """A printed decimal: its text, and whether it stands for itself alone or was rounded."""
-
-    text: str
-    exact: bool = False
-
-    @cached_property
-    def value(self) -> sp.Rational:
-        return sp.Rational(self.text.replace(",", ""))
-
-    @cached_property
-    def place(self) -> sp.Rational:
-        """The unit of its last place."""
-        _, _, decimals = self.text.partition(".")
-        return sp.Rational(1, 10 ** len(decimals))
-
-    @property
-    def half(self) -> sp.Rational:
-        """How far it may be from what it was rounded from."""
-        return sp.S.Zero if self.exact else self.place / 2
-
-    @property
-    def ends(self) -> Interval:
-        """What may have been rounded to it, from least to largest."""
-        return self.value - self.half, self.value + self.half
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """A table of a paper, cell by cell as printed.
-
-    Attributes:
-        name: what its cells are called by: "Table 7".
-        about: what the head of the file says: place, title, unit, notes.
-        rows, columns: their names in the paper's order.
-        cells: the printed texts by (row, column).
-    """
-
-    name: str
-    about: Mapping[str, str]
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    cells: Mapping[tuple[str, str], str]
-
-    @classmethod
-    def read(cls, path: Path, name: str = "") -> Table:
-        """The table of a file; `name` where the place's own ("Table 7") would not be enough.
-
-        Raises ValueError for a head without place and unit or with an unknown exact column, a row
-        of another length, a name that comes twice, or a cell that is neither a number, nor a bound,
-        nor garbled, nor empty.
-        """
-        lines = path.read_text(encoding="utf-8").splitlines()
-        head = [line[1:] for line in lines if line.startswith("#")]
-        about = {key.strip(): value.strip() for key, _, value in (h.partition(":") for h in head)}
-        header, *body = csv.reader(line for line in lines if line and not line.startswith("#"))
-        columns, rows = tuple(header[1:]), tuple(row[0] for row in body)
-        if not {"place", "unit"} <= about.keys():
-            raise ValueError(f"{path} must say its place and unit: `# place: Table 7`")
-        if len(set(columns)) < len(columns) or len(set(rows)) < len(rows):
-            raise ValueError(f"{path}: every row and every column needs a name of its own")
-        cells = {}
-        for row, *texts in body:
-            if len(texts) != len(columns):
-                raise ValueError(f"{path}: row {row!r} has {len(texts)} cells, not {len(columns)}")
-            for column, text in zip(columns, map(str.strip, texts), strict=True):
-                bound = text[:1] in ("<", ">") and NUMBER.fullmatch(text[1:])
-                if not (text in ("", "?") or bound or NUMBER.fullmatch(text)):
-                    raise ValueError(f"{path}: {text!r} in row {row!r} is no printed number")
-                cells[row, column] = text
-        table = cls(name or about["place"].partition(",")[0], about, rows, columns, cells)
-        if strange := table.exact - set(columns):
-            raise ValueError(f"{path} calls {min(strange)!r} exact, which is no column of it")
-        return table
-
-    def __getitem__(self, place: tuple[str, str]) -> sp.Symbol:
-        """The number in (row, column). Raises ValueError where none is printed and legible."""
-        return self._symbol(place, "", 1)
-
-    def deviation(self, row: str, column: str) -> sp.Symbol:
-        """The deviation printed with a number. Raises ValueError where there is none."""
-        return self._symbol((row, column), ", deviation", 2)
-
-    def has(self, row: str, column: str) -> bool:
-        """Whether a number is printed there and legible."""
-        return bool(NUMBER.fullmatch(self.cells[row, column]))
-
-    def row(self, name: str, columns: Iterable[str] = ()) -> list[sp.Symbol]:
-        """The numbers of a row in these columns, in all of them by default."""
-        return [self[name, column] for column in columns or self.columns]
-
-    def column(self, name: str, rows: Iterable[str] = ()) -> list[sp.Symbol]:
-        """The numbers of a column in these rows, in all of them by default."""
-        return [self[row, name] for row in rows or self.rows]
-
-    def _symbol(self, place: tuple[str, str], suffix: str, group: int) -> sp.Symbol:
-        if place not in self.cells:
-            raise ValueError(f"{self.name} has no cell {place}; see its rows and columns")
-        found = NUMBER.fullmatch(self.cells[place])
-        if not found or found[group] is None:
-            raise ValueError(f"{self.name} prints no number at {place}: {self.cells[place]!r}")
-        row, column = place
-        return sp.Symbol(f"{self.name}: {row}, {column}{suffix}", real=True)
-
-    @cached_property
-    def exact(self) -> set[str]:
-        """The columns whose numbers stand for themselves."""
-        return {name.strip() for name in self.about.get("exact", "").split(",")} - {""}
-
-    @cached_property
-    def numbers(self) -> dict[sp.Symbol, Number]:
-        """All printed numbers and deviations."""
-        found = {}
-        for place, text in self.cells.items():
-            if number := NUMBER.fullmatch(text):
-                exact = place[1] in self.exact
-                found[self[place]] = Number(number[1], exact)
-                if number[2]:
-                    found[self.deviation(*place)] = Number(number[2], exact)
-        return found
-
-    def html(self, marked: Iterable[str] = ()) -> str:
-        """The table for a page; cells whose symbols are called as in `marked` stand out."""
-        decisive = set(marked)
-
-        def cell(row: str, column: str) -> str:
-            name = f"{self.name}: {row}, {column}"
-            text = escape(self.cells[row, column]) or "·"
-            return f"<td>{f'<mark>{text}</mark>' if name in decisive else text}</td>"
-
-        head = "".join(f'<th scope="col">{escape(c)}</th>' for c in self.columns)
-        body = "".join(
-            f'<tr><th scope="row">{escape(row)}</th>{"".join(cell(row, c) for c in self.columns)}'
-            "</tr>"
-            for row in self.rows
-        )
-        unit = f", {self.about['unit']}" if self.about["unit"] else ""
-        caption = escape(self.about["place"] + unit)
-        return (
-            f"<table><caption>{caption}</caption><thead><tr><td></td>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table>"
-        )
-
-    def _repr_html_(self) -> str:
-        return self.html()
 
 
 def mean(cells: Sequence[sp.Expr]) -> sp.Expr:
@@ -370,7 +211,7 @@ class _Case:
         gap = sp.Add(self.relation.lhs, -self.relation.rhs)
         while gap.free_symbols & self.quantities.keys():
             gap = gap.xreplace(self.quantities)
-        return _bounds(sp.expand(gap), self.numbers)
+        return bounds(sp.expand(gap), self.numbers)
 
     def _corner_turns(self) -> bool:
         """Whether the other side is met at ends of rounding; taken for so if these are many."""
@@ -398,70 +239,6 @@ class _Case:
 def _sympy(number: Fraction | float) -> sp.Expr:
     exact = isinstance(number, Fraction | int)
     return sp.Rational(number.numerator, number.denominator) if exact else sp.Float(number)
-
-
-def _bounds(expr: sp.Expr, numbers: Mapping[sp.Symbol, Number]) -> Interval | None:
-    """Bounds of an expression over all that may have been rounded, sharp if it is linear."""
-    if not expr.free_symbols:
-        return (expr, expr) if expr.is_Rational else None
-    if expr.is_Symbol:
-        return numbers[expr].ends
-    if expr.is_Add:
-        rest = [term for term in expr.args if not _is_linear(term)]
-        linear = sp.Add(*(term for term in expr.args if _is_linear(term)))
-        slopes = linear.as_coefficients_dict()
-        middle = slopes.pop(sp.S.One, sp.S.Zero)
-        middle += sp.Add(*(slope * numbers[cell].value for cell, slope in slopes.items()))
-        reach = sp.Add(*(abs(slope) * numbers[cell].half for cell, slope in slopes.items()))
-        return _sum([(middle - reach, middle + reach), *(_bounds(term, numbers) for term in rest)])
-    inside = [_bounds(argument, numbers) for argument in expr.args]
-    if isinstance(expr, sp.Piecewise):
-        return _either(expr, numbers)
-    if None in inside:
-        return None
-    if expr.is_Mul:
-        ends = [sp.Mul(*corner) for corner in product(*inside)]
-        return min(ends), max(ends)
-    if expr.is_Pow and expr.exp.is_Integer:
-        low, high = inside[0]
-        if low <= 0 <= high and expr.exp < 0:
-            return None
-        ends = [low**expr.exp, high**expr.exp, *([sp.S.Zero] if low <= 0 <= high else [])]
-        return min(ends), max(ends)
-    if isinstance(expr, sp.Abs):
-        low, high = inside[0]
-        least = sp.S.Zero if low <= 0 <= high else min(abs(low), abs(high))
-        return least, max(abs(low), abs(high))
-    if isinstance(expr, sp.Max | sp.Min):
-        lows, highs = zip(*inside, strict=True)
-        return expr.func(*lows), expr.func(*highs)
-    return None
-
-
-def _is_linear(term: sp.Expr) -> bool:
-    """A number, or a number times a cell."""
-    return len(term.free_symbols) <= 1 and term.as_independent(*term.free_symbols)[1].is_Symbol
-
-
-def _sum(intervals: Sequence[Interval | None]) -> Interval | None:
-    if None in intervals:
-        return None
-    lows, highs = zip(*intervals, strict=True)
-    return sp.Add(*lows), sp.Add(*highs)
-
-
-def _either(expr: sp.Piecewise, numbers: Mapping[sp.Symbol, Number]) -> Interval | None:
-    """A count's 1 or 0: one of them if rounding leaves no doubt, else both."""
-    (first, condition), (second, _) = expr.args
-    if len(expr.args) != 2 or not (first.is_Rational and second.is_Rational):
-        return None
-    left, right = condition.args
-    gap = _bounds(sp.expand(left - right), numbers)
-    if gap is None:
-        return min(first, second), max(first, second)
-    met = {bool(condition.func(end, 0)) for end in gap}
-    ends = [value for value, so in ((first, True), (second, False)) if so in met]
-    return min(ends), max(ends)
 
 
 def _evidence(

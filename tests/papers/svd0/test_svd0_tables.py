@@ -9,7 +9,7 @@ from scipy import integrate, stats
 
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
-from zotheory.evidence.printed import Table
+from zotheory.evidence.tables import Table
 from zotheory.judge import judge
 from zotheory.papers import svd0
 from zotheory.papers.shared.grids import Grid

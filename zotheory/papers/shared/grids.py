@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table
+from zotheory.evidence.tables import Table
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Computed, Table, above, at_least, changed, printed
+from zotheory.evidence.printed import Computed, above, at_least, changed, printed
+from zotheory.evidence.tables import Table
 from zotheory.statistics.significance import signed_rank
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
