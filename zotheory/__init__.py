@@ -39,6 +39,7 @@ register(
     Claim="zotheory.report.notebook:claim_html",
     Entry="zotheory.report.notebook:entry_html",
     Ledger="zotheory.report.notebook:ledger_html",
+    Table="zotheory.report.notebook:table_html",
 )
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import sympy as sp
 from sympy.core.relational import Relational
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from zotheory.context import Context
@@ -31,6 +32,7 @@ from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict, writt
 BY_THE_NUMBERS = "by the printed numbers"
 CHANGED = "printed otherwise"  # in a statement's setting: cells that have other numbers
 CORNERS = 6  # cells whose ends of rounding are tried in all combinations
+TERMS = 4  # of a longer sum, only the ends are told
 TRIES = 200  # changes of one cell that are tried
 
 
@@ -257,12 +259,20 @@ def _evidence(
         turns = any(case.may_turn() for case in cases)
     telling = failing[0] if failing else min(cases, key=_closeness)
     left, right = telling.sides(telling.printed)
-    cells = {str(c): numbers[c].text for c in telling.cells}
+    cells, decisive = (
+        {str(c): numbers[c].text for case in some for c in case.cells}
+        for some in ([telling], failing or cases)
+    )
+    words = _Words(cases, tables)
+    arithmetic = [
+        (words.doprint(case.relation), _in_numbers(case))
+        for case in sorted(cases, key=lambda c: (c is not telling, words.order(c.relation)))
+    ]
     told = {str(s): _short(v) for case in cases for s, v in case.named.items()}
     certificate: dict[str, Any] = {
         "relation": written(telling.relation),
         "cells": cells,
-        "arithmetic": [f"{_named(case)}" for case in cases],
+        "arithmetic": arithmetic,  # the telling relation first
         "rounding": (
             "what the cells were rounded from may turn it"
             if turns
@@ -276,8 +286,8 @@ def _evidence(
     return Evidence(
         Kind.PRINTED,
         verdict,
-        _summary(cases, failing, telling, told),
-        {"quantities": told, "cells": cells, "tables": [table.name for table in tables]},
+        _summary(cases, failing, told, words.place(telling.relation) + ": ".join(arithmetic[0])),
+        {"quantities": told, "cells": decisive, "tables": [table.name for table in tables]},
         certificate,
         BY_THE_NUMBERS if turns else "",
     )
@@ -288,27 +298,23 @@ def _closeness(case: _Case) -> sp.Expr:
     return abs(left - right)
 
 
-def _named(case: _Case) -> str:
-    """A relation as called, and as the numbers have it."""
+def _in_numbers(case: _Case) -> str:
+    """A relation as the numbers have it."""
     left, right = map(_short, case.sides(case.printed))
     sign = {"==": "="}.get(case.relation.rel_op, case.relation.rel_op)
-    so = "holds" if case.holds() else "fails"
-    return f"{written(case.relation)}: {left} {sign} {right} {so}"
+    return f"{left} {sign} {right} {'holds' if case.holds() else 'fails'}"
 
 
 def _summary(
-    cases: Sequence[_Case], failing: Sequence[_Case], telling: _Case, told: Mapping[str, str]
+    cases: Sequence[_Case], failing: Sequence[_Case], told: Mapping[str, str], telling: str
 ) -> str:
     quantities = "; ".join(f"{name} = {value}" for name, value in told.items())
-    left, right = map(_short, telling.sides(telling.printed))
     if failing:
         count = f" ({len(failing)} of {len(cases)} relations fail)" if len(cases) > 1 else ""
-        line = f"{telling.relation.lhs}: claimed {telling.relation.rel_op} {right}, printed {left}"
-        return f"{line}{count}" + (f"; {quantities}" if quantities and len(told) > 1 else "")
+        return f"{telling}{count}" + (f"; {quantities}" if quantities and len(told) > 1 else "")
     if quantities and len(told) <= 6:
         return quantities
-    so = f"all {len(cases)} relations hold, the closest: " if len(cases) > 1 else ""
-    return so + _named(telling)
+    return f"all {len(cases)} relations hold, the closest: {telling}" if len(cases) > 1 else telling
 
 
 def _one_cell(
@@ -339,6 +345,66 @@ def _as_printed(value: sp.Expr, number: Number) -> str:
 
 def _short(number: sp.Expr) -> str:
     return str(number) if number.is_Integer else f"{float(number):.6g}"
+
+
+class _Words(StrPrinter):
+    """Relations as one reads them: `[TeZO, OPT-13B] < [MeZO, OPT-13B]`.
+
+    Cells stand in brackets, in the order of their table, and behind its name where there are
+    several. Long sums are told by their ends.
+    """
+
+    def __init__(self, cases: Sequence[_Case], tables: Sequence[Table]) -> None:
+        super().__init__({"order": "none"})
+        cells = {cell for case in cases for cell in case.cells}
+        self._tables = [table for table in tables if cells & table.numbers.keys()]
+        self._cells = {
+            cell: self._name(table) + f"[{cell.name[len(table.name) + 2 :]}]"
+            for table in self._tables
+            for cell in table.numbers
+        }
+        self._order = {cell: i for i, cell in enumerate(self._cells)}
+
+    def _name(self, table: Table) -> str:
+        return f"{table.name} " if len(self._tables) > 1 else ""
+
+    def place(self, relation: Relational) -> str:
+        """The table, if a relation names cells of the only one."""
+        named = relation.free_symbols & self._cells.keys()
+        return f"{self._tables[0].name}: " if named and len(self._tables) == 1 else ""
+
+    def order(self, expr: sp.Expr) -> list[int]:
+        """To sort by: the places of the cells that are named."""
+        return sorted(self._order.get(s, len(self._order)) for s in expr.free_symbols)
+
+    def _print_Symbol(self, expr: sp.Symbol) -> str:
+        return self._cells.get(expr, expr.name)
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        decimal = _short(expr)
+        return decimal if sp.Rational(decimal) == expr else str(expr)
+
+    def _print_Relational(self, expr: Relational) -> str:
+        sign = {"==": "="}.get(expr.rel_op, expr.rel_op)
+        return f"{self._print(expr.lhs)} {sign} {self._print(expr.rhs)}"
+
+    def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
+        """What is taken away stands last, and a mean is a sum over its number."""
+        by_factor: dict[sp.Rational, list[sp.Expr]] = {}
+        for term in sorted(expr.args, key=self.order):
+            factor, rest = term.as_coeff_Mul()
+            by_factor.setdefault(factor, []).append(rest)
+        told = ""
+        for factor, terms in sorted(by_factor.items(), reverse=True):
+            inner = [self.parenthesize(term, PRECEDENCE["Add"]) for term in terms]
+            inner = inner if len(inner) <= TERMS else [*inner[:1], "...", *inner[-1:]]
+            text = f"({' + '.join(inner)})" if factor not in (1, -1) or len(inner) > 1 else inner[0]
+            if abs(factor) != 1:
+                ratio = abs(factor)
+                text = f"{text}/{ratio.q}" if ratio.p == 1 else f"{self._print(ratio)}*{text}"
+            sign = "-" if factor < 0 else "+"
+            told += f" {sign} {text}" if told else f"{sign}{text}".removeprefix("+")
+        return told
 
 
 class _Python(StrPrinter):

@@ -1,10 +1,11 @@
 """Tables that a paper prints, read from data and shown.
 
 A table is a CSV file beside its paper's claims. Its first lines say after `#` what it is
-(`# place: Table 7, App. A.4`, `# title: ...`, `# unit: GB`, any `# note: ...`); then come the names
-of the columns and one row a row of the paper. A cell is kept as printed, `93.4`, or with its
-deviation, `93.4 (0.5)`. An empty cell is one that the paper leaves out, `?` one that the scan
-garbled, `>80` a bound: none of the three is a number.
+(`# place: Table 7, App. A.4`, `# title: ...`, `# unit: GB`, any `# note: ...`, and a `# name: ...`
+where "Table 7" would not be its own); then come the names of the columns and one row a row of the
+paper. A cell is kept as printed, `93.4`, or with its deviation, `93.4 (0.5)`. An empty cell is one
+that the paper leaves out, `?` one that the scan garbled, `>80` a bound: none of the three is a
+number.
 
 Every number is a SymPy symbol, ``table["TeZO", "13B"]``. `# exact: AVG, steps` names columns whose
 numbers stand for themselves: counts, and averages and ratios that are what a claim is about; what
@@ -18,10 +19,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 
 import sympy as sp
+
+from zotheory.views import as_html
 
 NUMBER = re.compile(r"(-?[\d,]*\.?\d+)(?:\s*\((\d*\.?\d+)\))?")
 
@@ -56,7 +58,7 @@ class Number:
         return self.value - self.half, self.value + self.half
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Table:
     """A table of a paper, cell by cell as printed.
 
@@ -75,7 +77,7 @@ class Table:
 
     @classmethod
     def read(cls, path: Path, name: str = "") -> Table:
-        """The table of a file; `name` where the place's own ("Table 7") would not be enough.
+        """The table of a file, called by `name`, else by the file's own, else by its place.
 
         Raises ValueError for a head without place and unit or with an unknown exact column, a row
         of another length, a name that comes twice, or a cell that is neither a number, nor a bound,
@@ -99,7 +101,8 @@ class Table:
                 if not (text in ("", "?") or bound or NUMBER.fullmatch(text)):
                     raise ValueError(f"{path}: {text!r} in row {row!r} is no printed number")
                 cells[row, column] = text
-        table = cls(name or about["place"].partition(",")[0], about, rows, columns, cells)
+        name = name or about.get("name") or about["place"].partition(",")[0]
+        table = cls(name, about, rows, columns, cells)
         if strange := table.exact - set(columns):
             raise ValueError(f"{path} calls {min(strange)!r} exact, which is no column of it")
         return table
@@ -150,27 +153,25 @@ class Table:
                     found[self.deviation(*place)] = Number(number[2], exact)
         return found
 
-    def html(self, marked: Iterable[str] = ()) -> str:
-        """The table for a page; cells whose symbols are called as in `marked` stand out."""
-        decisive = set(marked)
-
-        def cell(row: str, column: str) -> str:
-            name = f"{self.name}: {row}, {column}"
-            text = escape(self.cells[row, column]) or "·"
-            return f"<td>{f'<mark>{text}</mark>' if name in decisive else text}</td>"
-
-        head = "".join(f'<th scope="col">{escape(c)}</th>' for c in self.columns)
-        body = "".join(
-            f'<tr><th scope="row">{escape(row)}</th>{"".join(cell(row, c) for c in self.columns)}'
-            "</tr>"
-            for row in self.rows
-        )
-        unit = f", {self.about['unit']}" if self.about["unit"] else ""
-        caption = escape(self.about["place"] + unit)
-        return (
-            f"<table><caption>{caption}</caption><thead><tr><td></td>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table>"
-        )
+    @cached_property
+    def places(self) -> dict[str, tuple[str, str]]:
+        """Where the printed numbers and deviations stand, by the names of their symbols."""
+        found = {}
+        for place in self.cells:
+            if self.has(*place):
+                name = self[place].name
+                found |= {name: place, f"{name}, deviation": place}
+        return {symbol.name: found[symbol.name] for symbol in self.numbers}
 
     def _repr_html_(self) -> str:
-        return self.html()
+        """The table as a notebook shows it."""
+        return as_html(self)
+
+    def __repr__(self) -> str:
+        """Name, title, unit, and the cells row by row as printed."""
+        lines = [("", *self.columns)]
+        lines += [(row, *(self.cells[row, column] for column in self.columns)) for row in self.rows]
+        widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
+        head = ", ".join(filter(None, (self.name, self.about.get("title"), self.about["unit"])))
+        rows = ("  ".join(map(str.ljust, texts, widths)).rstrip() for texts in lines)
+        return "\n".join((head, *rows))

@@ -17,6 +17,7 @@ from zotheory.files import BrokenFile, load_module
 from zotheory.vocabulary import Claim, Setting, named
 
 if TYPE_CHECKING:
+    from zotheory.evidence.tables import Table
     from zotheory.ledger import Entry
 
 ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior", "own")
@@ -44,6 +45,28 @@ def of(paper: str) -> tuple[Claim, ...]:
 def declared() -> tuple[Claim, ...]:
     """All claims of the toolkit, paper by paper, in the papers' order."""
     return tuple(claim for paper in ROOMS for claim in of(paper))
+
+
+@cache
+def tables(paper: str) -> Mapping[str, Table]:
+    """The tables kept of one paper, by name ("Table 7"), in its order; none without such a room.
+
+    Of a grid of hyperparameters, whose cells are lists, how many values they have, and the largest.
+    """
+    from zotheory.evidence.tables import Table
+    from zotheory.papers.shared.grids import Grid
+
+    room = Path(__file__).parent / paper
+    kept = paper in ROOMS
+    found = [Table.read(path) for path in (room.glob("tables/*.csv") if kept else ())]
+    grids = [Grid.read(path) for path in (room.glob("grids/*.csv") if kept else ())]
+    found += [table for grid in grids for table in (grid.sizes(), grid.largest())]
+    return {table.name: table for table in sorted(found, key=lambda table: _order(table.name))}
+
+
+def _order(name: str) -> list[tuple[int, str]]:
+    """Table 3 before Table 10."""
+    return [(int(d or 0), text) for text, d in re.findall(r"(\D+)(\d*)", name)]
 
 
 def claim(claim_id: str) -> Claim:

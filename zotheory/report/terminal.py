@@ -26,6 +26,7 @@ from zotheory.judge import CONTRADICTION
 from zotheory.ledger import Entry
 from zotheory.papers import Listed
 from zotheory.report.description import Section, describe
+from zotheory.report.description import Table as Numbers
 from zotheory.vocabulary import MARK, MARK_MEANS, Claim, Verdict
 
 STYLES = {
@@ -178,11 +179,17 @@ def _section(section: Section) -> Group:
     shown: list[Any] = [Text(line) for line in section.prose]
     shown += [Text.assemble((f"{name}: ", "dim"), value) for name, value in section.values]
     if section.table:
-        table = Table("", *section.table.columns, box=None, pad_edge=False, header_style="dim")
-        for name, cells in section.table.rows:
-            table.add_row(Text(name, style="dim"), *map(Text, cells))
-        shown.append(table)
+        shown.append(_table(section.table))
     shown += [Text(f"{k}. {step}") for k, step in enumerate(section.steps, 1)]
     if section.code:
         shown.append(Syntax(section.code, "python", background_color="default"))
     return Group(*shown)
+
+
+def _table(found: Numbers) -> Table:
+    heads = ("", *found.columns)
+    table = Table(*heads, box=None, pad_edge=False, header_style="dim")
+    for name, cells in found.rows:
+        styles = ["bold reverse" if (name, c) in found.marked else "" for c in found.columns]
+        table.add_row(Text(name, style="dim"), *map(Text, cells, styles))
+    return table
