@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import sympy as sp
@@ -150,6 +151,55 @@ def test_it_is_evidence_of_its_kind_and_names_the_cells(table):
     found = judged(table, sp.Ge(table["MeZO", "125M"], sp.Rational(1, 2)))
     assert found.kind is Kind.PRINTED
     assert found.certificate["cells"] == {"Table 7: MeZO, 125M": "0.57"}
+
+
+def test_relations_are_told_in_words_over_cells(table):
+    below = [sp.Lt(table["TeZO-Adam", size], table["MeZO", size]) for size in SIZES]
+    found = judged(table, sp.And(*below))
+    assert found.certificate["arithmetic"] == [
+        ("[TeZO-Adam, 125M] < [MeZO, 125M]", "0.57 < 0.57 fails"),
+        ("[TeZO-Adam, 1.3B] < [MeZO, 1.3B]", "3.47 < 3.48 holds"),
+        ("[TeZO-Adam, 13B] < [MeZO, 13B]", "26.01 < 26.43 holds"),
+    ]
+    assert found.summary.startswith("Table 7: [TeZO-Adam, 125M] < [MeZO, 125M]: 0.57 < 0.57 fails")
+    assert found.numbers["cells"].keys() == {"Table 7: TeZO-Adam, 125M", "Table 7: MeZO, 125M"}
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda t: t["MeZO", "13B"] - t["TeZO-Adam", "13B"], "[MeZO, 13B] - [TeZO-Adam, 13B]"),
+        (lambda t: -t["MeZO", "13B"], "-[MeZO, 13B]"),
+        (lambda t: 2 * t["MeZO", "13B"] - 5, "2*[MeZO, 13B] - 5"),
+        (lambda t: t["MeZO", "13B"] / t["MeZO", "1.3B"], "[MeZO, 13B]/[MeZO, 1.3B]"),
+        (
+            lambda t: mean(t.row("MeZO", SIZES)) - t["MeZO", "30B"],
+            "([MeZO, 125M] + [MeZO, 1.3B] + [MeZO, 13B])/3 - [MeZO, 30B]",
+        ),
+        (
+            lambda t: -(mean(t.row("MeZO", SIZES)) - t["MeZO", "30B"]) * 2,
+            "2*[MeZO, 30B] - 2/3*([MeZO, 125M] + [MeZO, 1.3B] + [MeZO, 13B])",
+        ),
+        (
+            lambda t: t["MeZO", "30B"] - sp.Add(*t.row("TeZO-Adam", SIZES)),
+            "[MeZO, 30B] - ([TeZO-Adam, 125M] + [TeZO-Adam, 1.3B] + [TeZO-Adam, 13B])",
+        ),
+        (
+            lambda t: sp.Add(*t.row("MeZO"), t["TeZO-Adam", "13B"]),
+            "[MeZO, 125M] + ... + [TeZO-Adam, 13B]",
+        ),
+    ],
+)
+def test_what_is_taken_away_stands_last_and_long_sums_are_told_by_their_ends(table, build, words):
+    (relation, _), *_ = judged(table, sp.Gt(build(table), 0)).certificate["arithmetic"]
+    assert relation == f"{words} > 0"
+
+
+def test_cells_of_several_tables_are_told_with_their_names(table):
+    other = replace(table, name="Table 8")
+    statement = Statement("less", sp.Lt(table["MeZO", "13B"], other["MeZO", "30B"]))
+    found = printed(table, other).judge(statement, Quiet)
+    assert found.summary == "Table 7 [MeZO, 13B] < Table 8 [MeZO, 30B]: 26.43 < 60.31 holds"
 
 
 hundredths = st.integers(0, 300).map(lambda n: f"{n // 100}.{n % 100:02d}")

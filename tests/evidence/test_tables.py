@@ -46,6 +46,28 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, old, new, message):
         Table.read(tmp_path / "it.csv")
 
 
-def test_cells_that_decide_stand_out(table):
-    assert "<mark>0.57</mark>" in table.html(["Table 7: MeZO, 125M"])
-    assert "<mark>" not in table.html()
+def test_every_number_and_deviation_has_its_place_by_name(table):
+    assert table.places["Table 7: MeZO, 125M"] == ("MeZO", "125M")
+    assert table.places["Table 7: MeZO-m, 125M, deviation"] == ("MeZO-m", "125M")
+    assert table.places.keys() == {symbol.name for symbol in table.numbers}
+
+
+def test_a_file_may_name_its_table(tmp_path):
+    (tmp_path / "it.csv").write_text(f"# name: Table 7, gains\n{TEXT}")
+    assert Table.read(tmp_path / "it.csv").name == "Table 7, gains"
+    assert Table.read(tmp_path / "it.csv", "X Table 7").name == "X Table 7"
+
+
+def test_a_table_is_read_row_by_row(table):
+    head, columns, *rows = repr(table).splitlines()
+    assert head == "Table 7, memory, GB"
+    assert columns.split() == ["125M", "1.3B", "13B", "30B"]
+    assert [row.split()[0] for row in rows] == list(table.rows)
+    assert rows[1].split() == ["MeZO-m", "0.89", "(0.10)", "6.31", "(0.20)", "?", ">80"]
+
+
+def test_a_notebook_shows_it_with_its_caption_and_tells_what_is_not_there(table):
+    html = table._repr_html_()
+    for said in ("Table 7: App. A.4", "Memory; unit: GB", "–: left out", "?: illegible", "&gt;80"):
+        assert said in html
+    assert "<mark>" not in html

@@ -393,12 +393,15 @@ class _Words(StrPrinter):
         by_factor: dict[sp.Rational, list[sp.Expr]] = {}
         for term in sorted(expr.args, key=self.order):
             factor, rest = term.as_coeff_Mul()
+            if rest is sp.S.One:
+                factor, rest = sp.sign(term), abs(term)
             by_factor.setdefault(factor, []).append(rest)
         told = ""
         for factor, terms in sorted(by_factor.items(), reverse=True):
             inner = [self.parenthesize(term, PRECEDENCE["Add"]) for term in terms]
             inner = inner if len(inner) <= TERMS else [*inner[:1], "...", *inner[-1:]]
-            text = f"({' + '.join(inner)})" if factor not in (1, -1) or len(inner) > 1 else inner[0]
+            text = " + ".join(inner)
+            text = f"({text})" if len(inner) > 1 and factor != 1 else text
             if abs(factor) != 1:
                 ratio = abs(factor)
                 text = f"{text}/{ratio.q}" if ratio.p == 1 else f"{self._print(ratio)}*{text}"

@@ -192,7 +192,7 @@ def _arithmetic(relations: Sequence[tuple[str, str]], tables: Sequence[Section])
     rows = [(said, tuple(so.rsplit(" ", 1))) for said, so in relations]
     rows.sort(key=lambda row: row[1][1] != "fails")
     more = Counter(so for _, (_, so) in rows[_RELATIONS:])
-    rows[_RELATIONS:] = [(f"and {n} more", ("", so.removesuffix("s"))) for so, n in more.items()]
+    rows[_RELATIONS:] = [(f"and {n} more {so[:-1]}", ("", "")) for so, n in more.items()]
     table = Table(("as printed", ""), tuple(rows), "relations")
     names = dict.fromkeys(part.title.partition(":")[0] for part in tables)
     of = f" of {next(iter(names))}" if len(names) == 1 else ""

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import sympy as sp
+
 from zotheory.report.description import Section, describe, printed_table
 from zotheory.report.page import counts, templates
+from zotheory.vocabulary import written
 
 if TYPE_CHECKING:
     from zotheory.evidence.tables import Table
     from zotheory.ledger import Entry, Ledger
-    from zotheory.vocabulary import Claim
+    from zotheory.vocabulary import Claim, Statement
+
+_RELATIONS = 5  # of many in a claim's formula, as many are shown
 
 
 def claim_html(claim: Claim) -> str:
@@ -27,7 +32,16 @@ def claim_html(claim: Claim) -> str:
         **{role: control.says for role, control in controls.items() if control},
         "pending": claim.pending,
     }
-    return str(_macros().claim(claim.id, rows, claim.statement.written))
+    return str(_macros().claim(claim.id, rows, *_relations(claim.statement)))
+
+
+def _relations(statement: Statement) -> tuple[list[str], int]:
+    """The formula to show, of one over dozens of cells a handful of relations; how many are not."""
+    relations = statement.formula.args if isinstance(statement.formula, sp.And) else ()
+    if len(relations) <= _RELATIONS:
+        return [statement.written], 0
+    told = sorted(map(written, relations))
+    return told[:_RELATIONS], len(told) - _RELATIONS
 
 
 def ledger_html(ledger: Ledger) -> str:
