@@ -30,6 +30,34 @@ NUMBER = re.compile(r"(-?[\d,]*\.?\d+)(?:\s*\((\d*\.?\d+)\))?")
 Interval = tuple[sp.Expr, sp.Expr]
 
 
+Cells = dict[tuple[str, str], str]
+
+
+def printed_file(
+    path: Path, *told: str
+) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...], Cells]:
+    """What the head of a file says, the names of its rows and columns, and its cells.
+
+    Raises ValueError for a head that does not tell all of `told`, a row of another length and a
+    name that comes twice.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    head = (line[1:].partition(":") for line in lines if line.startswith("#"))
+    about = {key.strip(): value.strip() for key, _, value in head}
+    header, *body = csv.reader(line for line in lines if line and not line.startswith("#"))
+    columns, rows = tuple(header[1:]), tuple(row[0] for row in body)
+    if not set(told) <= about.keys():
+        raise ValueError(f"{path} must say its {' and '.join(told)}: `# place: Table 7`")
+    if len(set(columns)) < len(columns) or len(set(rows)) < len(rows):
+        raise ValueError(f"{path}: every row and every column needs a name of its own")
+    cells = {}
+    for row, *texts in body:
+        if len(texts) != len(columns):
+            raise ValueError(f"{path}: row {row!r} has {len(texts)} cells, not {len(columns)}")
+        cells |= {(row, c): text.strip() for c, text in zip(columns, texts, strict=True)}
+    return about, rows, columns, cells
+
+
 @dataclass(frozen=True)
 class Number:
     """A printed decimal: its text, and whether it stands for itself alone or was rounded."""
@@ -83,24 +111,11 @@ class Table:
         of another length, a name that comes twice, or a cell that is neither a number, nor a bound,
         nor garbled, nor empty.
         """
-        lines = path.read_text(encoding="utf-8").splitlines()
-        head = [line[1:] for line in lines if line.startswith("#")]
-        about = {key.strip(): value.strip() for key, _, value in (h.partition(":") for h in head)}
-        header, *body = csv.reader(line for line in lines if line and not line.startswith("#"))
-        columns, rows = tuple(header[1:]), tuple(row[0] for row in body)
-        if not {"place", "unit"} <= about.keys():
-            raise ValueError(f"{path} must say its place and unit: `# place: Table 7`")
-        if len(set(columns)) < len(columns) or len(set(rows)) < len(rows):
-            raise ValueError(f"{path}: every row and every column needs a name of its own")
-        cells = {}
-        for row, *texts in body:
-            if len(texts) != len(columns):
-                raise ValueError(f"{path}: row {row!r} has {len(texts)} cells, not {len(columns)}")
-            for column, text in zip(columns, map(str.strip, texts), strict=True):
-                bound = text[:1] in ("<", ">") and NUMBER.fullmatch(text[1:])
-                if not (text in ("", "?") or bound or NUMBER.fullmatch(text)):
-                    raise ValueError(f"{path}: {text!r} in row {row!r} is no printed number")
-                cells[row, column] = text
+        about, rows, columns, cells = printed_file(path, "place", "unit")
+        for (row, _), text in cells.items():
+            bound = text[:1] in ("<", ">") and NUMBER.fullmatch(text[1:])
+            if not (text in ("", "?") or bound or NUMBER.fullmatch(text)):
+                raise ValueError(f"{path}: {text!r} in row {row!r} is no printed number")
         name = name or about.get("name") or about["place"].partition(",")[0]
         table = cls(name, about, rows, columns, cells)
         if strange := table.exact - set(columns):

@@ -53,8 +53,8 @@ def tables(paper: str) -> Mapping[str, Table]:
 
     Of a grid of hyperparameters, whose cells are lists, how many values they have, and the largest.
     """
+    from zotheory.evidence.grids import Grid
     from zotheory.evidence.tables import Table
-    from zotheory.papers.shared.grids import Grid
 
     room = Path(__file__).parent / paper
     kept = paper in ROOMS
