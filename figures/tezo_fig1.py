@@ -70,7 +70,7 @@ def draw(data: Data) -> tuple[Figure, str]:
 
 
 def _one_gradient(ax: Axes, data: Data) -> tuple[QuadMesh, str, int]:
-    found = data.drawn(RANK, Kind.MODEL, str(FAST), "by batch")
+    found = data.drawn(RANK, Kind.MODEL, "by batch")
     values = np.array(found["relative singular values"])
     ax.set_xlabel("batch")
     return _heat(ax, found["index"], values.T), found["matrix"], len(values)

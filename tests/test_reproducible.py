@@ -100,6 +100,7 @@ def ledger(out: Path) -> dict:
     return found
 
 
+@pytest.mark.slow
 def test_workers_and_string_hashes_change_nothing(tmp_path):
     for jobs in (1, 2):
         options = ("--model", "none", "--jobs", jobs, "--out", tmp_path / str(jobs))
@@ -179,6 +180,7 @@ def test_changed_claims_are_judged_anew_on_resume(claims_file):
     assert found == {"my.function": "refuted", "my.dataclass": "confirmed"}
 
 
+@pytest.mark.slow
 def test_workers_change_nothing_on_a_model(tmp_path):
     tiny, names = tiny_model(), ("smezo.mask_changes", "smezo.alg3.magnitude", "smezo.appendix8")
     tiny.model.save_pretrained(tmp_path / "tiny")

@@ -35,7 +35,9 @@ def test_every_recipe_is_called_with_a_seed():
     assert not [place for place, call in calls.items() if "seed" not in ast.unparse(call)]
 
 
-@pytest.mark.parametrize("claim", ["tezo.table2.lozo", "lezo.selection_mean"])
+@pytest.mark.parametrize(
+    "claim", ["tezo.table2.lozo", pytest.param("lezo.selection_mean", marks=pytest.mark.slow)]
+)
 def test_claims_are_judged_where_no_optimiser_has_a_default_seed(claim, monkeypatch):
     init = ZerothOrder.__init__
 

@@ -7,9 +7,21 @@ Names are imported when they are first used, so that Monte Carlo workers start f
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from zotheory.views import register
+
+_NEEDED = (  # what the extra "verify" installs, by the names it is imported under
+    *("scipy", "sympy", "mpmath", "z3", "haarpy", "joblib", "cloudpickle", "threadpoolctl"),
+    *("transformers", "gguf", "safetensors", "filelock", "accelerate", "pandas", "jinja2"),
+    *("markupsafe", "pygments", "matplotlib", "PIL", "seaborn", "typer", "rich"),
+)
+if _missing := [name for name in _NEEDED if find_spec(name) is None]:
+    raise ModuleNotFoundError(
+        f"zotheory needs packages that are not installed ({', '.join(_missing)}): "
+        "pip install zotheory[verify]"
+    )
 
 _HOME = {
     "Check": "vocabulary",

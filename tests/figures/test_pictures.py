@@ -9,8 +9,11 @@ from figures.picture import UnknownPicture, caption, judgement, names, pictures
 from figures.style import COLUMN, PAGE
 from zotheory.ledger import recorded
 
+DEAR = ("own_queries", "own_variance")  # ten seconds each; test_own_figures.py draws them, too
+PARAMS = [pytest.param(name, marks=pytest.mark.slow if name in DEAR else ()) for name in names()]
 
-@pytest.fixture(scope="module", params=names())
+
+@pytest.fixture(scope="module", params=PARAMS)
 def picture(request):
     return next(pictures([request.param]))
 

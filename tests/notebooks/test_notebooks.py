@@ -114,6 +114,7 @@ def test_links_lead_to_files_that_are_there(name):
                 assert (HERE / target).is_file(), target
 
 
+@pytest.mark.slow
 @named
 def test_it_runs_from_top_to_bottom_and_finds_the_same(name):
     now, before = executed(name), kept(name)

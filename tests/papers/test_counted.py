@@ -8,7 +8,8 @@ import sympy as sp
 
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
-from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.compared import Case
+from zotheory.evidence.counted import counted
 from zotheory.judge import judge
 from zotheory.papers import declared
 from zotheory.vocabulary import Kind, Statement, Verdict
@@ -71,7 +72,7 @@ def test_every_counted_claim_is_tested():
 
 def squares(statement, context):
     for x in (2, 3):
-        yield Count({"x": x}, {X: x, SEEN: x * x}, {"note": 1})
+        yield Case({"x": x}, {X: x, SEEN: x * x}, {"note": 1})
 
 
 def judged(formula, tmp_path, plan=squares):
@@ -91,7 +92,7 @@ def test_a_check_says_both(tmp_path):
 
 def test_rounding_is_tolerated_where_it_is_stated(tmp_path):
     def plan(tolerance):
-        yield Count({}, {X: 1.0, SEEN: 1.0 + 1e-12}, tolerance=tolerance)
+        yield Case({}, {X: 1.0, SEEN: 1.0 + 1e-12}, tolerance=tolerance)
 
     for tolerance, verdict in ((1e-10, Verdict.CONFIRMED), (0.0, Verdict.REFUTED)):
         found = judged(sp.Eq(SEEN, X), tmp_path, lambda *_, t=tolerance: plan(t))
@@ -101,7 +102,7 @@ def test_rounding_is_tolerated_where_it_is_stated(tmp_path):
 def test_open_symbols_and_empty_plans_are_errors(tmp_path):
     with pytest.raises(ValueError, match="says nothing of y"):
         judged(sp.Eq(SEEN, sp.Symbol("y")), tmp_path)
-    with pytest.raises(ValueError, match="at least one count"):
+    with pytest.raises(ValueError, match="at least one case"):
         judged(sp.Eq(SEEN, X), tmp_path, lambda *_: ())
 
 

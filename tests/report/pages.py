@@ -68,8 +68,8 @@ def words(text):
 
 
 def shown(entry):
-    """What `zotheory show` prints of an entry, on a line of any length."""
-    console = Console(file=io.StringIO(), width=1_000_000)
+    """What `zotheory show` prints of an entry, on lines that are long enough for all."""
+    console = Console(file=io.StringIO(), width=20_000)
     details(console, entry)
     return re.sub(r" {9,}|─{9,}", "  ", console.file.getvalue())
 

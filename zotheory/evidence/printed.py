@@ -2,8 +2,9 @@
 
 A claim is a formula over cells of tables (see `tables`), and counts, means and ratios of cells. It
 is evaluated exactly on the printed decimals. A printed 3.4 may stand for any number in
-[3.35, 3.45]: whether that could turn the verdict is told beside it, and so is a change of one cell
-that turns it.
+[3.35, 3.45]: whether that could turn the verdict is told beside it, by bounds over all such numbers
+or, where a function computes from them, by trying some; and so is a change of one cell that turns
+it.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from zotheory.context import Context
+from zotheory.evidence import rounding
 from zotheory.evidence.exact import conjuncts
-from zotheory.evidence.rounding import bounds
 from zotheory.evidence.tables import Interval, Number, Table
 from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict, written
 
 BY_THE_NUMBERS = "by the printed numbers"
 CHANGED = "printed otherwise"  # in a statement's setting: cells that have other numbers
-CORNERS = 6  # cells whose ends of rounding are tried in all combinations
+ROUNDED = 6  # cells of which what rounds to them is tried in all combinations
 TERMS = 4  # of a longer sum, only the ends are told
 TRIES = 200  # changes of one cell that are tried
 
@@ -198,33 +199,60 @@ class _Case:
 
     def may_turn(self) -> bool:
         """Whether it is not excluded that rounding of its cells turns it."""
-        found = self._range()
-        if found is None:
-            return self._corner_turns()
-        low, high = found
+        if self.bounds is None:
+            return self._some_turns()
+        low, high = self.bounds
         if isinstance(self.relation, sp.Eq):
             return low < high if self.holds() else bool(low <= 0 <= high)
-        return any(bool(self.relation.func(end, 0)) is not self.holds() for end in found)
+        return any(bool(self.relation.func(end, 0)) is not self.holds() for end in self.bounds)
 
-    def _range(self) -> Interval | None:
+    @property
+    def bounded(self) -> bool:
+        """Whether `may_turn` speaks of all that may have been rounded, not only of what is tried.
+
+        What a function gives at a few numbers does not bound it in between.
+        """
+        return self.bounds is not None and not self.computed
+
+    @cached_property
+    def bounds(self) -> Interval | None:
         """Bounds of left - right over all that may have been rounded; None if none are known."""
-        if self.computed:
-            return None
         gap = sp.Add(self.relation.lhs, -self.relation.rhs)
-        while gap.free_symbols & self.quantities.keys():
-            gap = gap.xreplace(self.quantities)
-        return bounds(sp.expand(gap), self.numbers)
+        formulas = {s: q for s, q in self.quantities.items() if not isinstance(q, Computed)}
+        while gap.free_symbols & formulas.keys():
+            gap = gap.xreplace(formulas)
+        computed = {s: self._tried(s) for s in gap.free_symbols & self.quantities.keys()}
+        ends = {cell: self.numbers[cell].ends for cell in self.cells}
+        return (
+            None if None in computed.values() else rounding.bounds(sp.expand(gap), ends | computed)
+        )
 
-    def _corner_turns(self) -> bool:
-        """Whether the other side is met at ends of rounding; taken for so if these are many."""
-        if len(self.cells) > CORNERS:
+    def _tried(self, name: sp.Symbol) -> Interval | None:
+        """The least and the largest that a function gives; None if too much would be tried."""
+        alone = replace(self, relation=sp.Le(name, 0, evaluate=False))
+        try:
+            values = [alone.sides(cells)[0] for cells in alone._rounded()]
+        except (ValueError, ZeroDivisionError):  # no such numbers can be
+            return None
+        return (min(values), max(values)) if values else None
+
+    def _some_turns(self) -> bool:
+        """Whether something tried turns it; taken for so if too much would be."""
+        try:
+            found = [self.holds(cells) is not self.holds() for cells in self._rounded()]
+        except (ValueError, ZeroDivisionError):
             return True
-        ends = product(*(self.numbers[cell].ends for cell in self.cells))
-        found = (self.holds(dict(zip(self.cells, corner, strict=True))) for corner in ends)
-        return any(holds is not self.holds() for holds in found)
+        return any(found) or not found
 
-    def changes(self) -> Iterator[tuple[sp.Symbol, sp.Expr]]:
-        """Cells with other numbers that might turn it, the smallest changes first."""
+    def _rounded(self) -> list[dict[sp.Symbol, sp.Expr]]:
+        """The ends of rounding and the printed numbers in all combinations; none if many."""
+        choices = [sorted({*self.numbers[c].ends, self.numbers[c].value}) for c in self.cells]
+        if sum(len(choice) > 1 for choice in choices) > ROUNDED:
+            return []
+        return [dict(zip(self.cells, chosen, strict=True)) for chosen in product(*choices)]
+
+    def changes(self) -> Iterator[tuple[sp.Symbol, int]]:
+        """Cells and changes of them in units of the last place that might turn it, small first."""
         left, right = self.sides(self.printed)
         values = list(self.printed.values())
         gap, spread = abs(left - right), max(values) - min(values)
@@ -233,9 +261,8 @@ class _Case:
             for cell, sign in product(self.cells, (1, -1)):
                 place = self.numbers[cell].place
                 steps = sp.floor(shift / place) + 1  # a number of as many decimals, just beyond
-                value = self.printed[cell] + sign * steps * place
-                if value >= 0 or self.printed[cell] < 0:  # few tables print both signs
-                    yield cell, value
+                if self.printed[cell] + sign * steps * place >= 0 or self.printed[cell] < 0:
+                    yield cell, int(sign * steps)  # few tables print both signs
 
 
 def _sympy(number: Fraction | float) -> sp.Expr:
@@ -257,6 +284,8 @@ def _evidence(
         turns = all(case.may_turn() for case in failing)
     else:
         turns = any(case.may_turn() for case in cases)
+    firm = [case for case in failing or cases if not case.may_turn()]
+    bounded = any(case.bounded for case in firm) if failing else all(c.bounded for c in firm)
     telling = failing[0] if failing else min(cases, key=_closeness)
     left, right = telling.sides(telling.printed)
     cells, decisive = (
@@ -277,6 +306,8 @@ def _evidence(
             "what the cells were rounded from may turn it"
             if turns
             else "nothing that rounds to the printed numbers turns it"
+            if bounded
+            else "nothing tried that rounds to the printed numbers turns it"
         ),
         "one cell": _one_cell(cases, failing, numbers),
         "claimed": float(right),
@@ -323,17 +354,24 @@ def _one_cell(
     """A change of one cell that turns the verdict: the check could have said the other thing."""
     source = failing[0] if failing else min(cases, key=_closeness)
     everywhere = [case for case in failing if case is not source]  # all have to turn at once
-    for cell, value in islice(source.changes(), TRIES):
-        if not all(cell in case.cells for case in everywhere):
-            continue
+
+    def turned(cell: sp.Symbol, steps: int) -> bool:
+        value = numbers[cell].value + steps * numbers[cell].place
         try:
             now = [
                 c.holds({**c.printed, cell: value}) if cell in c.cells else c.holds() for c in cases
             ]
-        except ValueError:  # no such number can be: a deviation below 0
-            continue
-        if all(now) is bool(failing):
-            other = _as_printed(value, numbers[cell])
+        except (ValueError, ZeroDivisionError):  # no such number can be: a deviation below 0
+            return False
+        return all(now) is bool(failing)
+
+    for cell, steps in islice(source.changes(), TRIES):
+        if all(cell in case.cells for case in everywhere) and turned(cell, steps):
+            before = 0  # as printed it does not turn: the change is halved as long as it does
+            while abs(steps - before) > 1:
+                middle = (before + steps) // 2
+                before, steps = (before, middle) if turned(cell, middle) else (middle, steps)
+            other = _as_printed(numbers[cell].value + steps * numbers[cell].place, numbers[cell])
             return f"{cell}: {other} in place of {numbers[cell].text} turns it"
     return "no change of one cell that was tried turns it"
 

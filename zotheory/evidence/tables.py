@@ -60,10 +60,14 @@ def printed_file(
 
 @dataclass(frozen=True)
 class Number:
-    """A printed decimal: its text, and whether it stands for itself alone or was rounded."""
+    """A printed decimal: its text, and whether it stands for itself alone or was rounded.
+
+    A deviation is not below 0, whatever was rounded.
+    """
 
     text: str
     exact: bool = False
+    deviation: bool = False
 
     @cached_property
     def value(self) -> sp.Rational:
@@ -83,7 +87,8 @@ class Number:
     @property
     def ends(self) -> Interval:
         """What may have been rounded to it, from least to largest."""
-        return self.value - self.half, self.value + self.half
+        low = self.value - self.half
+        return max(sp.S.Zero, low) if self.deviation else low, self.value + self.half
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -165,7 +170,7 @@ class Table:
                 exact = place[1] in self.exact
                 found[self[place]] = Number(number[1], exact)
                 if number[2]:
-                    found[self.deviation(*place)] = Number(number[2], exact)
+                    found[self.deviation(*place)] = Number(number[2], exact, deviation=True)
         return found
 
     @cached_property

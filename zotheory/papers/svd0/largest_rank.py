@@ -9,7 +9,8 @@ from functools import cache
 import sympy as sp
 
 from zotheory.context import Context
-from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.compared import Case
+from zotheory.evidence.counted import counted
 from zotheory.evidence.printed import printed
 from zotheory.papers.svd0.tables1_2 import MEMORY, TABLE2
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
@@ -56,13 +57,13 @@ def _arithmetic(_: Statement) -> dict[sp.Symbol, sp.Expr]:
     return {**_printed(), **frames}
 
 
-def _counted(_: Statement, __: Context) -> Iterator[Count]:
+def _counted(_: Statement, __: Context) -> Iterator[Case]:
     """What the estimator keeps between two steps, on matrices without contents."""
     numbers = {cell: number.value for cell, number in TABLE2.numbers.items()}
     more = {name: expression.xreplace(numbers) for name, expression in _printed().items()}
     held = {FRAMES[model]: _held(shape) for model, shape in SHAPES.items()}
     ranks = {f"rank of {model}": shape.rank for model, shape in SHAPES.items()}
-    yield Count(ranks, {**more, **held})
+    yield Case(ranks, {**more, **held})
 
 
 @cache

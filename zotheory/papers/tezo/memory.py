@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from zotheory.context import Context
-from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.compared import Case
+from zotheory.evidence.counted import counted
 from zotheory.evidence.exact import Counterexample
 from zotheory.vocabulary import Claim, Kind, Statement
 
 if TYPE_CHECKING:
-    from zotheory.papers.shared import printed
+    from zotheory.papers.shared import steps
 
 DEPTH = 40
 RANKS = (8, 64)  # r_max; "depend on tasks" in Table 6. On meta tensors every r_l is r_max.
@@ -64,17 +65,17 @@ def as_printed(method: str, rank: int | None, economical: bool) -> Held:
 
 def _as_printed(method: str, rank: int | None, economical: bool, layers: int) -> Held:
     from zotheory.evidence.instruments import Passes, footprint
-    from zotheory.papers.shared import printed
+    from zotheory.papers.shared import steps
     from zotheory.papers.shared.architectures import opt_13b
 
     model, closure = opt_13b(layers=layers), Passes()
     weights = [p.detach() for p in model.parameters()]
-    methods: list[printed.MeZO | printed.TeZOAdam] = []
+    methods: list[steps.MeZO | steps.TeZOAdam] = []
 
     def step() -> None:
         if not methods:  # the factors and moments are made where they are counted
             sizes = {"eps": 1e-3, "lr": 1e-6, "economical": economical}
-            new = printed.MeZO if method == "mezo" else partial(printed.TeZOAdam, rank=rank)
+            new = steps.MeZO if method == "mezo" else partial(steps.TeZOAdam, rank=rank)
             methods.append(new(weights, **sizes))
         methods[0].step(closure, seed=0)
 
@@ -93,12 +94,12 @@ def _opt_13b(count: Callable[[int], Held]) -> Held:
     return held
 
 
-def _share(statement: Statement, _: Context) -> Iterator[Count]:
+def _share(statement: Statement, _: Context) -> Iterator[Case]:
     other = ours(statement.setting["other"], None)
     for rank in RANKS:
         adam = ours("tezo_adam", rank)
         stored = (adam.weights + adam.state) / (other.weights + other.state)
-        yield Count(
+        yield Case(
             {"model": "OPT-13B", "r_max": rank, "bits of every number": 16},
             {SHARE: adam.numbers / other.numbers},
             {
@@ -109,13 +110,13 @@ def _share(statement: Statement, _: Context) -> Iterator[Count]:
         )
 
 
-def _peaks(statement: Statement, _: Context) -> Iterator[Count]:
+def _peaks(statement: Statement, _: Context) -> Iterator[Case]:
     """TeZO-Adam's step in place where a line allows; MeZO's as the setting has it."""
     written = statement.setting["mezo"]
     mezo = as_printed("mezo", None, economical=written == "in place")
     for rank in RANKS:
         adam = as_printed("tezo_adam", rank, economical=True)
-        yield Count(
+        yield Case(
             {"model": "OPT-13B", "MeZO's step": written, "r_max": rank},
             {MEZO: mezo.peak, TEZO_ADAM: adam.peak},
             {

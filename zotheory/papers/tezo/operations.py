@@ -9,7 +9,8 @@ from itertools import product
 import sympy as sp
 
 from zotheory.context import Context
-from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.compared import Case
+from zotheory.evidence.counted import counted
 from zotheory.evidence.exact import conjuncts
 from zotheory.evidence.printed import printed
 from zotheory.papers.tezo.tables7_8 import TABLE8, TIME
@@ -24,7 +25,7 @@ GRID = tuple(product(((7, 5, 2), (130, 263, 4)), (1, 3)))
 INTERVAL = 2  # within three steps LOZO renews V, which its momentum has to be carried over
 
 
-def _steps(statement: Statement, context: Context) -> Iterator[Count]:
+def _steps(statement: Statement, context: Context) -> Iterator[Case]:
     """Steps of each method on one m x n weight: what they draw, and what they compute."""
     import torch
 
@@ -43,7 +44,7 @@ def _steps(statement: Statement, context: Context) -> Iterator[Count]:
                 for _ in range(steps):
                     optimizer.step(closure)
             drawn[DRAWN[method]], done[DONE[method]] = draws.drawn, operations.done
-        yield Count({"m": m, "n": n, "r": r, "T": steps}, {**drawn, **done})
+        yield Case({"m": m, "n": n, "r": r, "T": steps}, {**drawn, **done})
 
 
 def _on(names: Set[sp.Symbol], check: Check) -> Check:
