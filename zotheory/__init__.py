@@ -42,6 +42,7 @@ _HOME = {
     "probe": "probing",
     "recorded": "ledger",
     "searched": "evidence.searched",
+    "tables": "papers",
     "verify": "run",
 }
 

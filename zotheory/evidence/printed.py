@@ -33,6 +33,7 @@ from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict, writt
 BY_THE_NUMBERS = "by the printed numbers"
 CHANGED = "printed otherwise"  # in a statement's setting: cells that have other numbers
 ROUNDED = 6  # cells of which what rounds to them is tried in all combinations
+QUANTITIES = 6  # more are left to the numbers
 TERMS = 4  # of a longer sum, only the ends are told
 TRIES = 200  # changes of one cell that are tried
 
@@ -340,10 +341,11 @@ def _summary(
     cases: Sequence[_Case], failing: Sequence[_Case], told: Mapping[str, str], telling: str
 ) -> str:
     quantities = "; ".join(f"{name} = {value}" for name, value in told.items())
+    few = bool(told) and len(told) <= QUANTITIES
     if failing:
         count = f" ({len(failing)} of {len(cases)} relations fail)" if len(cases) > 1 else ""
-        return f"{telling}{count}" + (f"; {quantities}" if quantities and len(told) > 1 else "")
-    if quantities and len(told) <= 6:
+        return f"{telling}{count}" + (f"; {quantities}" if few and len(told) > 1 else "")
+    if few:
         return quantities
     return f"all {len(cases)} relations hold, the closest: {telling}" if len(cases) > 1 else telling
 
