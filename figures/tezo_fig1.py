@@ -30,7 +30,7 @@ from zotheory.papers.tezo.memory import GIB, RANKS
 from zotheory.vocabulary import Kind
 
 RANK, SUBSPACE = "tezo.fig5.low_rank", "tezo.fig1b.subspace"
-SHARE, BELOW = "tezo.memory.adam_share", "tezo.memory.adam_below_mezo"
+SHARE, BELOW = "tezo.memory.adam_share", "tezo.memory.adam_below_mezo_in_place"
 RUNS = {
     FAST: "vocabulary, 1e-3",
     SLOW: "vocabulary, 2e-4",
@@ -114,9 +114,8 @@ def _memory(ax: Axes, data: Data) -> int:
     share = data.numbers(
         SHARE, Kind.COUNTED, f"model = OPT-13B, r_max = {rank}, bits of every number = 16"
     )
-    step = "printed, in place where a line allows"
     peaks = data.numbers(
-        BELOW, Kind.COUNTED, "counts", f"model = OPT-13B, step = {step}, r_max = {rank}"
+        BELOW, Kind.COUNTED, "counts", f"model = OPT-13B, MeZO's step = in place, r_max = {rank}"
     )
     counted = {
         "MeZO": peaks["MeZO"] / GIB,

@@ -106,7 +106,7 @@ def test_what_cannot_be_judged_says_why(entry):
 def test_a_certificate_convinces(entry):
     certificate = entry["certificate"]
     if entry["verdict"] == "refuted":
-        assert certificate["inputs"]
+        assert certificate.get("inputs") or certificate["cells"]
         assert certificate.keys() >= {"claimed", "actual", "snippet"}
     elif entry["verdict"] == "proved":
         assert certificate["kind"] == "exact"
@@ -162,7 +162,8 @@ def printed(output: str, name: str) -> float:
 def test_snippets_import_numpy_and_the_standard_library_only(paper, ledger_of):
     for claim in refuted(ledger_of(paper)):
         used = imported(claim["certificate"]["snippet"])
-        assert "numpy" in used, claim["id"]
+        if claim["certificate"]["kind"] != "printed":  # a table's snippet counts in fractions
+            assert "numpy" in used, claim["id"]
         assert used - {"numpy"} <= sys.stdlib_module_names, claim["id"]
 
 

@@ -24,6 +24,7 @@ from zotheory.papers.shared.restricted import (
     Example,
     Paper,
     assumption1,
+    bounded,
     eq20,
     lemma1,
     lemma2,
@@ -186,16 +187,14 @@ CLAIMS = (
         id="lezo.eq23.bound",
         where="Eq. 23",
         statement=Statement(
-            "E||estimate||^2 <= 4(n+4)||grad L_R||^2 + 3 eps^2 L^2 (n+4)^3 holds for every "
-            "quadratic loss.",
+            "E||estimate||^2 <= 4(n+4)||grad L_R||^2 + 3 eps^2 L^2 (n+4)^3, for every L-smooth "
+            "loss, n >= 1 and eps > 0.",
             sp.Le(SECOND_MOMENT, EQ23),
         ),
         needs=(Kind.EXACT, Kind.SEARCH),
         checks=(
-            exact(lambda _: {SECOND_MOMENT: LEZO.named(smoothing.quadratic_second_moment())}),
-            searched(
-                lambda s: second_moment(LEZO.search_bound(s), quadratic=True), share=SEARCH_SHARE
-            ),
+            bounded(LEZO, SECOND_MOMENT, smoothing.second_moment),
+            searched(lambda s: second_moment(LEZO.search_bound(s)), share=SEARCH_SHARE),
         ),
         mutant=Statement(
             "The same with n + 1 in place of 4(n+4).",

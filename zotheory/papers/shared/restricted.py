@@ -234,7 +234,7 @@ def lemma2(paper: Paper, where: str) -> Claim:
         ),
         needs=(Kind.EXACT, Kind.SEARCH),
         checks=(
-            _bounded(paper, paper.gradient_square, smoothing.gradient_square),
+            bounded(paper, paper.gradient_square, smoothing.gradient_square),
             searched(lambda s: gradient_norm(paper.search_bound(s)), share=SEARCH_SHARE),
         ),
         mutant=bound("The same with n + 4 in place of (n+4)^3.", 1),
@@ -252,7 +252,7 @@ def eq20(paper: Paper, says: str) -> Claim:
         ),
         needs=(Kind.EXACT, Kind.SEARCH),
         checks=(
-            _bounded(paper, SECOND_MOMENT, smoothing.second_moment),
+            bounded(paper, SECOND_MOMENT, smoothing.second_moment),
             searched(lambda s: second_moment(paper.search_bound(s)), share=SEARCH_SHARE),
         ),
         mutant=Statement(
@@ -262,6 +262,6 @@ def eq20(paper: Paper, says: str) -> Claim:
     )
 
 
-def _bounded(paper: Paper, quantity: sp.Symbol, derive) -> Check:
+def bounded(paper: Paper, quantity: sp.Symbol, derive) -> Check:
     """A bound for every L-smooth loss; it proves what lies above it and refutes nothing."""
     return exact(lambda _: {quantity: paper.named(derive())}, attained=False)
