@@ -194,7 +194,7 @@ def test_one_measurement_will_do_and_what_is_none_is_told(tmp_path):
 FACTOR, SCALE = sp.symbols("c s")
 
 
-def scaled(times, point, place="c = 2"):
+def claimed(times, point, place="c = 2"):
     decide = partial(decide_equal, method=Catoni(8.0), tolerance=0.1)
     measurement = Measurement(place, Square(2.0), decide, 1000, 64, point=point)
     context = Context("p.a", 3, BUDGETS["quick"], MonteCarlo(3), None, None)
@@ -204,20 +204,20 @@ def scaled(times, point, place="c = 2"):
 
 @pytest.mark.parametrize(("times", "verdict"), [(1, Verdict.CONFIRMED), (3, Verdict.REFUTED)])
 def test_what_is_claimed_is_read_from_the_formula(times, verdict):
-    found = scaled(times, {FACTOR: 2, SCALE: 1})
+    found = claimed(times, {FACTOR: 2, SCALE: 1})
     assert found.verdict is verdict
     assert found.numbers["c = 2"]["claimed"] == 2.0 * times
 
 
 def test_a_place_can_be_values_of_symbols():
-    found = scaled(1, None, place={FACTOR: 2, SCALE: 1})
+    found = claimed(1, None, place={FACTOR: 2, SCALE: 1})
     assert found.verdict is Verdict.CONFIRMED
     assert set(found.numbers) == {"c=2 s=1"}
 
 
 def test_a_point_has_to_give_every_symbol():
     with pytest.raises(ValueError, match=r"not known at c = 2: 2\*s"):
-        scaled(1, {FACTOR: 2})
+        claimed(1, {FACTOR: 2})
 
 
 def test_a_bound_is_read_from_the_formula_too():
