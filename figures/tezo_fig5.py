@@ -26,7 +26,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     """Spectra of each attention matrix in four layers; crossings in all layers."""
     found = data.drawn(CLAIM, Kind.MODEL, str(FAST))
     gradients = data.numbers(CLAIM, Kind.MODEL, str(FAST), "gradients")
-    within = claim(CLAIM).statement.setting["within"]
+    within = float(claim(CLAIM).statement.formula.rhs)
     verdict = data.verdict(CLAIM)
     modules = list(found["crossings"])
 

@@ -28,7 +28,7 @@ from zotheory.evidence.modelled import (
 from zotheory.papers.tezo import drawn
 from zotheory.vocabulary import DRAWN, Claim, Kind, Statement
 
-LATEST = sp.Symbol("latest fall below 2% / length of the spectrum")
+LATEST = sp.Symbol("latest crossing, as a share of the spectrum")
 WITHIN = sp.Symbol("share of the gradients that fall within the first tenth")
 COSINE = sp.Symbol("mean pairwise cosine")
 LEAST = sp.Symbol("least share of the top fifth")
