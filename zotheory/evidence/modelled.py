@@ -35,12 +35,19 @@ COMPARED_LAYERS = 4  # decoder layers whose gradients are kept whole and compare
 class Trajectory:
     """A fine-tuning run to measure along: the loss that is trained, and SGD's learning rate.
 
-    `all_layers`: whether spectra are taken in every decoder layer or in a few spread ones.
+    Attributes:
+        loss: which cross-entropy.
+        learning_rate: constant.
+        all_layers: whether spectra are taken in every decoder layer or in a few spread ones.
+        steps: batches, one a step; the budget's if not given.
+        phases: numbers of steps after which gradients of further batches are compared.
     """
 
     loss: str
     learning_rate: float
     all_layers: bool = False
+    steps: int | None = None
+    phases: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         over = {"vocabulary": "whole vocabulary", "label_words": "label words"}[self.loss]
@@ -178,12 +185,13 @@ def _measure(trajectory: Trajectory, context: Context) -> GradientStudy:
         model,
         sentences(context, WORDS),
         seed=context.seed,
-        batches=context.budget.batches,
+        batches=trajectory.steps or context.budget.batches,
         batch_size=BATCH_SIZE,
         loss=trajectory.loss,
         learning_rate=trajectory.learning_rate,
         layers=None if trajectory.all_layers else some,
         similarity_layers=some,
+        phases=trajectory.phases,
         scratch=context.scratch / "gradients",
         progress=tell,
     )

@@ -63,21 +63,24 @@ def shows(evidence):
         assert float(printed[name]) == pytest.approx(float(evidence.certificate[name]), rel=1e-5)
 
 
-def test_one_spectrum_that_falls_late_refutes(judged):
-    early, late = study(), study()
-    assert judged("tezo.fig5.low_rank", "statement", early, study(seed=1)).verdict == "confirmed"
-    late.spectra[WEIGHTS[1].name][7] = 1.0
-    found = judged("tezo.fig5.low_rank", "statement", early, late)
+def test_the_median_over_the_steps_decides_at_every_matrix(judged):
+    id, early, late = "tezo.fig5.low_rank", study(), study()
+    assert judged(id, "statement", early).verdict == "confirmed"
+    half = BATCHES // 2
+    late.spectra[WEIGHTS[1].name][:half] = 1.0  # fewer than half of the steps
+    assert judged(id, "statement", late).verdict == "confirmed"
+    late.spectra[WEIGHTS[1].name][half] = 1.0
+    found = judged(id, "statement", late)
     assert found.verdict == "refuted"
-    assert f"{WEIGHTS[1].name}, batch 7" in found.certificate["inputs"]["setting"]
+    assert found.certificate["inputs"]["setting"] == "layer 0 o_proj"
     shows(found)
-    assert judged("tezo.fig5.low_rank", "mutant", early, early).verdict == "refuted"
-    most = study()
-    for batch, weight in enumerate(WEIGHTS):
-        most.spectra[weight.name][batch] = 1.0
-    assert judged("tezo.fig5.low_rank", "correction", most, early).verdict == "confirmed"
-    flat = study(tail=0.5)
-    assert judged("tezo.fig5.low_rank", "correction", flat, flat).verdict == "refuted"
+    assert judged(id, "mutant", early).verdict == "refuted"
+    assert judged(id, "correction", late).verdict == "confirmed"
+
+
+def test_the_blocks_lie_as_deep_as_the_papers():
+    assert layers.layers_as_deep(32) == {5, 11, 17, 23}
+    assert layers.layers_as_deep(30) == {5, 10, 16, 22}  # the 6th, 11th, 17th and 23rd
 
 
 @pytest.mark.parametrize("id", ["tezo.fig6.similarity", "tezo.fig6.label_words"])
@@ -111,7 +114,6 @@ def test_ranks_are_compared_over_all_matrices(judged, monkeypatch, slope, verdic
     ranks = np.arange(40)
     found = SimpleNamespace(
         pooled=float(slope * 0.99),
-        pooled_p=0.0,
         within_mean=0.0,
         within={},
         layers=ranks,

@@ -10,6 +10,7 @@ import sympy as sp
 
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, contraction, derive
 from zotheory.context import Context
+from zotheory.evidence.draws import Recipe
 from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.searched import searched
@@ -17,7 +18,7 @@ from zotheory.evidence.snippets import inputs
 from zotheory.papers.lezo import kept
 from zotheory.papers.lezo.kept import DROPPED, LAYERS
 from zotheory.papers.shared import smoothing
-from zotheory.papers.shared.estimates import Along, Estimates, Linear, Recipe
+from zotheory.papers.shared.estimates import Along, Estimates, Linear
 from zotheory.papers.shared.restricted import (
     SEARCH_SHARE,
     SECOND_MOMENT,

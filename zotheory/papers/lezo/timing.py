@@ -14,7 +14,7 @@ from zotheory.context import Context
 from zotheory.evidence.compared import Case, median
 from zotheory.evidence.modelled import once
 from zotheory.evidence.timed import interleaved, timed
-from zotheory.papers.shared.printed import PublishedStep
+from zotheory.papers.shared.steps import PublishedStep
 from zotheory.vocabulary import Claim, Kind, Statement
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from zotheory.context import Context
 from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.instruments import Passes
+from zotheory.papers.shared.steps import cycle
 from zotheory.vocabulary import Claim, Kind, Statement
 
 CHANGED = sp.Symbol("weights changed")
@@ -163,12 +164,6 @@ def printed_cycles(
         d: [torch.cat(both) for both in zip(*(p[d] for p in pieces), strict=True)] for d in dtypes
     }
     return {dtype: drift_of(before, after) for dtype, (before, after) in joined.items()}
-
-
-def cycle(w: Tensor, z: Tensor, eps: float) -> None:
-    """MeZO's three perturbations with one z, in place: every product and sum is rounded."""
-    once, back = z * eps, (-2 * z).mul_(eps)
-    w.add_(once).add_(back).add_(once)
 
 
 @cache

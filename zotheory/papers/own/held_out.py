@@ -13,10 +13,11 @@ import torch
 from proofs_check.gaussian import Derivation
 from zotheory.context import Context
 from zotheory.evidence.compared import Case
+from zotheory.evidence.draws import SEEDS, Recipe
 from zotheory.evidence.exact import exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.modelled import Modelled, on_model
-from zotheory.papers.shared.estimates import SEEDS, Recipe, linear, zeros
+from zotheory.papers.shared.estimates import linear, zeros
 from zotheory.papers.smezo import batches
 from zotheory.papers.smezo.batches import COSINE, agreement
 from zotheory.statistics import ClopperPearson, decide_within

@@ -16,12 +16,13 @@ import sympy as sp
 
 from proofs_check.gaussian import Derivation
 from zotheory.context import Context
+from zotheory.evidence.draws import Recipe
 from zotheory.evidence.exact import Counterexample, conjuncts, exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.searched import searched
 from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared import smoothing
-from zotheory.papers.shared.estimates import Estimates, Recipe, Sine
+from zotheory.papers.shared.estimates import Estimates, Sine
 from zotheory.papers.shared.smoothing import EPS, SMOOTHED_SQUARE, L, N
 from zotheory.search import Bound, as_bound
 from zotheory.search.smoothing import gradient_norm, second_moment

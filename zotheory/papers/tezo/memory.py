@@ -16,7 +16,7 @@ from zotheory.evidence.exact import Counterexample
 from zotheory.vocabulary import Claim, Kind, Statement
 
 if TYPE_CHECKING:
-    from zotheory.papers.shared import printed
+    from zotheory.papers.shared import steps
 
 DEPTH = 40
 RANKS = (8, 64)  # r_max; "depend on tasks" in Table 6. On meta tensors every r_l is r_max.
@@ -65,17 +65,17 @@ def as_printed(method: str, rank: int | None, economical: bool) -> Held:
 
 def _as_printed(method: str, rank: int | None, economical: bool, layers: int) -> Held:
     from zotheory.evidence.instruments import Passes, footprint
-    from zotheory.papers.shared import printed
+    from zotheory.papers.shared import steps
     from zotheory.papers.shared.architectures import opt_13b
 
     model, closure = opt_13b(layers=layers), Passes()
     weights = [p.detach() for p in model.parameters()]
-    methods: list[printed.MeZO | printed.TeZOAdam] = []
+    methods: list[steps.MeZO | steps.TeZOAdam] = []
 
     def step() -> None:
         if not methods:  # the factors and moments are made where they are counted
             sizes = {"eps": 1e-3, "lr": 1e-6, "economical": economical}
-            new = printed.MeZO if method == "mezo" else partial(printed.TeZOAdam, rank=rank)
+            new = steps.MeZO if method == "mezo" else partial(steps.TeZOAdam, rank=rank)
             methods.append(new(weights, **sizes))
         methods[0].step(closure, seed=0)
 
