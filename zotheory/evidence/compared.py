@@ -163,7 +163,10 @@ class Comparison:
                 (self.relation.lhs, self.relation.rhs), self.sides, self.scales, strict=True
             )
         )
-        told = f"{found}, claimed {sign} {claimed}{self.further}"
+        told = f"{found}, claimed {sign} {claimed}"
+        if sign == "=" and self.case.tolerance:
+            told += f" to within {self.case.tolerance:.3g}"
+        told += self.further
         if self.verdict is Verdict.INCONCLUSIVE:
             told += ", which the intervals leave open"
         return f"{self.case.at}: {told}" if self.case.at else told
