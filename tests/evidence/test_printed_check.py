@@ -60,6 +60,19 @@ def wins(table):
     }
 
 
+def groups(table):
+    """The arguments of a test between the two columns with deviations, five seeds each."""
+    return [
+        x
+        for size in ("125M", "1.3B")
+        for x in (table["MeZO-m", size], table.deviation("MeZO-m", size), 5)
+    ]
+
+
+def distance(x):
+    return abs(x - 0.573)
+
+
 def said(snippet):
     done = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True)
     assert not done.stderr
@@ -156,12 +169,7 @@ def test_of_several_relations_the_one_that_fails_most_is_told(table):
 
 
 def test_a_p_value_is_computed_and_its_snippet_carries_the_function(table):
-    numbers = [
-        x
-        for size in ("125M", "1.3B")
-        for x in (table["MeZO-m", size], table.deviation("MeZO-m", size), 5)
-    ]
-    p = {P: Computed(welch, *numbers)}
+    p = {P: Computed(welch, *groups(table))}
     found = judged(table, sp.Lt(P, sp.Rational(1, 20)), lambda _: p)
     assert found.verdict is Verdict.CONFIRMED
     expected = welch(0.89, 0.10, 5, 6.31, 0.20, 5)
@@ -169,13 +177,8 @@ def test_a_p_value_is_computed_and_its_snippet_carries_the_function(table):
 
 
 def test_quantities_are_made_of_each_other(table):
-    numbers = [
-        x
-        for size in ("125M", "1.3B")
-        for x in (table["MeZO-m", size], table.deviation("MeZO-m", size), 5)
-    ]
     few = sp.Symbol("tests that find a difference", integer=True)
-    quantities = {P: Computed(welch, *numbers), few: above(sp.Rational(1, 20), P)}
+    quantities = {P: Computed(welch, *groups(table)), few: above(sp.Rational(1, 20), P)}
     found = judged(table, sp.Eq(few, 1), lambda _: quantities)
     assert found.verdict is Verdict.CONFIRMED
     assert found.numbers["quantities"].keys() == {"p", few.name}
@@ -187,6 +190,54 @@ def test_quantities_are_made_of_each_other(table):
     sure = judged(table, sp.Gt(few, sp.Rational(4, 5)), lambda _: doubled)
     assert (sure.verdict, sure.reading) == (Verdict.CONFIRMED, "")
     assert judged(table, sp.Gt(few, sp.Rational(83, 100)), lambda _: doubled).reading
+
+
+def test_a_test_on_a_deviation_of_0_is_judged_and_no_deviation_is_below_0(tmp_path):
+    (tmp_path / "it.csv").write_text(TEXT.replace("(0.10)", "(0.00)"))
+    table = Table.read(tmp_path / "it.csv")
+    assert table.numbers[table.deviation("MeZO-m", "125M")].ends == (0, sp.Rational(1, 200))
+    p = {P: Computed(welch, *groups(table))}
+    found = judged(table, sp.Lt(P, sp.Rational(1, 20)), lambda _: p)
+    assert (found.verdict, found.reading) == (Verdict.CONFIRMED, "")
+
+
+def test_what_a_function_gives_is_tried_and_said_to_be(table):
+    # the distance is 0 within what rounds to 0.57, and at no end nor in the middle of that
+    off = {P: Computed(distance, table["MeZO", "125M"])}
+    found = judged(table, sp.Gt(P, sp.Rational(1, 1000)), lambda _: off)
+    assert found.certificate["rounding"].startswith("nothing tried")
+    assert judged(table, sp.Gt(P, sp.Rational(25, 10_000)), lambda _: off).reading
+    sure = judged(table, sp.Lt(table["MeZO", "125M"], table["MeZO", "13B"]))
+    assert sure.certificate["rounding"].startswith("nothing that rounds")
+
+
+def test_a_count_of_tests_is_firm_where_no_test_is_in_doubt(table):
+    few = sp.Symbol("tests that find a difference", integer=True)
+    other = sp.Symbol("p of the same groups, the other way round", real=True)
+    numbers = groups(table)
+    quantities = {
+        P: Computed(welch, *numbers),
+        other: Computed(welch, *numbers[3:], *numbers[:3]),
+        few: above(sp.Rational(1, 20), P) + above(sp.Rational(1, 20), other),
+    }
+    found = judged(table, sp.Lt(few, 2), lambda _: quantities)
+    assert (found.verdict, found.reading) == (Verdict.REFUTED, "")
+
+
+def test_the_change_that_is_told_is_the_least_of_its_cell(table):
+    found = judged(table, sp.Lt(mean(table.row("TeZO-Adam", SIZES)), 11))
+    assert found.certificate["one cell"].endswith("6.42 in place of 3.47 turns it")
+
+
+def test_a_change_that_leaves_nothing_to_divide_by_is_no_change(table):
+    won, compared = sp.symbols("won compared", integer=True)
+    counts = {
+        won: above(table["MeZO", "13B"], table["TeZO-Adam", "13B"]),
+        compared: above(table["MeZO", "13B"], sp.Rational("26.42")),
+    }
+    found = judged(table, sp.Eq(won / compared, 1), lambda _: counts)
+    assert found.verdict is Verdict.CONFIRMED
+    assert "26.43 in place of 26.01 turns it" in found.certificate["one cell"]
 
 
 def test_what_no_table_prints_is_an_error(table):

@@ -9,7 +9,8 @@ garbled, `>80` a bound: none of the three is a number.
 Every number is a SymPy symbol, ``table["TeZO", "13B"]``, so that a claim is a formula over cells,
 and counts, means and ratios of cells. It is evaluated exactly on the printed decimals. A printed
 3.4 may stand for any number in [3.35, 3.45]: whether that could turn the verdict is told beside it,
-and so is a change of one cell that turns it. `# exact: AVG, steps` names columns whose numbers
+by bounds over all such numbers or, where a function computes from them, by trying some; and so is a
+change of one cell that turns it. `# exact: AVG, steps` names columns whose numbers
 stand for themselves: counts, and averages and ratios that are what a claim is about.
 """
 
@@ -39,7 +40,7 @@ from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict, writt
 BY_THE_NUMBERS = "by the printed numbers"
 CHANGED = "printed otherwise"  # in a statement's setting: cells that have other numbers
 NUMBER = re.compile(r"(-?[\d,]*\.?\d+)(?:\s*\((\d*\.?\d+)\))?")
-CORNERS = 6  # cells whose ends of rounding are tried in all combinations
+ROUNDED = 6  # cells of which what rounds to them is tried in all combinations
 TRIES = 200  # changes of one cell that are tried
 
 Interval = tuple[sp.Expr, sp.Expr]
@@ -47,10 +48,14 @@ Interval = tuple[sp.Expr, sp.Expr]
 
 @dataclass(frozen=True)
 class Number:
-    """A printed decimal: its text, and whether it stands for itself alone or was rounded."""
+    """A printed decimal: its text, and whether it stands for itself alone or was rounded.
+
+    A deviation is not below 0, whatever was rounded.
+    """
 
     text: str
     exact: bool = False
+    deviation: bool = False
 
     @cached_property
     def value(self) -> sp.Rational:
@@ -70,7 +75,8 @@ class Number:
     @property
     def ends(self) -> Interval:
         """What may have been rounded to it, from least to largest."""
-        return self.value - self.half, self.value + self.half
+        low = self.value - self.half
+        return max(sp.S.Zero, low) if self.deviation else low, self.value + self.half
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +170,7 @@ class Table:
                 exact = place[1] in self.exact
                 found[self[place]] = Number(number[1], exact)
                 if number[2]:
-                    found[self.deviation(*place)] = Number(number[2], exact)
+                    found[self.deviation(*place)] = Number(number[2], exact, deviation=True)
         return found
 
     def html(self, marked: Iterable[str] = ()) -> str:
@@ -355,33 +361,58 @@ class _Case:
 
     def may_turn(self) -> bool:
         """Whether it is not excluded that rounding of its cells turns it."""
-        found = self._range()
-        if found is None:
-            return self._corner_turns()
-        low, high = found
+        if self.bounds is None:
+            return self._some_turns()
+        low, high = self.bounds
         if isinstance(self.relation, sp.Eq):
             return low < high if self.holds() else bool(low <= 0 <= high)
-        return any(bool(self.relation.func(end, 0)) is not self.holds() for end in found)
+        return any(bool(self.relation.func(end, 0)) is not self.holds() for end in self.bounds)
 
-    def _range(self) -> Interval | None:
+    @property
+    def bounded(self) -> bool:
+        """Whether `may_turn` speaks of all that may have been rounded, not only of what is tried.
+
+        What a function gives at a few numbers does not bound it in between.
+        """
+        return self.bounds is not None and not self.computed
+
+    @cached_property
+    def bounds(self) -> Interval | None:
         """Bounds of left - right over all that may have been rounded; None if none are known."""
-        if self.computed:
-            return None
         gap = sp.Add(self.relation.lhs, -self.relation.rhs)
-        while gap.free_symbols & self.quantities.keys():
-            gap = gap.xreplace(self.quantities)
-        return _bounds(sp.expand(gap), self.numbers)
+        formulas = {s: q for s, q in self.quantities.items() if not isinstance(q, Computed)}
+        while gap.free_symbols & formulas.keys():
+            gap = gap.xreplace(formulas)
+        computed = {s: self._tried(s) for s in gap.free_symbols & self.quantities.keys()}
+        ends = {cell: self.numbers[cell].ends for cell in self.cells}
+        return None if None in computed.values() else _bounds(sp.expand(gap), ends | computed)
 
-    def _corner_turns(self) -> bool:
-        """Whether the other side is met at ends of rounding; taken for so if these are many."""
-        if len(self.cells) > CORNERS:
+    def _tried(self, name: sp.Symbol) -> Interval | None:
+        """The least and the largest that a function gives; None if too much would be tried."""
+        alone = replace(self, relation=sp.Le(name, 0, evaluate=False))
+        try:
+            values = [alone.sides(cells)[0] for cells in alone._rounded()]
+        except (ValueError, ZeroDivisionError):  # no such numbers can be
+            return None
+        return (min(values), max(values)) if values else None
+
+    def _some_turns(self) -> bool:
+        """Whether something tried turns it; taken for so if too much would be."""
+        try:
+            found = [self.holds(cells) is not self.holds() for cells in self._rounded()]
+        except (ValueError, ZeroDivisionError):
             return True
-        ends = product(*(self.numbers[cell].ends for cell in self.cells))
-        found = (self.holds(dict(zip(self.cells, corner, strict=True))) for corner in ends)
-        return any(holds is not self.holds() for holds in found)
+        return any(found) or not found
 
-    def changes(self) -> Iterator[tuple[sp.Symbol, sp.Expr]]:
-        """Cells with other numbers that might turn it, the smallest changes first."""
+    def _rounded(self) -> list[dict[sp.Symbol, sp.Expr]]:
+        """The ends of rounding and the printed numbers in all combinations; none if many."""
+        choices = [sorted({*self.numbers[c].ends, self.numbers[c].value}) for c in self.cells]
+        if sum(len(choice) > 1 for choice in choices) > ROUNDED:
+            return []
+        return [dict(zip(self.cells, chosen, strict=True)) for chosen in product(*choices)]
+
+    def changes(self) -> Iterator[tuple[sp.Symbol, int]]:
+        """Cells and changes of them in units of the last place that might turn it, small first."""
         left, right = self.sides(self.printed)
         values = list(self.printed.values())
         gap, spread = abs(left - right), max(values) - min(values)
@@ -390,9 +421,8 @@ class _Case:
             for cell, sign in product(self.cells, (1, -1)):
                 place = self.numbers[cell].place
                 steps = sp.floor(shift / place) + 1  # a number of as many decimals, just beyond
-                value = self.printed[cell] + sign * steps * place
-                if value >= 0 or self.printed[cell] < 0:  # few tables print both signs
-                    yield cell, value
+                if self.printed[cell] + sign * steps * place >= 0 or self.printed[cell] < 0:
+                    yield cell, int(sign * steps)  # few tables print both signs
 
 
 def _sympy(number: Fraction | float) -> sp.Expr:
@@ -400,34 +430,33 @@ def _sympy(number: Fraction | float) -> sp.Expr:
     return sp.Rational(number.numerator, number.denominator) if exact else sp.Float(number)
 
 
-def _bounds(expr: sp.Expr, numbers: Mapping[sp.Symbol, Number]) -> Interval | None:
-    """Bounds of an expression over all that may have been rounded, sharp if it is linear."""
+def _bounds(expr: sp.Expr, ends: Mapping[sp.Symbol, Interval]) -> Interval | None:
+    """Bounds of an expression whose symbols lie between these ends, sharp if it is linear."""
     if not expr.free_symbols:
         return (expr, expr) if expr.is_Rational else None
     if expr.is_Symbol:
-        return numbers[expr].ends
+        return ends[expr]
     if expr.is_Add:
         rest = [term for term in expr.args if not _is_linear(term)]
         linear = sp.Add(*(term for term in expr.args if _is_linear(term)))
         slopes = linear.as_coefficients_dict()
-        middle = slopes.pop(sp.S.One, sp.S.Zero)
-        middle += sp.Add(*(slope * numbers[cell].value for cell, slope in slopes.items()))
-        reach = sp.Add(*(abs(slope) * numbers[cell].half for cell, slope in slopes.items()))
-        return _sum([(middle - reach, middle + reach), *(_bounds(term, numbers) for term in rest)])
-    inside = [_bounds(argument, numbers) for argument in expr.args]
+        constant = slopes.pop(sp.S.One, sp.S.Zero)
+        reach = [sorted((slope * ends[s][0], slope * ends[s][1])) for s, slope in slopes.items()]
+        return _sum([(constant, constant), *reach, *(_bounds(term, ends) for term in rest)])
     if isinstance(expr, sp.Piecewise):
-        return _either(expr, numbers)
+        return _either(expr, ends)
+    inside = [_bounds(argument, ends) for argument in expr.args]
     if None in inside:
         return None
     if expr.is_Mul:
-        ends = [sp.Mul(*corner) for corner in product(*inside)]
-        return min(ends), max(ends)
+        corners = [sp.Mul(*corner) for corner in product(*inside)]
+        return min(corners), max(corners)
     if expr.is_Pow and expr.exp.is_Integer:
         low, high = inside[0]
         if low <= 0 <= high and expr.exp < 0:
             return None
-        ends = [low**expr.exp, high**expr.exp, *([sp.S.Zero] if low <= 0 <= high else [])]
-        return min(ends), max(ends)
+        powers = [low**expr.exp, high**expr.exp, *([sp.S.Zero] if low <= 0 <= high else [])]
+        return min(powers), max(powers)
     if isinstance(expr, sp.Abs):
         low, high = inside[0]
         least = sp.S.Zero if low <= 0 <= high else min(abs(low), abs(high))
@@ -450,18 +479,18 @@ def _sum(intervals: Sequence[Interval | None]) -> Interval | None:
     return sp.Add(*lows), sp.Add(*highs)
 
 
-def _either(expr: sp.Piecewise, numbers: Mapping[sp.Symbol, Number]) -> Interval | None:
+def _either(expr: sp.Piecewise, ends: Mapping[sp.Symbol, Interval]) -> Interval | None:
     """A count's 1 or 0: one of them if rounding leaves no doubt, else both."""
     (first, condition), (second, _) = expr.args
     if len(expr.args) != 2 or not (first.is_Rational and second.is_Rational):
         return None
     left, right = condition.args
-    gap = _bounds(sp.expand(left - right), numbers)
+    gap = _bounds(sp.expand(left - right), ends)
     if gap is None:
         return min(first, second), max(first, second)
     met = {bool(condition.func(end, 0)) for end in gap}
-    ends = [value for value, so in ((first, True), (second, False)) if so in met]
-    return min(ends), max(ends)
+    values = [value for value, so in ((first, True), (second, False)) if so in met]
+    return min(values), max(values)
 
 
 def _evidence(
@@ -478,6 +507,8 @@ def _evidence(
         turns = all(case.may_turn() for case in failing)
     else:
         turns = any(case.may_turn() for case in cases)
+    firm = [case for case in failing or cases if not case.may_turn()]
+    bounded = any(case.bounded for case in firm) if failing else all(c.bounded for c in firm)
     telling = failing[0] if failing else min(cases, key=_closeness)
     left, right = telling.sides(telling.printed)
     cells = {str(c): numbers[c].text for c in telling.cells}
@@ -490,6 +521,8 @@ def _evidence(
             "what the cells were rounded from may turn it"
             if turns
             else "nothing that rounds to the printed numbers turns it"
+            if bounded
+            else "nothing tried that rounds to the printed numbers turns it"
         ),
         "one cell": _one_cell(cases, failing, numbers),
         "claimed": float(right),
@@ -540,17 +573,24 @@ def _one_cell(
     """A change of one cell that turns the verdict: the check could have said the other thing."""
     source = failing[0] if failing else min(cases, key=_closeness)
     everywhere = [case for case in failing if case is not source]  # all have to turn at once
-    for cell, value in islice(source.changes(), TRIES):
-        if not all(cell in case.cells for case in everywhere):
-            continue
+
+    def turned(cell: sp.Symbol, steps: int) -> bool:
+        value = numbers[cell].value + steps * numbers[cell].place
         try:
             now = [
                 c.holds({**c.printed, cell: value}) if cell in c.cells else c.holds() for c in cases
             ]
-        except ValueError:  # no such number can be: a deviation below 0
-            continue
-        if all(now) is bool(failing):
-            other = _as_printed(value, numbers[cell])
+        except (ValueError, ZeroDivisionError):  # no such number can be: a deviation below 0
+            return False
+        return all(now) is bool(failing)
+
+    for cell, steps in islice(source.changes(), TRIES):
+        if all(cell in case.cells for case in everywhere) and turned(cell, steps):
+            before = 0  # as printed it does not turn: the change is halved as long as it does
+            while abs(steps - before) > 1:
+                middle = (before + steps) // 2
+                before, steps = (before, middle) if turned(cell, middle) else (middle, steps)
+            other = _as_printed(numbers[cell].value + steps * numbers[cell].place, numbers[cell])
             return f"{cell}: {other} in place of {numbers[cell].text} turns it"
     return "no change of one cell that was tried turns it"
 

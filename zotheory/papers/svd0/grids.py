@@ -8,7 +8,8 @@ from pathlib import Path
 import sympy as sp
 
 from proofs_check.cards.order_statistics import minimum
-from zotheory.evidence.enclosed import Case, enclosed
+from zotheory.evidence.compared import Case
+from zotheory.evidence.enclosed import enclosed
 from zotheory.evidence.printed import Computed, mean, printed
 from zotheory.papers.shared.grids import Grid, settings
 from zotheory.papers.svd0.table3 import TABLE3
@@ -86,7 +87,7 @@ def _enclosed(_: Statement) -> list[Case]:
         "the largest of n normals is minus the least of n: density n (1 - Phi)^(n-1) phi",
         "its mean, an integral over t, is enclosed by the trapezoidal rule with its error bound",
     )
-    return [Case({f"settings of {m}": n for m, n in count.items()}, values, steps)]
+    return [Case({f"settings of {m}": n for m, n in count.items()}, values, steps=steps)]
 
 
 CLAIMS = (
