@@ -248,6 +248,17 @@ def test_an_entry_carries_its_claims_setting_and_the_readings_of_what_decided(co
     assert (alone.verdict, alone.brief) == (I, "inconclusive (other setting)")
 
 
+def test_a_proofs_certificate_is_the_proofs_beside_numbers_with_a_snippet(context):
+    def computed(statement, context):
+        found = C if statement is TRUE else R
+        return Evidence(Kind.PRINTED, found, "computed", {}, {"snippet": "print(1)"})
+
+    proof = answers(EXACT, true=P, false=R)
+    entry = judge(claim(proof, Check(Kind.PRINTED, computed)), context)
+    assert entry.verdict is P
+    assert entry.certificate == {"kind": EXACT, "by": "exact proved"}
+
+
 @pytest.mark.parametrize(
     "id", ["", "place", ".place", "paper.", "a..b", "a.b/c", "a.../../b", "a.b c"]
 )

@@ -197,7 +197,7 @@ def _said(found: Finding) -> str:
 
 def _certificate(found: Finding) -> dict:
     """The certificate of the evidence that decided, exact evidence and snippets first."""
-    deciding = {Verdict.PROVED, Verdict.CONFIRMED} if found.verdict.holds else {Verdict.REFUTED}
-    told = [e for e in found.evidence if e.verdict in deciding and e.certificate]
+    deciding = found.verdict if found.verdict.holds else Verdict.REFUTED
+    told = [e for e in found.evidence if e.verdict == deciding and e.certificate]
     told.sort(key=lambda e: ("snippet" not in e.certificate, not e.kind.proves))
     return {"kind": told[0].kind, **told[0].certificate} if told else {}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zotheory.evidence.tables import Table
     from zotheory.ledger import Entry
 
-ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior", "own")
+ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior", "own", "cross")
 
 
 class UnknownClaim(Exception):

@@ -205,7 +205,7 @@ def _measure_vec(statement: Statement, _: Context) -> Sequence[Measurement]:
     ]
 
 
-def _measure_gaussian(statement: Statement, _: Context) -> Sequence[Measurement]:
+def _measure_gaussian(_: Statement, __: Context) -> Sequence[Measurement]:
     """<y, z> z is MeZO's estimate on the loss <y, w>; reduced for small and for large n."""
     points = [
         (f"MeZO, n={n}", n, MatrixEstimates("mezo", plain(n, 1), squared_norm), tolerance, 50)
@@ -216,14 +216,10 @@ def _measure_gaussian(statement: Statement, _: Context) -> Sequence[Measurement]
         Measurement(
             at,
             sampler,
-            partial(
-                decide_equal,
-                method=Catoni(second_moment_variance(n)),
-                target=float(statement.formula.rhs.subs({LENGTH: n, Y_NORM2: 1})),
-                tolerance=tolerance,
-            ),
+            partial(decide_equal, method=Catoni(second_moment_variance(n)), tolerance=tolerance),
             shard_size,
             256,
+            point={LENGTH: n, Y_NORM2: 1},
         )
         for at, n, sampler, tolerance, shard_size in points
     ]
@@ -258,30 +254,24 @@ def _measure_mean(statement: Statement, _: Context) -> Sequence[Measurement]:
     return [Measurement("SVD-0, m=2 n=3 r=2, eps=0.5", sampler, decide, 50, 256)]
 
 
-def _measure_second(statement: Statement, _: Context) -> Sequence[Measurement]:
+def _measure_second(_: Statement, __: Context) -> Sequence[Measurement]:
     measurements = []
     for m, n, r, tolerance in ((2, 3, 1, 0.3), (3, 4, 3, 0.15)):
-        decide = partial(
-            decide_equal,
-            method=Catoni(second_moment_variance(r * r)),
-            target=float(statement.formula.rhs.subs({SIZE: r * r, KEPT2: 1})),
-            tolerance=tolerance,
-        )
+        method = Catoni(second_moment_variance(r * r))
+        decide = partial(decide_equal, method=method, tolerance=tolerance)
         sampler = _estimates(m, n, r, squared_norm)
-        measurements.append(
-            Measurement(f"SVD-0, m={m} n={n} r={r}, eps=0.5", sampler, decide, 50, 256)
-        )
+        at, point = f"SVD-0, m={m} n={n} r={r}, eps=0.5", {SIZE: r * r, KEPT2: 1}
+        measurements.append(Measurement(at, sampler, decide, 50, 256, point=point))
     return measurements
 
 
-def _measure_cosine(statement: Statement, _: Context) -> Sequence[Measurement]:
+def _measure_cosine(_: Statement, __: Context) -> Sequence[Measurement]:
     measurements = []
     for m, n, r in ((2, 3, 1), (2, 3, 2)):
-        target = float(statement.formula.rhs.subs(SIZE, r * r))
-        decide = partial(decide_equal, method=Bernstein(), target=target, tolerance=0.05, scale=1.0)
+        decide = partial(decide_equal, method=Bernstein(), tolerance=0.05, scale=1.0)
         sampler = _estimates(m, n, r, squared_cosine)
-        at = f"SVD-0, m={m} n={n} r={r}, eps=0.5"
-        measurements.append(Measurement(at, sampler, decide, 50, 256))
+        at, point = f"SVD-0, m={m} n={n} r={r}, eps=0.5", {SIZE: r * r}
+        measurements.append(Measurement(at, sampler, decide, 50, 256, point=point))
     return measurements
 
 

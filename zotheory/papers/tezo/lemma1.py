@@ -200,15 +200,15 @@ def _eq12_witness(statement: Statement, point: dict[str, Any]) -> str:
     return eq12_snippet(_bound(statement), point)
 
 
-def _measure_eq12(statement: Statement, _: Context) -> Sequence[Measurement]:
+def _measure_eq12(_: Statement, __: Context) -> Sequence[Measurement]:
     """m = n = r = 1, rho = lambda = 1, f(w) = g w + w|w|/2 with g at several scales, no noise."""
     measurements = []
     for g in (1, 10, 100):
-        at = {M: 1, N: 1, R: 1, RHO: 1, LAM: 1, SIGMA: 0, GRADIENT: g}
+        point = {M: 1, N: 1, R: 1, RHO: 1, LAM: 1, SIGMA: 0, GRADIENT: g}
         mean, second = (scalar_error_moment(g, power) for power in (1, 2))
-        bound = float(statement.bound.subs(at))
-        decide = partial(decide_at_most, method=Catoni(second - mean**2), bound=bound)
-        measurements.append(Measurement(f"g = {g}", ScalarError(float(g)), decide, 50_000, 512))
+        decide = partial(decide_at_most, method=Catoni(second - mean**2))
+        sampler = ScalarError(float(g))
+        measurements.append(Measurement(f"g = {g}", sampler, decide, 50_000, 512, point=point))
     return measurements
 
 

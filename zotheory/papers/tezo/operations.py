@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
-from dataclasses import replace
+from collections.abc import Iterator
 from itertools import product
 
 import sympy as sp
@@ -11,10 +10,10 @@ import sympy as sp
 from zotheory.context import Context
 from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
-from zotheory.evidence.exact import conjuncts
 from zotheory.evidence.printed import printed
+from zotheory.papers.shared.parts import parts
 from zotheory.papers.tezo.tables7_8 import TABLE8, TIME
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Statement
 
 RECIPES = {"TeZO": "tezo", "TeZO-m": "tezo_m", "LOZO": "lozo", "LOZO-m": "lozo_m"}
 WITH_MOMENTUM = {"TeZO": "TeZO-m", "LOZO": "LOZO-m"}
@@ -47,16 +46,6 @@ def _steps(statement: Statement, context: Context) -> Iterator[Case]:
         yield Case({"m": m, "n": n, "r": r, "T": steps}, {**drawn, **done})
 
 
-def _on(names: Set[sp.Symbol], check: Check) -> Check:
-    """The check on those relations of the formula that it can speak of."""
-
-    def judge(statement: Statement, context: Context) -> Evidence:
-        own = [r for r in conjuncts(statement.formula) if r.free_symbols <= names]
-        return check.judge(replace(statement, formula=sp.And(*own)), context)
-
-    return Check(check.kind, judge)
-
-
 def _fits(least: sp.Rational) -> sp.Basic:
     """Momentum draws and computes at least as much, and takes at least that share of the time."""
     return sp.And(
@@ -84,9 +73,9 @@ CLAIMS = (
             _fits(sp.Rational(98, 100)),
         ),
         needs=(Kind.PRINTED, Kind.COUNTED),
-        checks=(
-            _on(TABLE8.numbers.keys(), printed(TABLE8)),
-            _on({*DRAWN.values(), *DONE.values()}, counted(_steps)),
+        checks=parts(
+            (TABLE8.numbers.keys(), printed(TABLE8)),
+            ({*DRAWN.values(), *DONE.values()}, counted(_steps)),
         ),
         correction=Statement(
             "It draws and computes at least as much, and its printed time is at least 90% of the "

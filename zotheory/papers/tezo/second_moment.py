@@ -174,27 +174,23 @@ print("simulated at r = 64, m = 64 and 512:", simulated(64), simulated(512))
 """
 
 
-def _measure_average(statement: Statement, _: Context) -> Sequence[Measurement]:
+def _measure_average(_: Statement, __: Context) -> Sequence[Measurement]:
     m, n, r = SIZE
     scale = sp.Integer(m * n * r) ** -2
     variance = float(
         matrices.at(matrices.variance(terms.cross_sum_square_given_factors), m, n, r) * scale**2
     )
-    bound = float(statement.formula.rhs)
-    decide = partial(decide_at_most, method=Catoni(variance), bound=bound)
-    return [Measurement(f"m={m} n={n} r={r}", CrossAverage(m, n, r), decide, 5, 64)]
+    decide = partial(decide_at_most, method=Catoni(variance))
+    return [Measurement({M: m, N: n, R: r}, CrossAverage(m, n, r), decide, 5, 64)]
 
 
 def _measure_coordinate(statement: Statement, _: Context) -> Sequence[Measurement]:
     r = SIZE[2]
     variance = float(matrices.at(matrices.variance(terms.cross_square_given_sizes), 1, 1, r)) / r**4
-    rhs = float(statement.formula.rhs.subs(R, r))
-    method = Catoni(variance)
+    decide = partial(decide_at_most, method=Catoni(variance))
     if isinstance(statement.formula, sp.Eq):
-        decide = partial(decide_equal, method=method, target=rhs, tolerance=0.05)
-    else:
-        decide = partial(decide_at_most, method=method, bound=rhs)
-    return [Measurement(f"r={r}", CrossCoordinate(r), decide, 2_000, 256)]
+        decide = partial(decide_equal, method=Catoni(variance), tolerance=0.05)
+    return [Measurement({R: r}, CrossCoordinate(r), decide, 2_000, 256)]
 
 
 def _variances(quantity: matrices.Quantity, sizes: Sequence[int], power: int) -> np.ndarray:

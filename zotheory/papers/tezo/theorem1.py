@@ -99,11 +99,10 @@ def _measure_variance(statement: Statement, _: Context) -> Sequence[Measurement]
         (5, 4, 3, (2, 1), 0.015, 10_000, 256),
         (4096, 4096, 64, (1, 1, 1, 1), 0.01, 250, 512),
     ]
-    return [_measure_squared_error(statement, *point) for point in points]
+    return [_measure_squared_error(*point) for point in points]
 
 
 def _measure_squared_error(
-    statement: Statement,
     m: int,
     n: int,
     r: int,
@@ -116,12 +115,11 @@ def _measure_squared_error(
     variance = (
         matrices.at(matrices.variance(terms.squared_error_given_factors), m, n, r, sigma) / norm2**2
     )
-    target = statement.formula.rhs.subs({M: m, N: n, R: r, G_NORM2: 1})
-    decide = partial(
-        decide_equal, method=Catoni(float(variance)), target=float(target), tolerance=tolerance
-    )
+    decide = partial(decide_equal, method=Catoni(float(variance)), tolerance=tolerance)
     sampler = Linear(m, n, r, tuple(float(s) for s in sigma))
-    return Measurement(f"m={m} n={n} r={r}", sampler, decide, shard_size, max_shards)
+    at = {M: m, N: n, R: r}
+    point = {**at, G_NORM2: 1}
+    return Measurement(at, sampler, decide, shard_size, max_shards, point=point)
 
 
 def _variance(name: sp.Symbol, quantity: matrices.Quantity):

@@ -108,15 +108,13 @@ def _measure_conditional(statement: Statement, context: Context) -> Sequence[Mea
     return measurements
 
 
-def _measure_limit(statement: Statement, _: Context) -> Sequence[Measurement]:
+def _measure_limit(_: Statement, __: Context) -> Sequence[Measurement]:
     measurements = []
     for m, n, r in ((2, 2, 1), (3, 4, 2)):
-        target = float(statement.formula.rhs.subs({M: m, N: n, R: r}))
-        decide = partial(
-            decide_within, method=Bernstein(), target=target, tolerance=0.03, scale=1.0
-        )
-        sampler = FrozenDescent(m, n, r, steps=400)
-        measurements.append(Measurement(f"m={m} n={n} r={r} T=400", sampler, decide, 100, 128))
+        decide = partial(decide_within, method=Bernstein(), tolerance=0.03, scale=1.0)
+        sampler, point = FrozenDescent(m, n, r, steps=400), {M: m, N: n, R: r}
+        at = f"m={m} n={n} r={r} T=400"
+        measurements.append(Measurement(at, sampler, decide, 100, 128, point=point))
     return measurements
 
 
