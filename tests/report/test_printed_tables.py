@@ -22,8 +22,9 @@ NAMES = (
     "lezo.appA.grids",  # a long table, garbled and left out cells
     "smezo.grids",  # numbers of values
     "svd0.table3.totals",  # two tables of one place
+    "cross.smezo_opt13b",  # another paper's table
 )
-ROOMS = ("tezo", "lezo", "smezo", "svd0")
+ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_page_terminal_and_notebook_show_the_cells_that_decide(ledger, id):
     article = page(ledger.of(id))
     told = tables(entry)
     marked = {(s.title.partition(":")[0], *place) for s in told for place in s.table.marked}
-    kept = papers.tables(entry.paper)
+    kept = {**papers.tables(entry.paper), **papers.cited()}
     expected = {
         (name, *table.places[cell])
         for cell in evidence.numbers["cells"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from importlib import import_module
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from zotheory.ledger import Entry
 
 ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior", "own", "cross")
+
+PRINTED_AS = {  # what other papers' claims call the tables of these
+    "tezo": "TeZO",
+    "lezo": "LeZO",
+    "smezo": "S-MeZO",
+    "svd0": "SVD-0",
+    "prior": "MeZO-GV",
+}
 
 
 class UnknownClaim(Exception):
@@ -62,6 +70,17 @@ def tables(paper: str) -> Mapping[str, Table]:
     grids = [Grid.read(path) for path in (room.glob("grids/*.csv") if kept else ())]
     found += [table for grid in grids for table in (grid.sizes(), grid.largest())]
     return {table.name: table for table in sorted(found, key=lambda table: _order(table.name))}
+
+
+@cache
+def cited() -> Mapping[str, Table]:
+    """All papers' tables, by what the claims of another paper call them: "SVD-0 Table 3"."""
+    found = {}
+    for paper, called in PRINTED_AS.items():
+        for table in tables(paper).values():
+            name = f"{called} {table.name}"
+            found[name] = replace(table, name=name)
+    return found
 
 
 def _order(name: str) -> list[tuple[int, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from zotheory.evidence.tables import Table as Printed
 from zotheory.ledger import Control, Entry
-from zotheory.papers import tables
+from zotheory.papers import cited, tables
 from zotheory.vocabulary import DRAWN, Evidence, Kind, Verdict
 
 MEANING = {
@@ -210,7 +210,7 @@ def _printed(entry: Entry) -> Iterator[Section]:
         if evidence.kind is Kind.PRINTED
         for name, text in evidence.numbers.get("cells", {}).items()
     }
-    kept = tables(entry.paper).values() if cells else ()
+    kept = [*tables(entry.paper).values(), *cited().values()] if cells else []
     texts = {symbol.name: n.text for table in kept for symbol, n in table.numbers.items()}
     if any(texts.get(name) != text for name, text in cells.items()):
         return
