@@ -1,9 +1,12 @@
 """Claims by printed numbers as they are shown: relations one a line, tables with what decides."""
 
+import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tests.report.pages import Page, shown, words
 from zotheory import papers
@@ -14,6 +17,7 @@ from zotheory.judge import judge
 from zotheory.ledger import Ledger
 from zotheory.report.description import describe, printed_table
 from zotheory.report.page import page
+from zotheory.report.terminal import details
 from zotheory.vocabulary import Kind
 
 NAMES = (
@@ -58,6 +62,7 @@ def test_page_terminal_and_notebook_show_the_cells_that_decide(ledger, id):
     assert marked == expected != set()
     for html in (article, entry._repr_html_()):
         assert html.count("<mark>") == len(marked)
+    assert shown(entry).count("▸") == len(marked)
 
 
 def test_a_refuted_claim_marks_the_cells_of_every_relation_that_fails(ledger):
@@ -120,3 +125,16 @@ def test_tables_come_in_the_papers_order():
     names = list(papers.tables("svd0"))
     assert names.index("Table 3") + 1 == names.index("Table 3, Total") < names.index("Table 13")
     assert papers.tables("mine") == {}
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_no_number_is_broken_in_a_narrow_terminal(ledger, width):
+    entry = ledger["lezo.table1.avg"]
+    console = Console(file=io.StringIO(), width=width)
+    details(console, entry)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    (table,) = tables(entry)
+    for name, cells in table.table.rows:
+        row = "  ".join(line for line in lines if re.match(rf"{re.escape(name)}  ", line))
+        assert all(cell in row for cell in cells), name
