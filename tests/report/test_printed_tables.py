@@ -75,6 +75,17 @@ def test_a_refuted_claim_marks_the_cells_of_every_relation_that_fails(ledger):
     assert [name for name, _ in first.table.rows[5:]] == ["and 1 more fail", "and 21 more hold"]
 
 
+def test_a_table_is_titled_by_its_name_and_the_rest_of_its_place(ledger):
+    def titles(id):
+        return [part.title for part in tables(ledger[id])]
+
+    assert titles("tezo.a4.lowrank_memory") == ["Table 7: App. A.4"]
+    assert titles("cross.smezo_opt13b") == ["SVD-0 Table 3: Sec. 6.1"]
+    assert [t.title for t in printed_table(papers.tables("lezo")["Sparsity rates"])] == [
+        "Sparsity rates: Sec. 5.3, Sec. 5.1 and the caption of Table 3"
+    ]
+
+
 def test_a_long_table_has_its_other_rows_folded(ledger):
     beside, others = tables(ledger["lezo.appA.grids"])
     rows = [name for part in (beside, others) for name, _ in part.table.rows]

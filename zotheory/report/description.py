@@ -224,7 +224,7 @@ def printed_table(
 ) -> Iterator[Section]:
     """A paper's table with its caption; of a long one, the rows without a mark by themselves."""
     head, _, rest = table.about["place"].partition(", ")
-    place = rest if table.name.startswith(head) else table.about["place"]
+    place = rest if head in table.name else table.about["place"]
     title = f"{table.name}: {place}" if place else table.name
     caption = "; ".join(filter(None, (table.about.get("title"), f"unit: {table.about['unit']}")))
     unprinted = {"": "–: left out", "?": "?: illegible in the scan"}
