@@ -15,7 +15,7 @@ from zotheory.evidence.compared import Case, median
 from zotheory.evidence.modelled import once
 from zotheory.evidence.timed import interleaved, timed
 from zotheory.papers.shared.steps import PublishedStep
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 if TYPE_CHECKING:
     from zotheory.model.language_model import LanguageModel
@@ -150,6 +150,10 @@ CLAIMS = (
     Claim(
         id="lezo.fig2.half",
         where="Fig. 2, Sec. 3.2",
+        setting=Setting(
+            "OPT-13B on SST-2 on GPUs, one step of MeZO",
+            "SmolLM2-135M on one processor in 32 bits, short classification prompts",
+        ),
         statement=Statement(
             "In MeZO on short classification prompts, perturbing and updating take more than half "
             "of a step.",
@@ -167,6 +171,10 @@ CLAIMS = (
     Claim(
         id="lezo.fig5.amdahl",
         where="Fig. 5",
+        setting=Setting(
+            "OPT-13B on eight tasks on GPUs, 75% of the layers dropped",
+            "SmolLM2-135M on one processor in 32 bits, 75% of the layers dropped",
+        ),
         statement=Statement(
             "With 75% of the layers dropped, the measured speed-up of a step is within 15% of "
             "1/(1 - share dropped x share of perturb-and-update).",
@@ -189,6 +197,11 @@ CLAIMS = (
     Claim(
         id="lezo.fig6.length",
         where="Fig. 6",
+        setting=Setting(
+            "OPT-13B on GPUs, tasks of different lengths, 75% of the layers dropped",
+            "SmolLM2-135M on one processor in 32 bits, one row of 16, 64, 256 tokens, 75% of the "
+            "layers dropped",
+        ),
         statement=Statement(
             "LeZO's speed-up over MeZO falls as the input gets longer (16, 64, 256 tokens).",
             sp.And(*map(sp.Gt, SPEED_UPS, SPEED_UPS[1:])),
