@@ -22,7 +22,7 @@ from zotheory.papers.shared.estimates import zeros
 from zotheory.papers.tezo import descent
 from zotheory.papers.tezo.descent import FrozenDescent
 from zotheory.statistics import Bernstein, decide_within
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 FLOOR = sp.Symbol("E lim f(W_T) / f(W_0)")
 DOMAIN = (*(sp.Ge(size, 1, evaluate=False) for size in (M, N, R)), sp.Le(R, M * N, evaluate=False))
@@ -64,6 +64,7 @@ CLAIMS = (
     Claim(
         id="own.tezo_floor",
         where="ours, for tezo.thm2",
+        setting=Setting("a quadratic loss, Algorithm 1 of TeZO with its factors drawn once"),
         statement=_statement(
             "On f = ||W - W*||^2/2, Algorithm 1 with its factors drawn once converges to a floor "
             "whose mean over factors is (1 - r/(mn)) f(W_0), for r <= mn, with step sizes that "

@@ -37,7 +37,7 @@ from zotheory.papers.shared.smoothing import EPS, L, N
 from zotheory.search import Problem
 from zotheory.search.smoothing import bias
 from zotheory.statistics import Catoni, decide_equal
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 SMEZO = Paper("smezo", gradient="m*grad L", smoothed="m*grad L_z")
 SQUARE = SMEZO.smoothed_square
@@ -142,6 +142,7 @@ CLAIMS = (
     Claim(
         id="smezo.variance",
         where="ours, for Sec. 13",
+        setting=Setting("a linear loss, a fixed mask"),
         statement=Statement(
             "On a linear loss E||estimate - m*g||^2 = (n+1)||m*g||^2.",
             sp.Eq(ERROR, (N + 1) * TARGET),
@@ -157,6 +158,7 @@ CLAIMS = (
     Claim(
         id="smezo.bias",
         where="Eq. 14",
+        setting=Setting("any L-smooth loss, a fixed mask of n weights"),
         statement=Statement(
             "For every L-smooth loss: ||E[estimate] - m*grad L|| <= (eps L/2)(n+3)^(3/2).",
             sp.Le(BIAS_SQUARE, EPS**2 * L**2 / 4 * (N + 3) ** 3),
@@ -172,6 +174,7 @@ CLAIMS = (
     Claim(
         id="smezo.eq24.step",
         where="Eq. 23 to Eq. 24",
+        setting=Setting("a step of the proof, any n, eps, L"),
         statement=_eq24(
             "Eq. 23 as printed, with (n+4)^2, and eta = 1/(4(n+4)L) give Eq. 24, for every n >= 1.",
             EQ23_PRINTED,

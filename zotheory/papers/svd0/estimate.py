@@ -43,7 +43,7 @@ from zotheory.papers.shared.matrix_estimates import (
 from zotheory.papers.svd0.frames import QT, Q, distance_to_identity
 from zotheory.papers.svd0.subspaces import Reshaped
 from zotheory.statistics import Bernstein, Catoni, ClopperPearson, decide_equal
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
 
 SIZE, SPACE = sp.symbols("q d", integer=True, positive=True)
 LENGTH = sp.Symbol("n", integer=True, positive=True)
@@ -282,6 +282,7 @@ def _quadratic_moments(_: Statement) -> Mapping[sp.Expr, Derivation]:
 LEMMA3 = Claim(
     id="svd0.lemma3",
     where="Lemma 3",
+    setting=Setting("any column-orthonormal U, V"),
     statement=Statement(
         "vec(U Z V^T) = (V kron U) vec(Z), and (V kron U)^T (V kron U) = I.",
         sp.And(sp.Eq(VEC, KRONECKER), sp.Eq(GRAM, 0)),
@@ -301,6 +302,7 @@ LEMMA3 = Claim(
 LEMMA9 = Claim(
     id="svd0.lemma9",
     where="Lemma 9",
+    setting=Setting("standard Gaussian vectors of any length"),
     statement=Statement(
         "E||<y,z> z||^2 = (n+2)||y||^2.", sp.Eq(GAUSSIAN_SECOND, (LENGTH + 2) * Y_NORM2)
     ),
@@ -313,6 +315,7 @@ THEOREM2 = (
     Claim(
         id="svd0.thm2.mean",
         where="Theorem 2, Eq. 6",
+        setting=Setting("f = x^T H x, a fixed subspace"),
         statement=Statement(
             "On f = x^T H x: E[estimate] = P P^T grad f.", sp.Eq(ALONG, PROJECTED), FITS
         ),
@@ -323,6 +326,7 @@ THEOREM2 = (
     Claim(
         id="svd0.thm2.second_moment",
         where="Theorem 2, Eq. 7",
+        setting=Setting("f = x^T H x, a fixed subspace"),
         statement=Statement(
             "On f = x^T H x: E||estimate||^2 = (q+2)||P^T grad f||^2.",
             sp.Eq(SECOND, (SIZE + 2) * KEPT2),
@@ -336,6 +340,7 @@ THEOREM2 = (
     Claim(
         id="svd0.thm2.cosine",
         where="Theorem 2, Eq. 8",
+        setting=Setting("f = x^T H x, a fixed subspace"),
         statement=Statement(
             "On f = x^T H x: E[<grad f, estimate>^2 / (||P^T grad f||^2 ||estimate||^2)] = 1/q.",
             sp.Eq(COSINE, 1 / SIZE),
