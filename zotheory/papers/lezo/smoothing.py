@@ -38,7 +38,7 @@ LEZO = Paper("lezo", gradient="R grad L", smoothed="R grad L_R")
 SQUARE = LEZO.smoothed_square
 
 MEAN_ON_LAYER = sp.Symbol("<E estimate, H> over a layer")
-ON_LAYER = sp.Symbol("<gradient, H> over a layer")
+ON_LAYER = sp.Symbol("<gradient, H> over a layer", real=True)
 NORM3_SQUARE = sp.Symbol("(E||z||^3)^2")
 SMOOTH_PART = 3 * EPS**2 * L**2 * (N + 4) ** 3
 EQ20 = SMOOTH_PART + 4 * (N + 4) ** 2 * SQUARE
