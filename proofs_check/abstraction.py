@@ -239,10 +239,27 @@ def _binomial(known: Abstraction, expression: sp.Expr, n: sp.Expr, k: sp.Expr) -
     return known.symbol(integer=True, nonnegative=True)
 
 
-def _wave(known: Abstraction, expression: sp.Expr, a: sp.Expr) -> sp.Expr:
-    s = known.symbol(real=True)
-    known.know(_le(s, 1), _le(-1, s))
-    return s
+def _between(low: int, high: int) -> Callable:
+    """A function that is defined everywhere and has values from `low` to `high`."""
+
+    def rule(known: Abstraction, expression: sp.Expr, a: sp.Expr) -> sp.Expr:
+        s = known.symbol(real=True)
+        known.know(_le(s, high), _le(low, s))
+        return s
+
+    return rule
+
+
+def _arc(low: int, high: int) -> Callable:
+    """asin or acos: defined from -1 to 1."""
+
+    def rule(known: Abstraction, expression: sp.Expr, a: sp.Expr) -> sp.Expr:
+        s = known.symbol(real=True)
+        if known.require(expression, _le(a**2, 1)):
+            known.know(_le(s, high), _le(low, s))
+        return s
+
+    return rule
 
 
 _RULES: dict[type, Callable[..., sp.Expr]] = {
@@ -259,8 +276,14 @@ _RULES: dict[type, Callable[..., sp.Expr]] = {
     sp.factorial: _factorial,
     sp.gamma: _gamma,
     sp.binomial: _binomial,
-    sp.sin: _wave,
-    sp.cos: _wave,
+    sp.sin: _between(-1, 1),
+    sp.cos: _between(-1, 1),
+    sp.tanh: _between(-1, 1),
+    sp.erf: _between(-1, 1),
+    sp.erfc: _between(0, 2),
+    sp.atan: _between(-2, 2),
+    sp.asin: _arc(-2, 2),
+    sp.acos: _arc(0, 4),
 }
 
 

@@ -338,8 +338,10 @@ def _points(question: _Question) -> Iterator[Point]:
 
 def _axis(s: sp.Symbol, bounds: tuple[sp.Rational | None, sp.Rational | None]) -> list[sp.Rational]:
     low, high = bounds
-    near = [sp.S.Zero, sp.Rational(1, 1000), sp.Rational(1, 10), sp.S.One]
-    found = [low + x for x in near] if low is not None else []
+    near = (0, 1, sp.Rational(1, 10), sp.Rational(1, 1000))
+    inside = [x for x in _SIMPLE if (low is None or x >= low) and (high is None or x <= high)]
+    found = inside[:3]
+    found += [low + x for x in near] if low is not None else []
     found += [high - x for x in near] if high is not None else []
     if low is not None and high is not None:
         found += [low + (high - low) * sp.Rational(k, 8) for k in (4, 2, 6, 1, 7, 3, 5)]

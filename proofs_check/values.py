@@ -18,6 +18,7 @@ from typing import Any
 import sympy as sp
 from mpmath.ctx_iv import MPIntervalContext
 from mpmath.libmp import fnan, mpf_sign, to_float
+from mpmath.libmp.libmpi import mpi_atan
 from sympy.core.relational import Relational
 
 Interval = Any  # mpmath's interval number
@@ -358,6 +359,35 @@ def _wave(name: str) -> Callable:
     return rule
 
 
+def _atan(_: sp.Expr, x: Number) -> Number:
+    if isinstance(x, Fraction) and x == 0:
+        return x
+    return IV.make_mpf(mpi_atan(interval(x)._mpi_, IV.prec))
+
+
+def _asin(expression: sp.Expr, x: Number) -> Number:
+    low, high = ends(x)
+    if high < -1 or low > 1:
+        raise Undefined(f"{expression} is of a number beyond -1 and 1")
+    if low < -1 or high > 1:
+        raise Unknown(f"{expression} may be of a number beyond -1 and 1")
+    if low == high == 0:
+        return Fraction(0)
+    return IV.mpf([_asin_of(low).a, _asin_of(high).b])
+
+
+def _asin_of(x: Fraction) -> Interval:
+    """asin x = atan(x / sqrt(1 - x^2)), rising."""
+    if abs(x) == 1:
+        return int(x) * IV.pi / 2
+    argument = interval(x) / IV.sqrt(interval(1 - x**2))
+    return IV.make_mpf(mpi_atan(argument._mpi_, IV.prec))
+
+
+def _acos(expression: sp.Expr, x: Number) -> Number:
+    return IV.pi / 2 - interval(_asin(expression, x))
+
+
 def _told(number: Number) -> str:
     return str(number) if isinstance(number, Fraction) else "what is not positive"
 
@@ -380,4 +410,7 @@ _RULES: dict[type, Callable[..., Number]] = {
     sp.binomial: _binomial,
     sp.sin: _wave("sin"),
     sp.cos: _wave("cos"),
+    sp.atan: _atan,
+    sp.asin: _asin,
+    sp.acos: _acos,
 }

@@ -11,6 +11,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from proofs_check.contractions import Contraction
+from proofs_check.domain import flatten
 from proofs_check.gaussian import Derivation
 from proofs_check.relations import decide
 from proofs_check.results import Enclosed, Point, Proved, Result, Undecided, Undefined, Violated
@@ -67,10 +68,10 @@ def exact(
 
     def judge(statement: Statement, context: Context) -> Evidence:
         context.tell(f"{context.claim}  deriving")
-        relations = [_named(r, statement.where) for r in conjuncts(statement.formula)]
-        domain = [_named(r, statement.where) for r in statement.domain]
-        derived = {k: v for k, v in derive(statement).items() if any(r.has(k) for r in relations)}
-        results = [_decide(relation, derived, domain) for relation in relations]
+        relations = conjuncts(statement.formula)
+        whole = sp.Tuple(statement.formula, *statement.where.values())
+        derived = {k: v for k, v in derive(statement).items() if whole.has(k)}
+        results = [_decide(relation, derived, statement, attained) for relation in relations]
         steps = [step for derivation in derived.values() for step in derivation.steps]
         if not attained:
             pairs = zip(relations, results, strict=True)
@@ -79,16 +80,6 @@ def exact(
         return _evidence(statement, relations, results, steps, witness, derived, reading)
 
     return Check(Kind.EXACT, judge)
-
-
-def _named(relation: sp.Basic, names: Mapping[sp.Symbol, sp.Expr]) -> sp.Basic:
-    """The relation with what its names stand for; SymPy does not evaluate it."""
-    if not names or not isinstance(relation, Relational):
-        return relation
-    sides = [relation.lhs, relation.rhs]
-    for _ in names:  # names may stand for others
-        sides = [side.xreplace(dict(names)) for side in sides]
-    return _put(relation, *sides)
 
 
 def conjuncts(formula: sp.Basic | None) -> tuple[Relational, ...]:
@@ -108,12 +99,28 @@ def conjuncts(formula: sp.Basic | None) -> tuple[Relational, ...]:
     return tuple(relations)
 
 
-def _decide(relation: Relational, derived: Derived, domain: Sequence[sp.Basic]) -> Result:
+def _decide(relation: Relational, derived: Derived, statement: Statement, attained: bool) -> Result:
+    """What holds for any value of the statement's names holds for theirs; else they are put in."""
+    found = None
+    if all(_allowed(name, value) for name, value in statement.where.items()):
+        found = _with_names(relation, derived, statement.domain, {})
+    if statement.where and not (isinstance(found, Proved) or (found and not attained)):
+        found = _with_names(relation, derived, statement.domain, statement.where)
+    return found
+
+
+def _allowed(name: sp.Symbol, value: sp.Expr) -> bool:
+    """Whether a longer expression is certainly all that its name assumes."""
+    return all(getattr(value, f"is_{what}") is so for what, so in name.assumptions0.items())
+
+
+def _with_names(relation: Relational, derived: Derived, domain, names) -> Result:
     """Both sides are substituted on their own: SymPy would evaluate the whole relation away."""
+    domain = [_put(r, *(_value(side, {}, names) for side in r.args)) for r in flatten(domain)]
     sides = relation.lhs, relation.rhs
     bounded = [k for k, d in derived.items() if isinstance(d, Enclosed) and relation.has(k)]
     if not bounded:
-        return decide(_put(relation, *(_value(side, derived) for side in sides)), domain)
+        return decide(_put(relation, *(_value(side, derived, names) for side in sides)), domain)
     if any(k not in sides for k in bounded):
         raise ValueError(f"{bounded[0]} is only enclosed: it has to be one side of an inequality")
     if isinstance(relation, sp.Eq):
@@ -121,7 +128,8 @@ def _decide(relation: Relational, derived: Derived, domain: Sequence[sp.Basic]) 
     rising = isinstance(relation, sp.Le | sp.Lt)
     for far in (True, False):  # the ends that are farthest to it prove it, the others refute it
         ends = ("upper", "lower") if rising is far else ("lower", "upper")
-        values = [_value(side, derived, end) for side, end in zip(sides, ends, strict=True)]
+        pairs = zip(sides, ends, strict=True)
+        values = [_value(side, derived, names, end) for side, end in pairs]
         if None in values:
             continue
         found = decide(_put(relation, *values), domain)
@@ -134,12 +142,19 @@ def _put(relation: Relational, lhs: sp.Expr, rhs: sp.Expr) -> Relational:
     return relation.func(lhs, rhs, evaluate=False)
 
 
-def _value(side: sp.Expr, derived: Derived, end: str = "") -> sp.Expr | None:
-    """A side with what was derived: the values, or one end of an enclosure."""
+def _value(side: sp.Expr, derived: Derived, names, end: str = "") -> sp.Expr | None:
+    """A side with what was derived: the values, or one end of an enclosure; names written out."""
     if isinstance(derived.get(side), Enclosed):
-        return getattr(derived[side], end)
-    values = {k: d.value for k, d in derived.items() if isinstance(d, Derivation)}
-    return side.xreplace(values)
+        side = getattr(derived[side], end)
+        return side if side is None else _written_out(sp.sympify(side), names)
+    values = {k: sp.sympify(d.value) for k, d in derived.items() if isinstance(d, Derivation)}
+    return _written_out(_written_out(side, names).xreplace(values), names)
+
+
+def _written_out(expression: sp.Expr, names: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
+    for _ in names:  # names may stand for others
+        expression = expression.xreplace({k: sp.sympify(v) for k, v in names.items()})
+    return expression
 
 
 def _bounded_above(relation: Relational, derived: Derived, result: Result) -> Result:
@@ -215,7 +230,7 @@ def _with_tensors(
     failed: Counterexample,
 ) -> str:
     """A snippet that computes the contractions from the tensors, and both sides from them."""
-    sides = [_value(side, derived) for side in (relation.rhs, relation.lhs)]
+    sides = [_value(side, derived, statement.where) for side in (relation.rhs, relation.lhs)]
     names = {s: sp.Symbol(f"c{k}") for k, s in enumerate(s for s in found.point)}
     lines = [f"{name} = np.array({entries}, dtype=float)" for name, entries in _tensors(found)]
     for s, name in names.items():

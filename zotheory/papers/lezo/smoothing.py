@@ -175,7 +175,7 @@ CLAIMS = (
             "printed Eq. 20 for every n >= 1.",
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(witness=_from_eq20_witness),),
+        checks=(exact(witness=_from_eq20_witness, step=True),),
         correction=_from(
             LEZO.named(smoothing.second_moment()).value,
             "It follows from Eq. 20 with 4(n+2) in place of 4(n+4)^2, which every L-smooth loss "
