@@ -41,6 +41,7 @@ from proofs_check.results import (
     Violated,
 )
 
+_FEW = 4  # symbols of a domain with symbols for functions that is still cut into cells
 _SIMPLE = ("0", "1", "2", "3", "1/2", "10", "1/10", "100", "1/100", "1000", "1/1000")
 
 __all__ = ["Proved", "Result", "RoutesDisagree", "Undecided", "Violated", "decide"]
@@ -109,7 +110,9 @@ def proofs(
     """{route: steps} that prove an inequality wherever the conditions hold and it is defined."""
     lesser, greater, strict = sides(relation)
     domain = Domain.of(conditions, (lesser, greater, *more))
-    return _proofs(clear(greater - lesser)[0], strict, domain, cells.cells(domain) or [])[0]
+    few = len(domain.symbols) <= _FEW and len(domain.conditions) <= 2 * _FEW
+    cover = (cells.cells(domain) or []) if few else []
+    return _proofs(clear(greater - lesser)[0], strict, domain, cover)[0]
 
 
 def empty(domain: Domain) -> bool:
