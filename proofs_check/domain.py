@@ -79,7 +79,7 @@ def stated(symbols: Iterable[sp.Symbol], relations: Iterable[Relational]) -> Non
     """Raise ValueError for a symbol of which nobody has said what it runs over."""
     bounded = {s for r in relations for s in _bounded(r)}
     for s in symbols:
-        if s.is_real is False:
+        if not isinstance(s, sp.Symbol) or s.is_real is False:
             raise ValueError(f"symbol {s} is not real")
         if not s.is_real and s not in bounded:
             raise ValueError(

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from itertools import chain, islice, product
+from itertools import islice, product
+from math import prod
 from typing import Any
 
 import sympy as sp
@@ -23,14 +24,17 @@ from proofs_check import cells, inequalities, realised, values
 from proofs_check.abstraction import Abstraction, doubt
 from proofs_check.contractions import Contraction
 from proofs_check.domain import Domain, admits, flatten, stated
-from proofs_check.identities import identity
+from proofs_check.identities import degrees, identity
 from proofs_check.results import Point, Proved, Result, Undecided, Undefined, Violated
 from proofs_check.values import Number, Unknown
 
 _MOST_POINTS = 1000  # of samples; of a finite domain that is looked through
+_MOST_TERMS = 20_000
+_HIGHEST_DEGREE = 40
 _MOST_BOXES = 1500
-_LARGEST_FORMULA = 150  # operations of what is simplified
+_LARGEST_FORMULA = 80  # operations of what is simplified
 _SIMPLE = tuple(map(sp.Rational, ("0", "1", "2", "1/2", "-1", "3", "-1/2", "1/3", "10", "-2")))
+_LONGEST = 2000  # bits of a number that is written out
 _PRECISE = 800  # bits, where 160 leave a sign open
 
 At = dict[sp.Symbol, Number]
@@ -47,6 +51,8 @@ def decide(relation: Relational, conditions: Iterable[sp.Basic] = ()) -> Result:
     unreal = question.unreal()
     if unreal:
         return Undecided(unreal)
+    if question.large():
+        return _sampled(question, Undecided("its polynomials are too large to multiply out"))
     try:
         found = _rational(question) if question.rational else _other(question)
     except Unknown as error:
@@ -90,15 +96,24 @@ class _Question:
         return self.relation.lhs, self.relation.rhs
 
     @property
+    def expressions(self) -> tuple[sp.Expr, ...]:
+        return tuple(e for r in (self.relation, *self.domain) for e in (r.lhs, r.rhs))
+
+    @property
     def rational(self) -> bool:
-        expressions = (e for r in (self.relation, *self.domain) for e in (r.lhs, r.rhs))
-        return all(_is_rational(e) for e in expressions)
+        return all(map(_is_rational, self.expressions))
+
+    def large(self) -> bool:
+        """Whether a rational function in it has more terms, multiplied out, than is worth it."""
+        for e in filter(_is_rational, self.expressions):
+            tops = [max(degrees(e, s)) for s in e.free_symbols]
+            if max(tops, default=0) > _HIGHEST_DEGREE or prod(d + 1 for d in tops) > _MOST_TERMS:
+                return True
+        return False
 
     def unreal(self) -> str:
         """Why the relation is none between exact real numbers; "" if it is."""
-        for expression in chain.from_iterable(
-            (r.lhs, r.rhs) for r in (self.relation, *self.domain)
-        ):
+        for expression in self.expressions:
             if not isinstance(expression, sp.Expr):
                 return f"{expression} is no number"
             if expression.has(sp.Float):
@@ -571,11 +586,13 @@ def _number(side: sp.Expr, point: Point) -> sp.Expr:
     """A side's value: exact where it is rational, else as SymPy writes it or to 15 digits."""
     found = values.value(side, _at(point))
     if isinstance(found, Fraction):
-        return sp.Rational(found.numerator, found.denominator)
-    exact = side.subs(point)
-    if sp.count_ops(exact) <= 6 and exact.is_real:
-        return exact
-    return sp.Float(float(found.mid), 15)
+        exact = sp.Rational(found.numerator, found.denominator)
+        return exact if found.numerator.bit_length() < _LONGEST else sp.Float(exact, 15)
+    if sp.count_ops(side) <= 6 and not _is_rational(side):
+        exact = side.subs(point)
+        if exact.is_real and not exact.is_Rational:
+            return exact
+    return sp.Float(found.mid._mpi_[0], 15)
 
 
 def _is_rational(expression: Any) -> bool:

@@ -27,7 +27,7 @@ Number = Fraction | Interval
 IV = MPIntervalContext()
 IV.prec = 160
 
-_LARGEST = 20_000  # bits of an exact power; factorials of at most as many
+_LARGEST = 10_000  # bits of an exact power; factorials of at most as many
 _CONSTANTS = {sp.pi: "pi", sp.E: "e", sp.EulerGamma: "euler"}
 
 

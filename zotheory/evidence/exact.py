@@ -181,7 +181,7 @@ def _evidence(
 ) -> Evidence:
     for relation, result in zip(relations, results, strict=True):
         if isinstance(result, Violated):
-            values = {**_inputs(result.point), **result.tensors}
+            values = _inputs(result.point, result.tensors)
             failed = Counterexample(values, claimed=result.rhs, actual=result.lhs)
             written_by = witness
             if result.tensors and not witness:
@@ -207,7 +207,7 @@ def _evidence(
 
 def _undefined(relation: Relational, found: Undefined, steps: Sequence[str]) -> Evidence:
     """A side has no value at a point of the domain: the statement does not hold there."""
-    inputs = {**_inputs(found.point), **found.tensors}
+    inputs = _inputs(found.point, found.tensors)
     at = ", ".join(f"{name} = {value}" for name, value in inputs.items())
     certificate = {"inputs": inputs, "relation": written(relation), "undefined": found.reason}
     if steps:
@@ -312,8 +312,10 @@ def refuted(
 def _short(number: Any) -> str:
     """A number for a line of text: exact where that is short."""
     text = str(number)
-    return text if len(text) <= 16 else f"{float(number):.8g}"
+    return text if len(text) <= 16 else str(sp.N(number, 8))
 
 
-def _inputs(point: Point) -> dict[str, Any]:
-    return {str(symbol): value for symbol, value in sorted(point.items(), key=lambda p: str(p[0]))}
+def _inputs(point: Point, tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """By name: the symbols' values, and the tensors' entries."""
+    found = {str(symbol): value for symbol, value in sorted(point.items(), key=lambda p: str(p[0]))}
+    return {**found, **{t + " (tensor)" * (t in found): made for t, made in tensors.items()}}
