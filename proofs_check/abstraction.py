@@ -98,15 +98,25 @@ class Abstraction:
         return sp.Symbol(f"x_{k}", **assumptions)
 
     def require(self, expression: sp.Expr, *alternatives: sp.Basic) -> bool:
-        """Whether the expression is defined: one of the relations holds everywhere."""
+        """Whether the expression is defined everywhere: just where the last relation holds.
+
+        Each of the relations implies it. Where the domain is being restricted it holds there.
+        """
         if self._restricting:
             self.conditions.append(alternatives[-1])
             return True
-        for relation in alternatives:
-            if relation == sp.true or self._assured(relation, self.conditions):
-                return True
+        return self.sure(expression, *alternatives)
+
+    def sure(self, expression: sp.Expr, *alternatives: sp.Basic) -> bool:
+        """Whether a rule for the expression applies everywhere; if not, that is a doubt."""
+        if any(self.follows(relation) for relation in alternatives):
+            return True
         self.doubts.append((expression, alternatives[-1]))
         return False
+
+    def follows(self, relation: sp.Basic) -> bool:
+        """Whether the relation was shown to hold everywhere."""
+        return relation == sp.true or self._assured(relation, self.conditions)
 
     def know(self, *relations: sp.Basic) -> None:
         """Conditions on the symbols that stand for functions."""
@@ -143,7 +153,7 @@ def _power(known: Abstraction, expression: sp.Pow, base: sp.Expr, power: sp.Expr
 def _symbolic_power(
     known: Abstraction, expression: sp.Pow, base: sp.Expr, power: sp.Expr
 ) -> sp.Expr:
-    if not known.require(expression, _lt(0, base)):
+    if not known.sure(expression, _lt(0, base)):
         return known.symbol(real=True)
     p = known.symbol(positive=True)
     low, high = (expression.base - 1, expression.exp)
@@ -209,14 +219,16 @@ def _mod(known: Abstraction, expression: sp.Expr, a: sp.Expr, b: sp.Expr) -> sp.
         return known.symbol(real=True)
     rest, k = known.symbol(real=True), known.symbol(integer=True)
     known.know(sp.Eq(a, b * k + rest, evaluate=False))
-    if known.require(expression, _lt(0, b)):
+    if known.follows(_lt(0, b)):
         known.know(_le(0, rest), _lt(rest, b))
     return rest
 
 
 def _factorial(known: Abstraction, expression: sp.Expr, n: sp.Expr) -> sp.Expr:
-    if not (expression.args[0].is_integer and known.require(expression, _le(0, n))):
+    if not expression.args[0].is_integer:
         known.doubts.append((expression, _le(0, n)))
+        return known.symbol(real=True)
+    if not known.require(expression, _le(0, n)):
         return known.symbol(real=True)
     s = known.symbol(integer=True, positive=True)
     known.know(_le(n, s))
@@ -224,17 +236,16 @@ def _factorial(known: Abstraction, expression: sp.Expr, n: sp.Expr) -> sp.Expr:
 
 
 def _gamma(known: Abstraction, expression: sp.Expr, x: sp.Expr) -> sp.Expr:
-    if not known.require(expression, _lt(0, x)):
+    if not known.sure(expression, _lt(0, x)):
         return known.symbol(real=True)
     return known.symbol(positive=True)
 
 
 def _binomial(known: Abstraction, expression: sp.Expr, n: sp.Expr, k: sp.Expr) -> sp.Expr:
-    whole = all(part.is_integer for part in expression.args)
-    if not (
-        whole and known.require(expression, _le(0, n)) and known.require(expression, _le(0, k))
-    ):
+    if not all(part.is_integer for part in expression.args):
         known.doubts.append((expression, _le(0, n)))
+        return known.symbol(real=True)
+    if not (known.sure(expression, _le(0, n)) and known.sure(expression, _le(0, k))):
         return known.symbol(real=True)
     return known.symbol(integer=True, nonnegative=True)
 

@@ -300,8 +300,10 @@ def _symbol_value(
 ) -> sp.Rational:
     if s in suggestion and (trial % 3 == 0 or generator.random() < 0.3):
         return suggestion[s]
-    if size or s.is_integer:
-        return sp.Integer(generator.choice((1, 1, 2, 2, 3, 4, 5) if size else (0, 1, 2, 3, -1)))
+    if size:
+        return sp.Integer(1 + trial % 3 if trial < 36 else generator.choice((1, 2, 2, 3, 4, 5)))
+    if s.is_integer:
+        return sp.Integer(generator.choice((0, 1, 2, 3, -1)))
     sign = 1 if s.is_nonnegative else generator.choice((1, 1, -1))
     numbers = ("0", "1", "1", "2", "1/2", "3", "1/10", "10", "1/100", "100")
     return sign * sp.Rational(generator.choice(numbers))

@@ -312,7 +312,10 @@ def refuted(
 def _short(number: Any) -> str:
     """A number for a line of text: exact where that is short."""
     text = str(number)
-    return text if len(text) <= 16 else str(sp.N(number, 8))
+    if len(text) <= 16:
+        return text
+    rounded = float(number)
+    return f"{rounded:.8g}" if 1e-300 < abs(rounded) < 1e300 else str(sp.N(number, 8))
 
 
 def _inputs(point: Point, tensors: Mapping[str, Any]) -> dict[str, Any]:
