@@ -6,16 +6,17 @@ STAMP := $(VENV)/.made
 verify: $(STAMP)  ## judge every claim, on the real model too (about twenty minutes); the ledger is out/ledger.json
 	$(PYTHON) -m zotheory verify --jobs 2 $(ARGS)
 
-test: $(STAMP)  ## the quick tests
+test: $(STAMP)  ## the quick tests, a sample of all (about five minutes on two cores)
 	$(PYTHON) -m pytest
 
-test-all: $(STAMP)  ## all tests, those on the real language model included
+test-all: $(STAMP)  ## all tests: every claim judged, every notebook run, the real language model
 	$(PYTHON) -m pytest -m ""
 
-lint: $(STAMP)  ## style, and who may import whom
+lint: $(STAMP)  ## style, who may import whom, and types
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
 
 calibrate: $(STAMP)  ## how often a true claim is refuted, and a false one
 	$(PYTHON) -m zotheory.calibrate

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from estimators.slots import Slot
@@ -68,7 +68,7 @@ def check_slot(slot: Slot, *, counting: bool) -> None:
     counting: whether meta tensors are wanted, to count what a step would hold and draw.
     """
     param, name = slot.param, slot.name
-    if isinstance(param, UninitializedTensorMixin):
+    if is_lazy(param):
         raise ValueError(f"{name} has no shape yet; run one forward pass first")
     if _is_sharded(param):
         raise ValueError(

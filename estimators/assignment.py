@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from torch import Tensor
 
@@ -84,7 +85,7 @@ class Assignment:
             for low in range(0, len(self.out), height):
                 whole._round_rows(low, min(len(self.out), low + height))
             return
-        products = [(w, z.basis.factors(z.coordinates)) for w, z in merge(self.terms)]
+        products = [(w, z.basis.factors(z.coordinates)) for w, z in low_rank(self.terms)]
         if self.out is not self.base:
             self.out.copy_(self.base)
         scale = self.scale
@@ -130,10 +131,19 @@ def merge(terms: Terms) -> list[tuple[float, Noise]]:
     return [*others, *merged]
 
 
-def _sum(group: Terms) -> LowRankNoise:
+def low_rank(terms: Terms) -> list[tuple[float, LowRankNoise]]:
+    """Merge terms that are all coordinates in a basis; TypeError for any other."""
+    merged = merge(terms)
+    found = [(weight, noise) for weight, noise in merged if isinstance(noise, LowRankNoise)]
+    if len(found) < len(merged):
+        raise TypeError("only LowRankNoise has coordinates in a basis")
+    return found
+
+
+def _sum(group: Sequence[tuple[float, LowRankNoise]]) -> LowRankNoise:
     first = group[0][1]
     wide = first.slot.compute_dtype
-    total = sum(noise.coordinates.to(wide) * weight for weight, noise in group)
+    total = cast(Tensor, sum(noise.coordinates.to(wide) * weight for weight, noise in group))
     return LowRankNoise(first.slot, first.basis, total)
 
 

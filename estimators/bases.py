@@ -5,6 +5,7 @@ factors are kept in the type of the weights, so that what is evaluated is what i
 """
 
 from abc import ABC, abstractmethod
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -26,7 +27,7 @@ class Basis(ABC):
         """Return the rows of Z(c) with the given indices."""
 
     @abstractmethod
-    def transport(self, c: Tensor, other: "Basis") -> Tensor:
+    def transport(self, c: Tensor, other: Self) -> Tensor:
         """Return the coordinates in `other` nearest to Z(c), for moments across a refresh."""
 
 
@@ -48,7 +49,7 @@ class CPBasis(Basis):
     def rows(self, index: Tensor, c: Tensor) -> Tensor:
         return (self.left[index].to(c.dtype) * c) @ self.right.T.to(c.dtype)
 
-    def transport(self, c: Tensor, other: "CPBasis") -> Tensor:
+    def transport(self, c: Tensor, other: Self) -> Tensor:
         """Least squares: the Gram matrix of the terms u_s v_s^T is (U^T U) * (V^T V)."""
         u, v, p, q = (t.to(c.dtype) for t in (self.left, self.right, other.left, other.right))
         gram = (p.T @ p) * (q.T @ q)
@@ -73,7 +74,7 @@ class CoreBasis(Basis):
     def rows(self, index: Tensor, c: Tensor) -> Tensor:
         return self.left[index].to(c.dtype) @ c @ self.right.T.to(c.dtype)
 
-    def transport(self, c: Tensor, other: "CoreBasis") -> Tensor:
+    def transport(self, c: Tensor, other: Self) -> Tensor:
         u, v, p, q = (t.to(c.dtype) for t in (self.left, self.right, other.left, other.right))
         return (p.T @ u) @ c @ (v.T @ q)
 
@@ -93,7 +94,7 @@ class RightBasis(Basis):
     def rows(self, index: Tensor, c: Tensor) -> Tensor:
         return c[index] @ self.right.T.to(c.dtype)
 
-    def transport(self, c: Tensor, other: "RightBasis") -> Tensor:
+    def transport(self, c: Tensor, other: Self) -> Tensor:
         """c V_old^T V_new / n: V^T V is close to n I for Gaussian V (LOZO-m, Sec. 3.3)."""
         old, new = self.right.to(c.dtype), other.right.to(c.dtype)
         return c @ (old.T @ new) / len(new)

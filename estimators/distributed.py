@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -59,7 +60,7 @@ def check_ranks(optimizer: ZerothOrder, group: dist.ProcessGroup | None = None) 
     """
     slots = optimizer.slots()
     rates = [(float(g["lr"]), float(g["weight_decay"])) for g in optimizer.param_groups]
-    parts = {
+    parts: dict[str, list[Any]] = {
         "seed": [optimizer.seed],
         "step": [optimizer.steps],
         "rates": [optimizer.eps, *rates],

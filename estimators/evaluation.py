@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from estimators.assignment import merge
-from estimators.guard import Audit
+from estimators.audit import Audit
 from estimators.inplace import Applier, Offsets
 from estimators.interrupts import Shield
-from estimators.noise import Noise
-from estimators.probe import Draw, Probe, Weights
+from estimators.noise import Draw, Noise, Source
 from estimators.rounding import Point, Written
 from estimators.slots import Slot
-from estimators.streams import Stream
+from estimators.streams import Stream, parallel
 from estimators.surroundings import Surroundings
 
-if TYPE_CHECKING:
-    from estimators.perturbations.base import Perturbation
-
+Weights = dict[Draw, float]
 Exchange = Callable[[Callable[[int], float], int], list[float]]
 
 
@@ -33,8 +32,9 @@ def in_order(compute: Callable[[int], float], count: int) -> list[float]:
 
 
 class Evaluation:
-    """Evaluates the closure at perturbed weights.
+    """The loss at theta + sum_j w_j Z_j during one step, as perturbations and directions see it.
 
+    `source` is what draws come from, eps the scale of the noise, seed and step what it is keyed by.
     `exchange` is `in_order`, or what shares that work out among ranks. `recorded` replaces the
     closure when a run is replayed. `inspect` sees what the closure returns, `audit` its calls.
     """
@@ -48,6 +48,8 @@ class Evaluation:
         seed: int,
         step: int,
         *,
+        source: Source,
+        eps: float,
         shield: Shield,
         surroundings: Surroundings,
         recorded: Sequence[float] | None = None,
@@ -60,6 +62,8 @@ class Evaluation:
         self.exchange = exchange
         self.seed = seed
         self.step = step
+        self.source = source
+        self.eps = eps
         self.losses: list[float] = []
         self._shield = shield
         self._surroundings = surroundings
@@ -69,18 +73,15 @@ class Evaluation:
         self._noise: dict[tuple[Slot, Draw], Noise | None] = {}
         self._points: list[tuple[Weights, bool]] = []
 
-    def probe(self, perturbation: Perturbation, eps: float) -> Probe:
-        """Return the view that a direction gets of this step."""
-        return Probe(
-            perturbation,
-            eps,
-            self.seed,
-            self.step,
-            self.slots,
-            self.noise,
-            self.evaluate,
-            lambda: len(self._points),
-        )
+    def over(self, source: Source) -> Evaluation:
+        """Return the same evaluation, with draws from another source."""
+        other = copy.copy(self)
+        other.source = source
+        return other
+
+    def draw(self, query: int) -> Draw:
+        """Return draw number `query` of this step."""
+        return Draw(self.source, query)
 
     def noise(self, slot: Slot, draw: Draw) -> Noise | None:
         """Return the noise of one tensor in one draw, made once a step."""
@@ -94,8 +95,15 @@ class Evaluation:
         pairs = ((self.noise(slot, draw), weight) for draw, weight in weights.items())
         return {noise: scale * weight for noise, weight in pairs if noise is not None}
 
-    def evaluate(self, points: Sequence[Weights], by_rate: bool) -> list[float]:
-        """Return the loss at every point."""
+    def position(self) -> int:
+        """Return the number of points evaluated so far, which the next one is known by."""
+        return len(self._points)
+
+    def evaluate(self, points: Sequence[Weights], *, by_rate: bool = False) -> list[float]:
+        """Return the losses at theta + sum_j w_j Z_j for each point {Z_j: w_j}.
+
+        With `by_rate`, the weights of a tensor are multiplied by its group's learning rate.
+        """
         first = len(self._points)
         self._points += [(point, by_rate) for point in points]
         losses = self._shield.lowered(  # between losses: other ranks may never answer
@@ -112,6 +120,36 @@ class Evaluation:
         parts = [(c, point) for c, point in parts if point.terms]
         low_rank = all(noise.low_rank for _, point in parts for _, noise in point.terms)
         return Written(slot, parts) if self.applier.writes(slot, low_rank) else None
+
+    def dense(self, slot: Slot, terms: Weights, points: dict[int, float] | None) -> Tensor:
+        """Return an estimate of one tensor, its terms or what its points have seen, in full."""
+        total = torch.zeros(slot.m, slot.n, dtype=slot.compute_dtype, device=slot.device)
+        written = self.written(slot, points) if points else None
+        if written is not None:
+            written.add_rows(total, 0, slot.m, 1.0, slot.matrix)
+        else:
+            for noise, weight in self.terms(slot, terms).items():
+                total.add_(noise.dense(), alpha=weight)
+        for row in slot.fixed:
+            total[row] = 0.0
+        return total.view(slot.param.shape)
+
+    def gram(self, draws: Sequence[Draw]) -> Tensor:
+        """Return the inner products <Z_i, Z_j> over all tensors (float64, on the CPU)."""
+        total = torch.zeros(len(draws), len(draws), dtype=torch.float64, device="cpu")
+        for slot in self.slots:
+            noises = [z for draw in draws if (z := self.noise(slot, draw)) is not None]
+            if noises:  # a step perturbs a tensor in all draws or in none
+                total += _gram(slot, noises)
+        return total
+
+    def dimension(self) -> int:
+        """Return the number of weights that draw 0 perturbs."""
+        return sum(
+            slot.param.numel() - len(slot.fixed) * slot.n
+            for slot in self.slots
+            if self.noise(slot, self.draw(0)) is not None
+        )
 
     def _point(self, slot: Slot, index: int) -> Point:
         terms = self._offset(slot, index)
@@ -143,9 +181,12 @@ class Evaluation:
         return self.applier.evaluate(call, offsets, lambda slot: self._rounding(slot, index))
 
     def _call(self) -> Any:
+        closure = self.closure
+        if closure is None:
+            raise ValueError("a step needs a closure, or the losses that a log has of it")
         with self._audit.watching() if self._audit is not None else nullcontext():
             try:
-                return self._surroundings.call(lambda: self._shield.lowered(self.closure))
+                return self._surroundings.call(lambda: self._shield.lowered(closure))
             except RuntimeError as error:
                 if "does not require grad" not in str(error):
                     raise
@@ -168,3 +209,26 @@ class Evaluation:
         if not math.isfinite(value):
             raise ValueError(f"the closure returned {value} in step {self.step}; weights restored")
         return float(value)
+
+
+def _gram(slot: Slot, noises: Sequence[Noise]) -> Tensor:
+    weights, height = slot.matrix, slot.rows_per_block
+    shape = slot.blocks, len(noises), len(noises)
+    parts = torch.zeros(shape, dtype=torch.float64, device="cpu")
+
+    def measure(block: int) -> None:
+        low, high = block * height, min(slot.m, (block + 1) * height)
+        base = weights[low:high]
+        rows = torch.zeros(
+            len(noises), high - low, slot.n, dtype=slot.compute_dtype, device=slot.device
+        )
+        for out, noise in zip(rows, noises, strict=True):
+            noise.add_rows(out, low, high, 1.0, base)
+            for row in slot.fixed:
+                if low <= row < high:
+                    out[row - low] = 0.0
+        flat = rows.flatten(1).double()
+        parts[block] = (flat @ flat.T).cpu()
+
+    parallel(measure, slot.blocks, slot.device, slot.m * slot.n)
+    return parts.sum(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
+from types import FrameType
 from typing import Any
 
 
@@ -32,7 +33,7 @@ def accumulation(closure: Callable[[], Any]) -> str | None:
 
 def _of_accelerate() -> int:
     state = sys.modules.get("accelerate.state")  # if it is not imported, it does not call
-    frame = sys._getframe(3)
+    frame: FrameType | None = sys._getframe(3)
     while state is not None and frame is not None:
         name = frame.f_globals.get("__name__", "")
         if name == "accelerate.optimizer":

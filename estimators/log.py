@@ -8,15 +8,12 @@ import struct
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
+from estimators.slots import Slot
 from estimators.streams import NOISE
-
-if TYPE_CHECKING:
-    from estimators.slots import Slot
-    from estimators.zeroth_order import ZerothOrder
 
 Rates = dict[str, tuple[float, float]]
 
@@ -53,9 +50,10 @@ class Log:
     ) -> None:
         """Append a step."""
         step = len(self.losses)
-        now = [[float(group[key]) for group in groups] for key in ("lr", "weight_decay")]
-        if not self.rates or list(self.rates[-1][1:]) != now:
-            self.rates.append((step, *now))
+        rates = [float(group["lr"]) for group in groups]
+        decays = [float(group["weight_decay"]) for group in groups]
+        if not self.rates or self.rates[-1][1:] != (rates, decays):
+            self.rates.append((step, rates, decays))
         if eps is not None and (not self.eps or self.eps[-1][1] != eps):
             self.eps.append((step, eps))
         members: dict[int, list[str]] = {id(group): [] for group in groups}
@@ -154,48 +152,6 @@ def describe(tensor: Tensor) -> str:
 def difference(what: str, theirs: Any, ours: Any) -> str:
     """Return the line that refuses a log or state which is not of the same run."""
     return f"{what} differs: {theirs} there, {ours} in this optimiser"
-
-
-def replay(optimizer: ZerothOrder, log: Log) -> None:
-    """Rebuild the weights of a logged run, bit for bit, without evaluating anything.
-
-    `optimizer` is built like that of the run, over the weights it started from (or, resumed,
-    those it had after `optimizer.steps` steps). Seed, learning rates, weight decays and, where
-    they changed later, eps and the parameters that were trained are the logged ones. In place,
-    the weights go through the same perturbations as in the run, since its rounding errors are
-    part of it.
-
-    Raises ValueError, before anything is written, if the log is of another method, eps, noise or
-    other parameters, has too few losses, or is shorter than `optimizer.steps`.
-    """
-    start = optimizer.steps
-    if start > len(log):
-        raise ValueError(f"the log has {len(log)} steps, the optimiser is at {start}")
-    if start == len(log):
-        return
-    if log.method != optimizer.method:
-        raise ValueError(difference("the method", log.method, optimizer.method))
-    if log.eps_at(start) != optimizer.eps:
-        raise ValueError(difference("eps", log.eps_at(start), optimizer.eps))
-    ours = optimizer.named_parameters()
-    for name, described in log.tensors.items():
-        mine = describe(ours[name]) if name in ours else "no such parameter"
-        if mine != described:
-            raise ValueError(difference(name, described, mine))
-    optimizer.seed = optimizer.log.seed = log.seed
-    for step in range(start, len(log)):
-        optimizer.eps = log.eps_at(step)
-        optimizer.advance(recorded=(log.losses[step], log.rates_at(step)))
-        optimizer.log.repeat(log, step)
-    _set_rates(optimizer, log.rates_at(len(log) - 1))
-
-
-def _set_rates(optimizer: ZerothOrder, rates: Rates) -> None:
-    """Leave the groups with the last rates of their members."""
-    for group in optimizer.param_groups:
-        for name in group["param_names"]:
-            if name in rates:
-                group["lr"], group["weight_decay"] = rates[name]
 
 
 def _latest(entries: Sequence[tuple], step: int) -> tuple:

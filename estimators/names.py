@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from torch import nn
 
 # Wrappers of PyTorch that put a module one level down: torch.compile, FSDP, checkpointing.
@@ -36,11 +35,6 @@ def module_of(params: Any) -> nn.Module | None:
     if inspect.isgenerator(params) and params.gi_code in codes and params.gi_frame is not None:
         return params.gi_frame.f_locals["self"]
     return None
-
-
-def plain_modules(model: nn.Module) -> list[nn.Module]:
-    """Return the modules of a model whose parameters Python keeps: not those of TorchScript."""
-    return [m for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
 
 
 def layers_of(

@@ -4,6 +4,7 @@ Dense noise is regenerated block by block; low-rank noise keeps its factors.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -116,3 +117,23 @@ class LowRankNoise(Noise):
 
     def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
         return self.basis.rows(rows, self.coordinates)
+
+
+class Source(ABC):
+    """Where draws come from: a distribution of Z for every tensor."""
+
+    # Whether the draws of one step are independent, centred Gaussians with a common covariance:
+    # then so are (Z_1 + Z_2) / sqrt 2 and (Z_1 - Z_2) / sqrt 2.
+    gaussian = False
+
+    @abstractmethod
+    def draw(self, slot: Slot, seed: int, step: int, query: int) -> Noise | None:
+        """Return the noise of one draw, or None if this tensor stays as it is."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Draw number `query` of a source, for all tensors at once."""
+
+    source: Source
+    query: int

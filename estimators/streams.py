@@ -84,6 +84,16 @@ def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
+def drawn_seed() -> int:
+    """Draw a seed; the first number after `torch.manual_seed(s)` is s itself."""
+    given = torch.initial_seed()
+    fresh = torch.equal(
+        torch.get_rng_state(), torch.Generator("cpu").manual_seed(given).get_state()
+    )
+    drawn = int(torch.empty((), dtype=torch.int64, device="cpu").random_())
+    return given if fresh else drawn
+
+
 @cache
 def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="noise")

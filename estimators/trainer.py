@@ -1,6 +1,6 @@
 """A Trainer of the transformers library that never runs a backward pass.
 
-The only module of this package that imports transformers.
+This module and its `trainer_arguments` are the only ones of this package to import transformers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate.optimizer import AcceleratedOptimizer
@@ -20,6 +20,7 @@ from transformers import Trainer, TrainingArguments
 
 import estimators
 from estimators.distributed import data_parallel
+from estimators.trainer_arguments import WHOLE, refuse, refuse_casts
 from estimators.zeroth_order import ZerothOrder
 
 Recipe = Callable[..., ZerothOrder]
@@ -60,6 +61,11 @@ class ZerothOrderTrainer(Trainer):
     another kind, and, in training, for a `compute_loss` that returns no loss.
     """
 
+    _batches: list[Any]
+    _model: nn.Module | None
+    _items: Tensor | int | None
+    _unlogged: float
+
     def __init__(
         self,
         model: nn.Module | None = None,
@@ -84,15 +90,15 @@ class ZerothOrderTrainer(Trainer):
         self._counts_items = False
         self._forget_step()
         super().__init__(model, args, optimizers=optimizers, **kwargs)
-        _refuse_casts(self.args, self.model)
+        refuse_casts(self.args, cast(nn.Module, self.model))
 
     def create_accelerator_and_postprocess(self) -> None:
         # Before the accelerator is made, whose errors would speak of gradients.
-        _refuse(self.args)
+        refuse(self.args)
         super().create_accelerator_and_postprocess()
         # A launcher's environment can ask for these as well.
         if self.is_deepspeed_enabled or self.is_fsdp_enabled:
-            raise ValueError(_WHOLE)
+            raise ValueError(WHOLE)
         # DistributedDataParallel would allocate buckets for gradients and broadcast buffers.
         self.accelerator.prepare_model = partial(
             self.accelerator.prepare_model, evaluation_mode=True
@@ -102,7 +108,7 @@ class ZerothOrderTrainer(Trainer):
         """Build the optimiser from the recipe, unless there is one."""
         self._forget_step()  # of a run that was stopped in the middle of a step
         if self.optimizer is None:
-            self.optimizer = self._build(self.model if model is None else model)
+            self.optimizer = self._build(cast(nn.Module, self.model if model is None else model))
         if isinstance(self.optimizer, ZerothOrder):
             if self.args.torch_compile and not self.optimizer.applier.moves_weights:
                 raise ValueError(
@@ -198,14 +204,14 @@ class ZerothOrderTrainer(Trainer):
             return loss, outputs
 
         # The Trainer wants a tensor, and calls whatever method a subclass or a user put here.
-        self.compute_loss = with_outputs
+        self.__dict__["compute_loss"] = with_outputs
         try:
             return super().prediction_step(model, inputs, prediction_loss_only, ignore_keys)
         finally:
             if own is None:
-                del self.compute_loss
+                del self.__dict__["compute_loss"]
             else:
-                self.compute_loss = own
+                self.__dict__["compute_loss"] = own
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log, without the norm of gradients that do not exist."""
@@ -221,7 +227,7 @@ class ZerothOrderTrainer(Trainer):
         """Make the step on the batches collected, which are forgotten whatever happens."""
         collected, model, items = self._batches, self._model, self._items
         self._forget_step()
-        if not collected:
+        if not collected or model is None:
             raise RuntimeError(
                 "no batch was collected for this step: a training_step of one's own has to call "
                 "that of ZerothOrderTrainer"
@@ -232,9 +238,7 @@ class ZerothOrderTrainer(Trainer):
         return self._unlogged
 
     def _forget_step(self) -> None:
-        self._batches: list[Any] = []
-        self._model: nn.Module | None = None
-        self._items: Tensor | int | None = None
+        self._batches, self._model, self._items = [], None, None
         self._unlogged = 0.0
 
     def _losses_add_up(self, num_items_in_batch: Tensor | int | None) -> bool:
@@ -245,7 +249,8 @@ class ZerothOrderTrainer(Trainer):
         return counted or self.compute_loss_func is not None
 
     def _build(self, model: nn.Module) -> ZerothOrder:
-        made = self.recipe(
+        recipe = cast(Recipe, self.recipe)  # there is an optimiser otherwise
+        made = recipe(
             self._groups(model),
             lr=self.args.learning_rate,
             weight_decay=self.args.weight_decay,
@@ -260,7 +265,7 @@ class ZerothOrderTrainer(Trainer):
     def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
         decayed = set(self.get_decay_parameter_names(model))
         named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [(n, p) for n, p in named if n in decayed]},
             {"params": [(n, p) for n, p in named if n not in decayed], "weight_decay": 0.0},
         ]
@@ -325,56 +330,3 @@ def _number(loss: Any) -> float:
             f'dict with "loss"; got {kind}'
         )
     return float(found)
-
-
-_WHOLE = (
-    "every process needs the whole model on one device: leave out DeepSpeed, FSDP, model "
-    "parallelism and DataParallel, and start one process a device"
-)
-
-
-def _refuse(args: TrainingArguments) -> None:
-    """Raise ValueError for an argument that would be ignored, or that would spoil the losses."""
-    adam = {"adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8}
-    tuned = [name for name, default in adam.items() if getattr(args, name) != default]
-    tuned += [name for name in ("optim_args", "optim_target_modules") if getattr(args, name)]
-    refused = [
-        (args.deepspeed or args.fsdp or args.parallelism_config or args.n_gpu > 1, _WHOLE),
-        (
-            args.fp16 or args.mixed_precision == "fp16",
-            "fp16 scales losses for gradients; load the model in float16 instead",
-        ),
-        (
-            args.optim not in ("adamw_torch", "adamw_torch_fused"),
-            f"optim={str(getattr(args.optim, 'value', args.optim))!r} needs gradients; leave it "
-            "out, the recipe is the optimiser",
-        ),
-        (
-            tuned,
-            f"{', '.join(tuned)} would not reach the recipe; give it as "
-            "functools.partial(recipe, option=value)",
-        ),
-        (
-            args.max_grad_norm not in (0.0, 1.0),
-            "max_grad_norm clips gradients, and there are none; leave it out, or set it to 0",
-        ),
-        (
-            args.neftune_noise_alpha,
-            "neftune_noise_alpha makes losses random within a step, which compares them; leave it "
-            "out",
-        ),
-    ]
-    for condition, message in refused:
-        if condition:
-            raise ValueError(message)
-
-
-def _refuse_casts(args: TrainingArguments, model: nn.Module) -> None:
-    """Raise ValueError if evaluation would round the weights for good."""
-    for name, dtype in (("fp16_full_eval", torch.float16), ("bf16_full_eval", torch.bfloat16)):
-        kinds = {p.dtype for p in model.parameters()}
-        if getattr(args, name) and kinds != {dtype}:
-            raise ValueError(
-                f"{name} rounds the weights themselves, for good, in every evaluate() outside of "
-                f"train(); load the model in {str(dtype).removeprefix('torch.')} instead"
-            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -20,7 +20,13 @@ class Usage(TorchFunctionMode):
         self.wanted = wanted
         self.seen: set[int] = set()
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         for leaf in leaves((*args, *(kwargs or {}).values())):
             if id(leaf) in self.wanted:
                 self.seen.add(id(leaf))
@@ -62,7 +68,13 @@ class Inside(TorchFunctionMode):
         """Look away from the uses of parameters that add noise: these are not called functions."""
         return torch._C.DisableTorchFunction()
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         result = func(*args, **(kwargs or {}))
         for value in (*args, *kwargs.values()) if kwargs else args:
             if isinstance(value, list | tuple):

@@ -84,8 +84,9 @@ def _draw(wanted: list[str], data: Data, out: Path) -> int:
     """
     from figures.data import MissingData
     from figures.picture import pictures
+    from zotheory.vocabulary import MARK, MARK_MEANS
 
-    failed = 0
+    failed, lines = 0, []
     for picture in pictures(wanted):
         try:
             _, pdf, _ = picture.write(data, out)
@@ -93,15 +94,17 @@ def _draw(wanted: list[str], data: Data, out: Path) -> int:
             failed = 1
             errors.print(f"{picture.name}: {error}", style="bold red", soft_wrap=True, markup=False)
             continue
-        line = f"{picture.name}  {_verdicts(picture, data)}  {pdf}"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        lines.append(f"{picture.name}  {_verdicts(picture, data)}  {pdf}")
+        console.print(lines[-1], markup=False, highlight=False, soft_wrap=True)
+    if any(MARK in line for line in lines):
+        console.print(f"{MARK_MEANS}, as the captions say", style="dim", highlight=False)
     return failed
 
 
 def _verdicts(picture: Picture, data: Data) -> str:
     from figures.style import judged
 
-    return ", ".join(judged(name, data.verdict(name)) for name in picture.claims) or "no claim"
+    return ", ".join(judged(name, data.claim(name)) for name in picture.claims) or "no claim"
 
 
 def main(picture: Picture) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import numpy as np
 
 from zotheory.arguments import as_path, one_of, shown
 from zotheory.budget import ALPHA
-from zotheory.ledger import Ledger
-from zotheory.vocabulary import DRAWN, Kind, Verdict
+from zotheory.ledger import Entry, Ledger, LedgerError, Quantity
+from zotheory.vocabulary import DRAWN, Kind
 
 BUDGETS = ("quick", "standard")
 LEVEL = f"{1 - ALPHA:.2%}"  # of the ledger's intervals
@@ -42,7 +41,7 @@ class Data:
         one_of("budget", self.budget, BUDGETS)
         object.__setattr__(self, "results", as_path("results", self.results))
 
-    def claim(self, name: str) -> Mapping[str, Any]:
+    def claim(self, name: str) -> Entry:
         """One claim's entry. Raises MissingData if the ledger has none."""
         try:
             return self.ledger[name]
@@ -50,31 +49,28 @@ class Data:
             told = f"this ledger has no claim {name}; `zotheory verify {name}` judges it"
             raise MissingData(told) from None
 
-    def verdict(self, name: str) -> Verdict:
-        """One claim's verdict. Raises MissingData as :meth:`claim`."""
-        return Verdict(self.claim(name)["verdict"])
-
-    def numbers(self, name: str, kind: Kind, *keys: str) -> Any:
-        """What the claim's evidence of this kind measured, looked up key by key.
+    def number(self, name: str, kind: Kind, *keys: str) -> Any:
+        """What the claim's evidence of this kind found, looked up key by key.
 
         Raises MissingData if the claim, the evidence or a key is missing.
         """
-        kinds = {e["kind"]: e["numbers"] for e in self.claim(name)["evidence"]}
-        found = kinds.get(str(kind))
-        if not found:
-            raise MissingData(f"this ledger has no {kind} evidence for {name}")
-        for key in keys:
-            if key not in found:
-                raise MissingData(
-                    f"this ledger's {kind} evidence for {name} does not hold {key!r}; "
-                    f"`zotheory verify {name}` takes it anew"
-                )
-            found = found[key]
-        return found
+        entry = self.claim(name)
+        try:
+            return entry.number(kind, *keys)
+        except LedgerError as error:
+            raise MissingData(f"{error}; `zotheory verify {name}` takes it anew") from error
+
+    def quantity(self, name: str, key: str) -> Quantity:
+        """What Monte Carlo found of one of the claim's quantities. Raises as :meth:`number`."""
+        entry = self.claim(name)
+        try:
+            return entry.quantity(key)
+        except LedgerError as error:
+            raise MissingData(f"{error}; `zotheory verify {name}` takes it anew") from error
 
     def drawn(self, name: str, kind: Kind, *keys: str) -> Any:
         """The same of the arrays that the evidence keeps for figures."""
-        return self.numbers(name, kind, DRAWN, *keys)
+        return self.number(name, kind, DRAWN, *keys)
 
     def count(self, quick: int, standard: int) -> int:
         """A number of samples or of points, by the budget."""

@@ -20,15 +20,15 @@ CLAIM = "lezo.fig5.amdahl"
 def draw(data: Data) -> tuple[Figure, str]:
     """Both loops: medians with intervals over the band that the claim allows."""
     figure, ax = panels(height=2.3)
-    verdict, within = data.verdict(CLAIM), float(WITHIN)
+    entry, within = data.claim(CLAIM), float(WITHIN)
     for place, by in enumerate((PUBLISHED, OURS)):
         rounds = data.drawn(CLAIM, Kind.TIMED, f"16 review prompts, {by}")
         measured, predicted = (np.array(rounds[name]) for name in ("speed-up", "predicted"))
         middle = float(np.median(predicted))
         ends = (middle * (1 - within), middle * (1 + within))
         side = [place - 0.3, place + 0.3]
-        band = {"facecolor": "none", "edgecolor": VERDICT_COLOURS[verdict], "hatch": "////"}
-        label = judged(f"claimed: within {within:.0%}", verdict)
+        band = {"facecolor": "none", "edgecolor": VERDICT_COLOURS[entry.verdict], "hatch": "////"}
+        label = judged(f"claimed: within {within:.0%}", entry)
         ax.fill_between(side, *ends, lw=0.6, alpha=0.6, label=label, **band)
         ax.plot(side, [middle, middle], label="by Amdahl's law", lw=0.9, **EXACT.on_line())
         bounds = median_interval(measured, ALPHA)

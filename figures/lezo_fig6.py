@@ -25,7 +25,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     figure, ax = panels(height=2.1)
     ax.plot(LENGTHS, medians, lw=0.7, **SERIES[0].on_line())
     bounds = [median_interval(values, ALPHA) for values in found]
-    label = judged("measured; claimed: falls", data.verdict(CLAIM))
+    label = judged("measured; claimed: falls", data.claim(CLAIM))
     intervals(ax, LENGTHS, medians, bounds, SERIES[0], label)
     ax.axhline(1, label="no saving", lw=0.9, **EXACT.on_line())
     ax.set(xscale="log", xlabel="tokens of the input", ylabel="speed-up of a step")

@@ -27,7 +27,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     """The law's curve, the linear losses' points and a language model's pairs of batches."""
     figure, ax = panels(height=2.8)
     grid = np.linspace(-1, 1, data.count(81, 401))
-    label = judged("1/2 + arcsin(cos)/π", data.verdict(CLAIM))
+    label = judged("1/2 + arcsin(cos)/π", data.claim(CLAIM))
     ax.plot(grid, 100 * law(1, grid), label=label, **EXACT.on_line())
     ax.plot(
         grid,
@@ -61,9 +61,10 @@ def law(directions: int, cosines: np.ndarray) -> np.ndarray:
 
 def linear(data: Data) -> tuple[list[float], list[tuple[float, float]], int]:
     """The claim's measurement in percent: estimates, intervals, number of steps."""
-    (found,) = data.numbers(CLAIM, Kind.MEASURED).values()
-    bounds = [(100 * low, 100 * high) for low, high in zip(*found["interval"], strict=True)]
-    return [100 * share for share in found["estimate"]], bounds, found["samples"]
+    (key,) = data.number(CLAIM, Kind.MEASURED)
+    found = data.quantity(CLAIM, key)
+    bounds = [(100 * low, 100 * high) for low, high in zip(*found.interval, strict=True)]
+    return [100 * share for share in found.estimate], bounds, found.samples
 
 
 def on_model(data: Data, loss: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

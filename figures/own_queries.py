@@ -36,7 +36,6 @@ from zotheory.probing.measure import Estimator
 from zotheory.probing.objectives import Objective
 from zotheory.probing.quantities import LEVEL, Interval, quantities
 from zotheory.probing.theory import exact
-from zotheory.vocabulary import Verdict
 
 CLAIM = "own.query_limit"
 OTHERS = Look("#8a8a8a", "none", "x")
@@ -83,14 +82,14 @@ def draw(data: Data) -> tuple[Figure, str]:
     d = on.entries
     figure, (cosines, shares) = panels(2, 1, height=4.7, sharex=True)
     grid = np.geomspace(min(VALUES_SPENT), max(VALUES_SPENT), 100)
-    verdict = Verdict(data.claim(CLAIM)["correction"]["verdict"])
+    correction = data.claim(CLAIM).correction
     for name, label, line in (
         (ANY, "B/d: no estimator is above", (0, (1, 1))),
         (SCALE_FREE, "(B-1)/d: nor any scale-free one", (0, (4, 2))),
     ):
-        look = {"color": VERDICT_COLOURS[verdict], "linestyle": line, "zorder": 2.6}
+        look = {"color": VERDICT_COLOURS[correction.verdict], "linestyle": line, "zorder": 2.6}
         values = np.array([limit(name, b, d) for b in grid])
-        cosines.plot(grid, values, label=judged(label, verdict), **look)
+        cosines.plot(grid, values, label=judged(label, correction), **look)
         shares.plot(grid, values * d / (grid - 1), **look)
     for i, family in enumerate(FAMILIES):
         found = [measured(data, family.at(b), on, samples) for b in family.spends]

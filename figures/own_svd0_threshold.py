@@ -17,7 +17,6 @@ from figures.style import EXACT, SERIES, Look, claimed, intervals, legend_above,
 from zotheory.papers import claim
 from zotheory.papers.own.svd0_threshold import SHAPES, Overlaps, predicted_overlaps
 from zotheory.statistics import Bernstein
-from zotheory.vocabulary import Kind
 
 CLAIM = "own.svd0_threshold"
 TIMES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)  # k over the claimed threshold
@@ -41,7 +40,7 @@ def draw(data: Data) -> tuple[Figure, str]:
         _predicted(wide, WIDE, side, look, "")
         _measured(wide, found, side, look, f"{SIDES[side]}, {WIDE[0]} × {WIDE[1]}")
     for ax in axes:
-        claimed(ax, 1, "threshold √(mn)", data.verdict(CLAIM), axis="x")
+        claimed(ax, 1, "threshold √(mn)", data.claim(CLAIM), axis="x")
         ax.set(xscale="log", ylim=(-0.03, 1.03), ylabel="squared overlap")
     wide.set(xlabel=r"directions averaged, $k\,/\,\sqrt{mn}$", xticks=TIMES)
     wide.set_xticklabels([f"{t:g}" for t in TIMES])
@@ -75,8 +74,8 @@ def measured(
     """Estimates of both overlaps and the ends of their intervals: the ledger's, or sampled."""
     if times == JUDGED:
         at = f"twice the threshold, {shape[0]} x {shape[1]} (reduced)"
-        found = data.numbers(CLAIM, Kind.MEASURED, at)
-        return found["estimate"], found["interval"]
+        found = data.quantity(CLAIM, at)
+        return found.estimate, found.interval
     sampler = Overlaps(*shape, round(times * threshold(shape)))
     name = f"own_svd0_threshold/{shape[0]} x {shape[1]} {times:g}"
     found = sampled(data, name, sampler, Bernstein(), samples)

@@ -77,7 +77,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     figure, ax = panels(height=2.9)
     grid = np.arange(max(STEPS) + 1)
     level = claimed_floor()
-    claimed(ax, level, f"floor 1 - r/(mn) = {level:g}", data.verdict(CLAIM))
+    claimed(ax, level, f"floor 1 - r/(mn) = {level:g}", data.claim(CLAIM))
     for name, rule, label in (
         ("redrawn", redrawn(), "TeZO, factors redrawn"),
         ("mezo", mezo(), "MeZO"),

@@ -21,7 +21,7 @@ from figures.data import Data
 from zotheory.arguments import as_path, flat
 from zotheory.files import write_atomically
 from zotheory.papers import ROOMS
-from zotheory.report.description import worded
+from zotheory.vocabulary import MARK, MARK_MEANS
 
 
 class UnknownPicture(Exception):
@@ -50,6 +50,8 @@ class Picture:
         if folder.exists() and not folder.is_dir():
             raise NotADirectoryError(ENOTDIR, strerror(ENOTDIR), str(folder))
         verdicts = [judgement(data, name) for name in self.claims]  # before any work
+        if any(MARK in data.claim(name).marked for name in self.claims):
+            verdicts.append(f"{MARK_MEANS}, as said.")
         with style.applied():
             figure, shown = self.draw(data)
             text = caption(f"{self.title}. {shown}", verdicts, data)
@@ -66,7 +68,7 @@ class Picture:
 
     def _metadata(self, text: str, data: Data) -> dict[str, dict[str, str | None]]:
         """What the files say of themselves: the same numbers give the same files."""
-        verdicts = json.dumps({name: data.verdict(name) for name in self.claims})
+        verdicts = json.dumps({name: data.claim(name).verdict for name in self.claims})
         png = {"Title": self.title, "Description": text, "Claims": verdicts}
         return {"pdf": {"CreationDate": None}, "png": png}
 
@@ -74,10 +76,9 @@ class Picture:
 def judgement(data: Data, name: str) -> str:
     """What the ledger says of one claim, and of its correction if there is one."""
     entry = data.claim(name)
-    text = f"{name} ({entry['where']}), {worded(entry['verdict'])}: {entry['says']}"
-    if entry["correction"]:
-        correction = entry["correction"]
-        text += f" Correction, {worded(correction['verdict'])}: {correction['says']}"
+    text = f"{name} ({entry.where}), {entry.told}: {entry.says}"
+    if found := entry.correction:
+        text += f" Correction, {found.brief}: {found.says}"
     return text
 
 

@@ -22,7 +22,7 @@ LOOKS = dict(zip(METHODS, (SERIES[0], SERIES[2]), strict=True))
 
 def draw(data: Data) -> tuple[Figure, str]:
     """d cos^2 by layer as boxes, beside the exact means on a linear loss."""
-    layers = data.numbers(CLAIM, Kind.MODEL)
+    layers = data.number(CLAIM, Kind.MODEL)
     exact = exact_means(data)
     figure, ax = panels(height=2.7)
     for i, method in enumerate(METHODS):
@@ -32,7 +32,7 @@ def draw(data: Data) -> tuple[Figure, str]:
         ax.bar(0, 0, label=method, alpha=0.55, **look.on_bars())
     ax.plot([], [], "D", ms=3, mfc="white", mec=INK, mew=0.8, label="mean of the draws")
     ax.plot([], [], label="exact means, linear loss", linewidth=1.0, **EXACT.on_line())
-    ax.plot([], [], " ", label=judged("claimed: MeZO-GV larger", data.verdict(CLAIM)))
+    ax.plot([], [], " ", label=judged("claimed: MeZO-GV larger", data.claim(CLAIM)))
     ax.set(
         xlabel="decoder layer",
         ylabel=r"$d\,\cos^2$ with the true gradient",
@@ -55,7 +55,7 @@ def draw(data: Data) -> tuple[Figure, str]:
 
 def exact_means(data: Data) -> dict[str, float]:
     """lim d E cos^2 of either method, from the claim's exact evidence."""
-    limits = list(data.numbers(CLAIM, Kind.EXACT, "limit of d E cos^2").values())
+    limits = list(data.number(CLAIM, Kind.EXACT, "limit of d E cos^2").values())
     return {"MeZO": limits[1], "MeZO-GV, M = 4": limits[0]}
 
 

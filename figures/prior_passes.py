@@ -20,7 +20,6 @@ from zotheory.papers.prior.comparison import passes
 from zotheory.papers.prior.quantities import DIMENSION
 from zotheory.papers.prior.selection import Reduced, Statistic, scaled_cosine
 from zotheory.statistics import Catoni
-from zotheory.vocabulary import Kind
 
 CLAIMS = {"guided": "prior.cost.gv", "greedy": "prior.cost.greedy"}
 LEAST = "own.gv_break_even"
@@ -42,7 +41,7 @@ def draw(data: Data) -> tuple[Figure, str]:
         look = LOOKS[method]
         ax.plot(CANDIDATES, [selected(method, k) for k in CANDIDATES], **look.on_line())
         found = [measured(data, method, k, samples) for k in CANDIDATES]
-        label = judged(f"{NAMES[method]} ahead at k = {JUDGED}", data.verdict(claim))
+        label = judged(f"{NAMES[method]} ahead at k = {JUDGED}", data.claim(claim))
         intervals(ax, CANDIDATES, *zip(*found, strict=True), look, label)
     least = int(break_even().value)
     ax.axvline(least, color="#999999", linewidth=0.7, linestyle=(0, (1, 1.5)), zorder=1)
@@ -83,8 +82,8 @@ def selected(method: str, k: int) -> float:
 def measured(data: Data, method: str, k: int, samples: int) -> tuple[float, tuple[float, float]]:
     """Estimate and interval: the ledger's where the claim was measured."""
     if k == JUDGED:
-        found = data.numbers(CLAIMS[method], Kind.MEASURED, f"M={k} d={DIMENSION}")
-        estimate, bounds = found["estimate"][1], [end[1] for end in found["interval"]]
+        found = data.quantity(CLAIMS[method], f"M={k} d={DIMENSION}")
+        estimate, bounds = found.estimate[1], [end[1] for end in found.interval]
     else:
         law = chosen(method, k)
         second = number(law.fourth / law.spread**2)  # of d cos^2 <= d A^2/(spread chi2_(d-1))

@@ -25,7 +25,6 @@ from zotheory.papers.prior.lemma4 import RATIO1, RATIO2
 from zotheory.papers.prior.quantities import DIMENSION, SETTINGS, K, S, band, chi, greedy, guided
 from zotheory.papers.prior.selection import Reduced, Statistic, along, ratio
 from zotheory.statistics import Catoni
-from zotheory.vocabulary import Kind
 
 NAMES = {"plain": "ZO", "greedy": "ZO-Greedy", "guided": "ZO-GV"}
 LOOKS = dict(zip(NAMES, SERIES, strict=False))
@@ -109,8 +108,8 @@ def measured(
     if (method, which) in MEASURED:
         claim, at = MEASURED[method, which]
         at = at.format(k=k, s=k // 2, d=DIMENSION)
-        found = data.numbers(claim, Kind.MEASURED, at)
-        return found["estimate"], tuple(found["interval"])
+        found = data.quantity(claim, at)
+        return found.estimate, tuple(found.interval)
     of = ratio if which == "ratio 1" else along
     statistic = Statistic(Reduced(method, k, DIMENSION), of)
     name = f"prior_table5/{method} {which} k={k}"

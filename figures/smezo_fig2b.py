@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import sympy as sp
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from figures.command import main
 from figures.data import LEVEL, Data
@@ -20,89 +19,98 @@ from figures.style import (
     intervals,
     judged,
     legend_above,
+    lettered,
     panels,
 )
 from zotheory import papers
-from zotheory.papers.smezo.batches import NAMES
+from zotheory.evidence.exact import conjuncts
+from zotheory.papers.shared.along import ALONG
+from zotheory.papers.smezo.batches import COSINE, NAMES
+from zotheory.papers.smezo.noise import LAW
 from zotheory.vocabulary import Kind
 
-CLAIMS = {"its own batch": "smezo.fig2b.same_batch", "another batch": "smezo.fig2b.held_out"}
-LAW = "1/2 + arcsin(cos)/pi, averaged over the pairs"
+OWN, OTHER = "smezo.fig2b.same_batch", "smezo.fig2b.held_out"
 LOOKS = dict(zip(NAMES, SERIES, strict=False))
-SHIFTS = dict(zip(NAMES, (-0.17, 0.17), strict=True))
 
 
 def draw(data: Data) -> tuple[Figure, str]:
-    """Shares of steps, in all and by pair of batches, with the claimed shares as bands."""
-    figure, ax = panels(height=2.8)
-    for x, (batch, claim) in enumerate(CLAIMS.items()):
-        verdict = data.verdict(claim)
-        label = judged(f"claimed for {batch}", verdict)
-        _claimed(ax, x, printed(claim), label, VERDICT_COLOURS[verdict])
-        for loss in NAMES:
-            at, look = x + SHIFTS[loss], LOOKS[loss]
-            share, bounds = raised(data, claim, loss)
-            pairs = by_pair(data, claim, loss)
-            spread = at + np.linspace(-0.09, 0.09, len(pairs))
-            ax.plot(spread, pairs, ".", ms=3, mfc="none", mec=look.colour, mew=0.6, alpha=0.8)
-            bar = replace(look, marker="")  # a share may lie beside its interval, see the caption
-            intervals(ax, [at], [np.mean(bounds)], [bounds], bar, zorder=4)
-            ax.plot([at], [share], label=loss, zorder=5, **look.on_points())
-    for loss in NAMES:
-        law = 100 * (1 - data.numbers(CLAIMS["another batch"], Kind.MODEL, LAW, loss))
-        ends = 1 + SHIFTS[loss] - 0.13, 1 + SHIFTS[loss] + 0.13
-        ax.plot(ends, (law, law), color=NOISE.colour, label="1/2 - arcsin(cos)/π")
-    ax.set(
-        xticks=range(len(CLAIMS)),
-        xticklabels=CLAIMS,
-        xlim=(-0.5, len(CLAIMS) - 0.5),
-        ylim=(-3, None),
-        ylabel="steps that raise the loss (%)",
-    )
-    legend_above(figure, [ax], columns=1)
-    draws = sum(data.drawn(CLAIMS["another batch"], Kind.MODEL, "draws by pair"))
-    pairs = len(data.drawn(CLAIMS["another batch"], Kind.MODEL, "pairs of batches"))
+    """Shares of steps with the claimed shares as bands: counted, and from measured cosines."""
+    figure, (own, other) = panels(1, 2, height=2.8, gridspec_kw={"width_ratios": (1, 1.6)})
+    for x, loss in enumerate(NAMES):
+        share, bounds = raised(data, loss)
+        pairs = by_pair(data, loss)
+        spread = x + np.linspace(-0.15, 0.15, len(pairs))
+        look = LOOKS[loss]
+        own.plot(spread, pairs, ".", ms=3, mfc="none", mec=look.colour, mew=0.6, alpha=0.8)
+        bar = replace(look, marker="")
+        intervals(own, [x], [np.mean(bounds)], [bounds], bar, zorder=4)
+        own.plot([x], [share], label=loss, zorder=5, **look.on_points())
+    own.set(xticks=range(2), xticklabels=("whole\nvocabulary", "label\nwords"), xlim=(-0.5, 1.5))
+
+    look = LOOKS[NAMES[0]]
+    for step in ALONG.phases:
+        pairs = along(data, step)
+        spread = step + np.linspace(-1.5, 1.5, len(pairs))
+        other.plot(spread, pairs, ".", ms=3, mfc="none", mec=look.colour, mew=0.6, alpha=0.8)
+    means = [float(np.mean(along(data, step))) for step in ALONG.phases]
+    other.plot(ALONG.phases, means, color=look.colour, lw=0.8, label="along fine-tuning")
+    other.plot(ALONG.phases, means, **look.on_points())
+    other.axhline(np.mean(means), color=NOISE.colour, lw=0.9, label="their mean")
+    other.set(xlabel="steps of fine-tuning")
+    for ax, claim in ((own, OWN), (other, OTHER)):
+        _claimed(ax, printed(claim), data, claim)
+        ax.set(ylim=(-3, 60), ylabel="steps that raise the loss (%)")
+    lettered((own, other), ("its own batch", "another batch"))
+    legend_above(figure, (own, other), columns=2)
+    draws = sum(data.drawn(OWN, Kind.MODEL, "draws by pair"))
     return figure, (
-        f"Share of {draws} small MeZO steps, each along one Gaussian direction, that raise the "
-        "loss of the batch they were made on, and of another batch, on a language model's two "
-        f"losses: counted shares, and bars with {LEVEL} intervals of the probability, for the "
-        "step's own batch from the counts alone, for another batch as the claim has them: from the "
-        "law of the losses' linear parts, and from how often the losses themselves differ from "
-        f"that, so that a share may lie beside its bar. Small dots: the {pairs} ordered pairs of "
-        "batches. Bands: the claimed shares. Grey: what the cosines of the gradients predict."
+        f"(a) Share of {draws} small MeZO steps, each along one Gaussian direction, that raise the "
+        "loss of the batch they were made on, on a language model's two losses before fine-tuning: "
+        f"counted shares with {LEVEL} intervals; small dots: by batch.\n\n(b) The probability that "
+        "such a step raises another batch's loss, 1/2 - arcsin(cos)/π for a small step, from the "
+        f"cosines of the gradients of {len(along(data, ALONG.phases[0]))} pairs of batches (dots) "
+        f"after {', '.join(map(str, ALONG.phases))} steps of fine-tuning ({ALONG}); line: means. "
+        "Bands: the claimed shares."
     )
 
 
 def printed(claim: str) -> tuple[float, float]:
     """The claimed share of steps that raise the loss, as a band in percent."""
-    statement = papers.claim(claim).statement
-    if "between" in statement.setting:
-        low, high = statement.setting["between"]
-    else:
-        low, high = float(statement.formula.rhs), 1.0
+    relations = conjuncts(papers.claim(claim).statement.formula)
+    ends = {relation.rel_op: float(relation.rhs) for relation in relations}
+    low, high = ends[">="], ends.get("<=", 1.0)
     return 100 * (1 - high), 100 * (1 - low)
 
 
-def raised(data: Data, claim: str, loss: str) -> tuple[float, tuple[float, float]]:
-    """Percent of steps that raise the loss, and its interval."""
-    share = data.numbers(claim, Kind.MODEL, "share", loss)
-    low, high = data.numbers(claim, Kind.MODEL, "interval", loss)
+def raised(data: Data, loss: str) -> tuple[float, tuple[float, float]]:
+    """Percent of steps that raise their own batch's loss, and its interval."""
+    share = data.number(OWN, Kind.MODEL, "share", loss)
+    low, high = data.number(OWN, Kind.MODEL, "interval", loss)
     return 100 * (1 - share), (100 * (1 - high), 100 * (1 - low))
 
 
-def by_pair(data: Data, claim: str, loss: str) -> np.ndarray:
+def by_pair(data: Data, loss: str) -> np.ndarray:
     """The same share for each ordered pair of batches."""
-    lowered = np.array(data.drawn(claim, Kind.MODEL, "outcomes by pair", loss))
-    return 100 * (1 - lowered / data.drawn(claim, Kind.MODEL, "draws by pair"))
+    lowered = np.array(data.drawn(OWN, Kind.MODEL, "outcomes by pair", loss))
+    return 100 * (1 - lowered / data.drawn(OWN, Kind.MODEL, "draws by pair"))
 
 
-def _claimed(ax: Axes, x: int, band: tuple[float, float], label: str, colour: str) -> None:
-    low, high = band
-    look = {"facecolor": to_rgba(colour, 0.12), "edgecolor": colour, "linestyle": (0, (4, 2))}
-    ax.add_patch(Rectangle((x - 0.4, low), 0.8, high - low, label=label, linewidth=0.8, **look))
+def along(data: Data, step: int) -> np.ndarray:
+    """Percent of small steps that raise another batch's loss, by pair of batches."""
+    cosines = data.number(OTHER, Kind.MODEL, f"after {step} steps", "cosines of the pairs")
+    law = sp.lambdify(COSINE, LAW, "numpy")
+    return 100 * (1 - law(np.array(cosines)))
 
 
-PICTURE = Picture("smezo_fig2b", "Whom a step on one batch harms", tuple(CLAIMS.values()), draw)
+def _claimed(ax: Axes, band: tuple[float, float], data: Data, claim: str) -> None:
+    entry = data.claim(claim)
+    colour = VERDICT_COLOURS[entry.verdict]
+    ax.axhspan(*band, facecolor=colour, alpha=0.12, lw=0, label=judged("claimed", entry))
+    for end in band:
+        ax.axhline(end, color=colour, ls=(0, (4, 2)), lw=0.8)
+
+
+PICTURE = Picture("smezo_fig2b", "Whom a step on one batch harms", (OWN, OTHER), draw)
 
 if __name__ == "__main__":
     main(PICTURE)

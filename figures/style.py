@@ -19,7 +19,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from zotheory.report.description import worded
+from zotheory.ledger import Control, Entry
 from zotheory.vocabulary import Verdict
 
 COLUMN, PAGE = 3.3, 6.8  # widths in inches
@@ -147,17 +147,17 @@ def intervals(
 
 
 def claimed(
-    ax: Axes, value: float, label: str, verdict: Verdict, axis: str = "y", **keywords: Any
+    ax: Axes, value: float, label: str, entry: Entry, axis: str = "y", **keywords: Any
 ) -> Line2D:
     """A paper's claim as a dashed line across the axes, the verdict in its label."""
     line = ax.axhline if axis == "y" else ax.axvline
-    look = {"color": VERDICT_COLOURS[verdict], "linestyle": (0, (4, 2)), "linewidth": 1.0}
-    return line(value, label=judged(label, verdict), **{**look, "zorder": 1.5, **keywords})
+    look = {"color": VERDICT_COLOURS[entry.verdict], "linestyle": (0, (4, 2)), "linewidth": 1.0}
+    return line(value, label=judged(label, entry), **{**look, "zorder": 1.5, **keywords})
 
 
-def judged(label: str, verdict: Verdict) -> str:
-    """A label with the verdict in brackets."""
-    return f"{label} ({worded(verdict)})"
+def judged(label: str, found: Entry | Control) -> str:
+    """A label with the verdict in brackets, marked where the word says too much."""
+    return f"{label} ({found.marked})"
 
 
 def lettered(axes: Sequence[Axes], titles: Sequence[str]) -> None:

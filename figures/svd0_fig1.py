@@ -20,8 +20,8 @@ STEPS = {"origin": "Origin", "top 24": "After SVD"}  # as the paper has them
 def draw(data: Data) -> tuple[Figure, str]:
     """Quartiles over a model's matrices, estimate by estimate; the difference, layer by layer."""
     estimates = data.drawn(CLAIM, Kind.MODEL, "by estimate")
-    layers = data.numbers(CLAIM, Kind.MODEL, "difference by layer, quartiles")
-    low, high = data.numbers(CLAIM, Kind.MODEL, "interval")
+    layers = data.number(CLAIM, Kind.MODEL, "difference by layer, quartiles")
+    low, high = data.number(CLAIM, Kind.MODEL, "interval")
     least = float(claim(CLAIM).statement.formula.rhs)
 
     figure, (cosines, gaps) = panels(1, 2, height=2.75, gridspec_kw={"width_ratios": (3, 2)})
@@ -40,7 +40,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     intervals(gaps, places, rows[:, 2], rows[:, [0, 4]], SERIES[1])
     intervals(gaps, [len(layers)], [(low + high) / 2], [(low, high)], SERIES[1])
     for side in (least, -least):
-        claimed(gaps, side, f"claimed: beyond {least:g}", data.verdict(CLAIM))
+        claimed(gaps, side, f"claimed: beyond {least:g}", data.claim(CLAIM))
     names = [name.removeprefix("layer ") for name in layers]
     gaps.set(ylabel="MeZO less noise", xlabel="layer", ylim=(-1.3 * least, 1.3 * least))
     gaps.set(xticks=[*places, len(layers)], xlim=(-0.5, len(layers) + 0.5))

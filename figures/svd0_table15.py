@@ -20,14 +20,14 @@ def draw(data: Data) -> tuple[Figure, str]:
     """The printed values beside those of equal methods; the means measured on a language model."""
     count = data.count(2_000, 20_000)
     middle = middles(data.rng(15), count)
-    bounds = [data.numbers(CLAIM, Kind.MODEL, f"cos2 of {m}", "interval") for m in METHODS]
+    bounds = [data.number(CLAIM, Kind.MODEL, f"cos2 of {m}", "interval") for m in METHODS]
     means = [(low + high) / 2 for low, high in bounds]
 
     figure, (printed, found) = panels(1, 2, height=2.6)
     low, mid, high = np.quantile(middle, [0.025, 0.5, 0.975])
     control = "equal methods, normalised alike (95%)"
     intervals(printed, [1.15], [mid], [(low, high)], NOISE, control)
-    order = judged("printed order", data.verdict(CLAIM))
+    order = judged("printed order", data.claim(CLAIM))
     printed.plot(range(3), PRINTED, label=order, clip_on=False, **SERIES[4].on_points(), zorder=4)
     printed.set(ylabel="normalised cosine", ylim=(0, 1.04))
     intervals(found, range(3), means, bounds, SERIES[0], "measured mean, interval")

@@ -16,7 +16,6 @@ from proofs_check.matrices import M, N, R
 from zotheory import papers
 from zotheory.papers.tezo import terms
 from zotheory.papers.tezo.second_moment import AVERAGE2, COORDINATE2, SIZE
-from zotheory.vocabulary import Kind
 
 AVERAGE, COORDINATE = "tezo.eq8.negligible_on_average", "tezo.eq8.negligible_per_coordinate"
 
@@ -42,9 +41,9 @@ def draw(data: Data) -> tuple[Figure, str]:
     coordinates = np.geomspace(1, m * n, 50)
     averaged.plot(coordinates, rms(r, coordinates), label="exact", lw=0.9, **EXACT.on_line())
     for claim, at, key in ((COORDINATE, 1, f"r={r}"), (AVERAGE, m * n, f"m={m} n={n} r={r}")):
-        found = data.numbers(claim, Kind.MEASURED, key)
-        bounds = np.sqrt(found["interval"])
-        intervals(averaged, [at], [np.sqrt(found["estimate"])], [bounds], SERIES[2], "measured")
+        found = data.quantity(claim, key)
+        bounds = np.sqrt(found.interval)
+        intervals(averaged, [at], [np.sqrt(found.estimate)], [bounds], SERIES[2], "measured")
         _claimed(averaged, data, claim)
     averaged.set(xscale="log", yscale="log", xlabel="coordinates averaged")
     averaged.set_ylabel("RMS cross / mean separable")
@@ -82,7 +81,7 @@ def _claimed(ax: Axes, data: Data, claim: str) -> None:
         raise ValueError(f"{claim} is about {formula.lhs}")
     bound = float(sp.sqrt(formula.rhs))
     where, line = ("average", (0, (1, 1))) if claim == AVERAGE else ("at one", (0, (4, 2)))
-    claimed(ax, bound, f"{where} < {bound:.0%}", data.verdict(claim), linestyle=line)
+    claimed(ax, bound, f"{where} < {bound:.0%}", data.claim(claim), linestyle=line)
 
 
 PICTURE = Picture("tezo_a2", "Separable and cross term after one step", (COORDINATE, AVERAGE), draw)

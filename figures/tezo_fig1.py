@@ -30,7 +30,7 @@ from zotheory.papers.tezo.memory import GIB, RANKS
 from zotheory.vocabulary import Kind
 
 RANK, SUBSPACE = "tezo.fig5.low_rank", "tezo.fig1b.subspace"
-SHARE, BELOW = "tezo.memory.adam_share", "tezo.memory.adam_below_mezo"
+SHARE, BELOW = "tezo.memory.adam_share", "tezo.memory.adam_below_mezo_in_place"
 RUNS = {
     FAST: "vocabulary, 1e-3",
     SLOW: "vocabulary, 2e-4",
@@ -70,7 +70,7 @@ def draw(data: Data) -> tuple[Figure, str]:
 
 
 def _one_gradient(ax: Axes, data: Data) -> tuple[QuadMesh, str, int]:
-    found = data.drawn(RANK, Kind.MODEL, str(FAST), "by batch")
+    found = data.drawn(RANK, Kind.MODEL, "by batch")
     values = np.array(found["relative singular values"])
     ax.set_xlabel("batch")
     return _heat(ax, found["index"], values.T), found["matrix"], len(values)
@@ -103,20 +103,20 @@ def _shares(ax: Axes, data: Data) -> None:
             ax.fill_between(x, quartiles[0], quartiles[4], color=look.colour, alpha=0.15, lw=0)
     ax.plot([0, 1], [0, 1], lw=0.9, **NOISE.on_line())
     least = claim(SUBSPACE).statement.setting["above"]
-    verdict = data.verdict(SUBSPACE)
-    look = {"color": VERDICT_COLOURS[verdict], "mec": "white", "mew": 0.5, "linestyle": "none"}
-    ax.plot(TOP, least, marker="*", ms=8, label=judged("every matrix above", verdict), **look)
+    entry = data.claim(SUBSPACE)
+    look = {"color": VERDICT_COLOURS[entry.verdict], "mec": "white", "mew": 0.5}
+    label = judged("every matrix above", entry)
+    ax.plot(TOP, least, marker="*", ms=8, linestyle="none", label=label, **look)
     ax.set(xlabel="share of directions", ylabel="share of squared norm", xlim=(0, 1), ylim=(0, 1))
 
 
 def _memory(ax: Axes, data: Data) -> int:
     rank = RANKS[0]
-    share = data.numbers(
+    share = data.number(
         SHARE, Kind.COUNTED, f"model = OPT-13B, r_max = {rank}, bits of every number = 16"
     )
-    step = "printed, in place where a line allows"
-    peaks = data.numbers(
-        BELOW, Kind.COUNTED, "counts", f"model = OPT-13B, step = {step}, r_max = {rank}"
+    peaks = data.number(
+        BELOW, Kind.COUNTED, "counts", f"model = OPT-13B, MeZO's step = in place, r_max = {rank}"
     )
     counted = {
         "MeZO": peaks["MeZO"] / GIB,
@@ -128,12 +128,14 @@ def _memory(ax: Axes, data: Data) -> int:
         ax.barh(place, amount, height=0.5, **look.on_bars())
         ax.plot(PRINTED[name], place, "v", color=INK, label="Table 7")
         ax.text(max(amount, PRINTED[name]) + 5, place, f"{amount:.1f}", va="center", fontsize=6.5)
-    below, part = (data.verdict(claim) for claim in (BELOW, SHARE))
-    bound = {"colors": VERDICT_COLOURS[below], "linestyles": [(0, (4, 1))], "linewidths": 1.1}
-    ax.vlines(counted["MeZO"], 0.6, 1.4, label=judged("below MeZO", below), **bound)
+    below, part = (data.claim(claim) for claim in (BELOW, SHARE))
+    colour, label = VERDICT_COLOURS[below.verdict], judged("below MeZO", below)
+    bound = {"colors": colour, "linestyles": [(0, (4, 1))], "linewidths": 1.1}
+    ax.vlines(counted["MeZO"], 0.6, 1.4, label=label, **bound)
     low, high = sorted(float(end.rhs) for end in claim(SHARE).statement.formula.args)
     label = judged(f"{low:.0%}–{high:.0%} MeZO-Adam", part)
-    band = {"facecolor": "none", "edgecolor": VERDICT_COLOURS[part], "hatch": "||||", "lw": 0.5}
+    colour = VERDICT_COLOURS[part.verdict]
+    band = {"facecolor": "none", "edgecolor": colour, "hatch": "||||", "lw": 0.5}
     whole = counted["MeZO-Adam"]
     ax.barh(1, (high - low) * whole, left=low * whole, height=0.85, label=label, **band)
     ax.set(yticks=range(3), yticklabels=["MeZO", "TeZO-\nAdam", "MeZO-\nAdam"], ylim=(2.5, -0.5))

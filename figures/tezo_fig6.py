@@ -30,8 +30,8 @@ def draw(data: Data) -> tuple[Figure, str]:
         ax.remove()
     maps = axes[:2].ravel()
     found = [(claim, run) for claim, runs in RUNS.items() for run in runs]
-    means = [data.numbers(claim, Kind.MODEL, str(run), "mean cosine") for claim, run in found]
-    bounds = [data.numbers(claim, Kind.MODEL, str(run), "interval") for claim, run in found]
+    means = [data.number(claim, Kind.MODEL, str(run), "mean cosine") for claim, run in found]
+    bounds = [data.number(claim, Kind.MODEL, str(run), "interval") for claim, run in found]
     for ax, (claim, run) in zip(maps, found, strict=True):
         image = _map(ax, data.drawn(claim, Kind.MODEL, str(run), "cosine of each pair"))
         ax.set(xlabel="step", ylabel="step")
@@ -46,7 +46,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     for claim, looks in zip(RUNS, ((0, (4, 2)), (4, (2, 4))), strict=True):
         least, _ = papers.claim(claim).statement.setting["between"]
         label = f"{LOSSES[claim]}: above {least:g}"
-        claimed(below, least, label, data.verdict(claim), axis="x", linestyle=looks)
+        claimed(below, least, label, data.claim(claim), axis="x", linestyle=looks)
     below.set(yticks=places, ylim=(-0.5, 3.5), xlabel="mean pairwise cosine")
     below.set_yticklabels([f"({letter})" for letter in "abcd"])
     titles = [f"{LOSSES[claim]}\nrate {run.learning_rate:g}" for claim, run in found]

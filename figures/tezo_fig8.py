@@ -17,7 +17,6 @@ from proofs_check import matrices
 from proofs_check.matrices import M, N, R
 from zotheory.papers.tezo import terms
 from zotheory.papers.tezo.second_moment import BETA2, RANK, STEPS, W_NORM2, overlap
-from zotheory.vocabulary import Kind
 
 AVERAGED, EACH = "tezo.fig8.decreasing", "tezo.fig8.per_coordinate"
 SIZES = (64, 128, 256, 512)
@@ -36,9 +35,9 @@ def draw(data: Data) -> tuple[Figure, str]:
 
     end = np.sqrt(weights2(STEPS))
     curve = np.geomspace(SIZES[0], SIZES[-1], 20)
-    label = judged("average, falls", data.verdict(AVERAGED))
+    label = judged("average, falls", data.claim(AVERAGED))
     _both(sizes, curve, averaged(curve) * end / RANK, SERIES[0], label)
-    label = judged("at a coordinate, falls", data.verdict(EACH))
+    label = judged("at a coordinate, falls", data.claim(EACH))
     _both(sizes, curve, np.full(20, each() * end), SERIES[1], label)
     intervals(sizes, *_ledger(data, AVERAGED, SIZES, end / RANK), SERIES[0])
     intervals(sizes, *_ledger(data, EACH, (64, 192), end), SERIES[1])
@@ -102,10 +101,10 @@ def _ledger(data: Data, claim: str, sizes: tuple[int, ...], unit: float) -> tupl
     """Sizes, root mean squares and their intervals: each pair's larger size, the first's both."""
     values, bounds = [], []
     for small, large in pairwise(sizes):
-        found = data.numbers(claim, Kind.MEASURED, f"m=n={small} to {large}")
+        found = data.quantity(claim, f"m=n={small} to {large}")
         columns = (1, 0) if small == sizes[0] else (0,)
-        values += [found["estimate"][i] for i in columns]
-        bounds += [[end[i] for end in found["interval"]] for i in columns]
+        values += [found.estimate[i] for i in columns]
+        bounds += [[end[i] for end in found.interval] for i in columns]
     return sizes, np.sqrt(values) * unit, np.sqrt(bounds) * unit
 
 

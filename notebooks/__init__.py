@@ -1,1 +1,1 @@
-"""One notebook for each paper and one for our own results, named as in `zotheory.papers.ROOMS`."""
+"""One notebook for each room, the papers' and our own, named as in `zotheory.papers.ROOMS`."""

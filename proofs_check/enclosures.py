@@ -129,13 +129,14 @@ def _outwards(end: Interval, direction: int) -> float:
 _PER_UNIT = 16  # nodes per unit of t in the table
 _REACH = 12  # integrals over the line are summed over |t| <= 12
 _STRIDE = 2  # h = 1/8 on the line, 1/16 on the half line
-_STRIP = 2  # a
+_STRIPS = (1, 2)  # a: the bound holds for each, the narrow one serves high powers of Q
 _CORRECTIONS = 5  # m
 
 Terms = dict[tuple[int, int, int], Any]  # {(p, a, b): c} is the sum of c t^p phi^a Q^b
 _DENSITY, _ABOVE = sp.symbols("phi Q", positive=True)
 
 
+@cache
 def enclose_integral(integral: sp.Integral) -> Interval:
     """An interval that contains the integral.
 
@@ -194,19 +195,24 @@ def _error(size: Interval, p: int, a: int, b: int, step: Interval) -> Interval:
     """What the rule and the truncation may be wrong by on c t^p phi^a Q^b, |c| = size."""
     root = IV.sqrt(2 * IV.pi)
     size = size * root ** (1 - a)  # phi^a <= phi / sqrt(2 pi)^(a-1)
-    growth = IV.exp(IV.mpf(_STRIP) ** 2 / 2)
-    # E(|X| + a)^p, with E|X|^j <= E X^(2j) = (2j-1)!! or 1
-    moments = (
-        comb(p, j) * _STRIP ** (p - j) * factorial(2 * j) // (2**j * factorial(j))
-        for j in range(p + 1)
-    )
-    bound = size * growth**a * (1 + _STRIP * growth / root) ** b * sum(moments)
-    rule = 2 * bound / (IV.exp(2 * IV.pi * _STRIP / step) - 1)
+    rule = min((_rule(size, p, a, b, step, strip) for strip in _STRIPS), key=lambda e: e.b)
     # int_T^oo t^p phi <= T^(p-1) phi(T) / (1 - (p-1)/T^2), and t^p phi decreases beyond T
     reach = IV.mpf(_REACH)
     density = IV.exp(-(reach**2) / 2) / root
     tail = reach ** (p - 1) * density / (1 - IV.mpf(max(p - 1, 0)) / reach**2)
     return rule + 2 * size * tail
+
+
+def _rule(size: Interval, p: int, a: int, b: int, step: Interval, strip: int) -> Interval:
+    """What the rule may be wrong by, from the function's size in a strip of this half width."""
+    growth = IV.exp(IV.mpf(strip) ** 2 / 2)
+    # E(|X| + strip)^p, with E|X|^j <= E X^(2j) = (2j-1)!! or 1
+    moments = (
+        comb(p, j) * strip ** (p - j) * factorial(2 * j) // (2**j * factorial(j))
+        for j in range(p + 1)
+    )
+    wide = growth**a * (1 + strip * growth / IV.sqrt(2 * IV.pi)) ** b
+    return 2 * size * wide * sum(moments) / (IV.exp(2 * IV.pi * strip / step) - 1)
 
 
 def _half_line(power: int) -> Interval:

@@ -1,16 +1,17 @@
 """The commands as a user types them: what they print, where, and their exit status."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.report.pages import OURS, PAPERS, worded
 from zotheory import cli
-from zotheory.ledger import Ledger
+from zotheory.ledger import Entry, Ledger
 from zotheory.papers import declared
-from zotheory.vocabulary import Kind
+from zotheory.report.terminal import row, summary
+from zotheory.vocabulary import Kind, Verdict
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "my_claims.py"
 PRELUDE = """
@@ -50,7 +51,7 @@ def one_line(told: str) -> str:
 
 
 def verdicts(out: Path) -> dict[str, str]:
-    return {claim["id"]: claim["verdict"] for claim in Ledger.read(out / "ledger.json").claims}
+    return {claim.id: claim.verdict for claim in Ledger.read(out / "ledger.json").claims}
 
 
 # --- bad input ----------------------------------------------------------------------------------
@@ -210,7 +211,7 @@ CLAIMS = [replace(sound, checks=(*sound.checks, wrong)), claim("my.b", "proved")
 
 def record(monkeypatch, id, verdict):
     """Let the package carry a ledger in which `id` was found `verdict`."""
-    entry = {"id": id, "verdict": verdict, "correction": None}
+    entry = Entry(id, "my", "here", "so.", "", Verdict(verdict))
     ledger = Ledger(0, "quick", {}, (entry,))
     monkeypatch.setattr("zotheory.ledger.recorded", lambda: ledger)
 
@@ -290,6 +291,34 @@ def test_list_of_a_prefix(command, monkeypatch):
     assert "tezo.thm1" not in out
 
 
+def test_the_list_shows_settings_and_words_the_verdicts(command, monkeypatch):
+    monkeypatch.setattr(cli.console, "_width", 200)
+    monkeypatch.setattr("zotheory.ledger.recorded", worded)
+    _, out, _ = command("list", "p")
+    told = " ".join(out.split())
+    assert f"judged: {OURS}; the paper's: {PAPERS}" in told
+    assert "refuted p.elsewhere" in told
+    assert "(other setting)" in told
+    rows = [line.split("  ")[0] for line in out.splitlines()]
+    assert rows[1:3] == ["refuted", "(other setting)"]
+    assert "does not follow" in rows
+
+
+def test_a_run_marks_verdicts_that_say_too_much_and_explains_the_mark(capsys):
+    entries = worded().claims
+    for entry in entries:
+        cli.console.print(row(entry, 12))
+    summary(cli.console, entries, [], Path("ledger.json"))
+    out = capsys.readouterr().out
+    first = {line.split()[1]: line.split()[0] for line in out.splitlines() if " p." in line}
+    assert first["p.premise"] == "refuted†"
+    assert first["p.same"] == "refuted"
+    assert out.count("† in another setting than the paper's") == 1
+    assert "p.elsewhere  refuted (other setting); instead: It is not so." in out
+    summary(cli.console, entries[3:], [], Path("ledger.json"))
+    assert "†" not in capsys.readouterr().out
+
+
 def test_show_prints_certificate_and_snippet(command, tmp_path, monkeypatch):
     monkeypatch.setattr(cli.console, "_width", 200)
     assert command("verify", "tezo.lemma1.norm4", "--out", tmp_path, "--model", "none")[0] == 0
@@ -317,14 +346,14 @@ def own_claim(tmp_path_factory):
     arguments = ["verify", str(EXAMPLE), "--budget", "quick", "--jobs", "2", "--out", str(out)]
     done = subprocess.run([sys.executable, "-m", "zotheory", *arguments], capture_output=True)
     assert done.returncode == 0, done.stderr
-    (claim,) = json.loads((out / "ledger.json").read_text())["claims"]
-    return claim
+    (entry,) = Ledger.read(out / "ledger.json").claims
+    return entry
 
 
 def test_the_example_is_proved_and_its_mutant_refuted(own_claim):
-    assert (own_claim["id"], own_claim["verdict"]) == ("mine.spsa", "proved")
-    assert own_claim["mutant"]["verdict"] == "refuted"
-    found = {e["kind"]: e["verdict"] for e in own_claim["evidence"]}
+    assert (own_claim.id, own_claim.verdict) == ("mine.spsa", "proved")
+    assert own_claim.mutant.verdict == "refuted"
+    found = {e.kind: e.verdict for e in own_claim.evidence}
     assert found == {Kind.EXACT: "proved", Kind.MEASURED: "confirmed"}
 
 

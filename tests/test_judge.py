@@ -6,9 +6,18 @@ import pytest
 
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
-from zotheory.judge import CONTRADICTION, UNCONTROLLED, combine, judge
+from zotheory.judge import CONTRADICTION, RULES, UNCONTROLLED, Case, combine, judge
 from zotheory.montecarlo import MonteCarlo
-from zotheory.vocabulary import AssetMissing, Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import (
+    AssetMissing,
+    Check,
+    Claim,
+    Evidence,
+    Kind,
+    Setting,
+    Statement,
+    Verdict,
+)
 
 P, C, R, I, N = (  # noqa: E741
     Verdict.PROVED,
@@ -100,6 +109,20 @@ def test_evidence_that_contradicts_exact_evidence_decides_nothing(pairs):
 def test_only_exact_evidence_proves(kind, verdict):
     """Even a check of another kind that calls its finding proved confirms, no more."""
     assert combine([Evidence(kind, verdict, "")], [kind])[0] is C
+
+
+def test_the_rules_stand_in_the_order_of_their_weight():
+    """All of them apply to evidence that contradicts itself and lacks something; the first wins."""
+    case = Case(evidence((EXACT, P), (EXACT, R), (MEASURED, N), (EXACT, I)), [EXACT, MEASURED])
+    applying = [verdict for applies, verdict, _ in RULES if applies(case)]
+    assert applying == [I, R, N, I, C]  # the proof alone is not whole
+    assert [verdict for _, verdict, _ in RULES] == [I, R, N, P, I, C]
+
+
+def test_printed_numbers_are_observed_and_prove_nothing():
+    printed = Kind.PRINTED
+    assert combine(evidence((printed, R)), [printed])[0] is R
+    assert combine(evidence((EXACT, R), (printed, C)), [EXACT]) == (I, CONTRADICTION)
 
 
 def test_not_run_names_what_is_missing():
@@ -204,6 +227,36 @@ def test_the_certificate_is_that_of_the_evidence_that_decided(context):
     assert entry.certificate == {"kind": EXACT, "by": "exact proved"}
     false = judge(claim(*checks, needs=(EXACT, MEASURED), statement=FALSE, mutant=None), context)
     assert false.certificate["by"] == "exact refuted"
+
+
+def test_an_entry_carries_its_claims_setting_and_the_readings_of_what_decided(context):
+    def check(statement, context):
+        verdict = R if statement.says == "false" else C
+        return Evidence(MODEL, verdict, "5 > 3", reading="at its first step")
+
+    setting = Setting("OPT-1.3B", "SmolLM2-135M")
+    given = {"needs": (MODEL,), "checks": (Check(MODEL, check),), "setting": setting}
+    refuted = judge(Claim("p.a", "", FALSE, correction=REPAIRED, **given), context)
+    assert refuted.told == (
+        "refuted at its first step in another setting: SmolLM2-135M; the paper's: OPT-1.3B"
+    )
+    assert refuted.correction.brief == "confirmed at its first step (other setting)"
+    holds = judge(Claim("p.a", "", TRUE, mutant=FALSE, **given), context)
+    assert holds.brief == "confirmed at its first step (other setting)"
+    assert (holds.mutant.verdict, holds.mutant.reading) == (R, "at its first step")
+    alone = judge(Claim("p.a", "", TRUE, mutant=TRUE, **given), context)
+    assert (alone.verdict, alone.brief) == (I, "inconclusive (other setting)")
+
+
+def test_a_proofs_certificate_is_the_proofs_beside_numbers_with_a_snippet(context):
+    def computed(statement, context):
+        found = C if statement is TRUE else R
+        return Evidence(Kind.PRINTED, found, "computed", {}, {"snippet": "print(1)"})
+
+    proof = answers(EXACT, true=P, false=R)
+    entry = judge(claim(proof, Check(Kind.PRINTED, computed)), context)
+    assert entry.verdict is P
+    assert entry.certificate == {"kind": EXACT, "by": "exact proved"}
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,7 @@ def ledger(out: Path) -> dict:
     return found
 
 
+@pytest.mark.slow
 def test_workers_and_string_hashes_change_nothing(tmp_path):
     for jobs in (1, 2):
         options = ("--model", "none", "--jobs", jobs, "--out", tmp_path / str(jobs))
@@ -179,6 +180,7 @@ def test_changed_claims_are_judged_anew_on_resume(claims_file):
     assert found == {"my.function": "refuted", "my.dataclass": "confirmed"}
 
 
+@pytest.mark.slow
 def test_workers_change_nothing_on_a_model(tmp_path):
     tiny, names = tiny_model(), ("smezo.mask_changes", "smezo.alg3.magnitude", "smezo.appendix8")
     tiny.model.save_pretrained(tmp_path / "tiny")
@@ -191,7 +193,7 @@ def test_workers_change_nothing_on_a_model(tmp_path):
 
 
 def test_the_longest_on_the_model_come_first_and_the_clock_last():
-    seconds = {entry["id"]: entry["seconds"] for entry in recorded().claims}
+    seconds = {entry.id: entry.seconds for entry in recorded().claims}
     turns = _in_turn(select([]))
     kinds = [(Kind.TIMED in c.needs, Kind.MODEL in c.needs) for c in turns]
     assert kinds == sorted(kinds)

@@ -7,7 +7,6 @@ import pytest
 
 from estimators.zeroth_order import ZerothOrder
 from zotheory.run import verify
-from zotheory.vocabulary import Verdict
 
 ROOT = Path(__file__).parent.parent
 FILES = [
@@ -36,7 +35,9 @@ def test_every_recipe_is_called_with_a_seed():
     assert not [place for place, call in calls.items() if "seed" not in ast.unparse(call)]
 
 
-@pytest.mark.parametrize("claim", ["tezo.table2.lozo", "lezo.selection_mean"])
+@pytest.mark.parametrize(
+    "claim", ["tezo.table2.lozo", pytest.param("lezo.selection_mean", marks=pytest.mark.slow)]
+)
 def test_claims_are_judged_where_no_optimiser_has_a_default_seed(claim, monkeypatch):
     init = ZerothOrder.__init__
 
@@ -46,5 +47,5 @@ def test_claims_are_judged_where_no_optimiser_has_a_default_seed(claim, monkeypa
 
     monkeypatch.setattr(ZerothOrder, "__init__", strict)
     (entry,) = verify(claim, budget="quick", model=None).claims
-    assert not entry["failed"]
-    assert Verdict(entry["verdict"]).judged
+    assert not entry.failed
+    assert entry.verdict.judged

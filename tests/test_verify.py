@@ -34,8 +34,8 @@ def claim(id="my.claim", **other):
 
 def ids(*names, **options):
     ledger = verify(*names, **{"budget": "quick", "model": None} | options)
-    assert not any(entry["failed"] for entry in ledger.claims)
-    return [entry["id"] for entry in ledger.claims]
+    assert not any(entry.failed for entry in ledger.claims)
+    return [entry.id for entry in ledger.claims]
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,11 @@ def test_workers_draw_for_a_claim_that_only_this_process_knows():
         mutant=Statement("E x^2 = 2.", sp.Eq(SQUARE, 2)),
     )
     entries = [
-        dict(verify(own, ID, budget="quick", model=None, jobs=jobs)["my.square"]) for jobs in (1, 2)
+        verify(own, ID, budget="quick", model=None, jobs=jobs)["my.square"] for jobs in (1, 2)
     ]
     for entry in entries:
-        assert (entry["verdict"], entry["failed"]) == ("confirmed", "")
-        del entry["seconds"]
-    assert entries[0] == entries[1]
+        assert (entry.verdict, entry.failed) == ("confirmed", "")
+    assert entries[0] == replace(entries[1], seconds=entries[0].seconds)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import sympy as sp
 
 import zotheory
 from zotheory.papers import UnknownClaim, select
-from zotheory.vocabulary import Check, Claim, Kind, Statement
+from zotheory.vocabulary import Check, Claim, Kind, Setting, Statement
 
 m, half = sp.Symbol("m", positive=True), sp.Symbol("half")
 
@@ -32,6 +32,29 @@ def test_an_id_that_begins_others_names_one_claim():
     assert [claim.id for claim in select(["lezo.eq20"])] == ["lezo.eq20"]
 
 
+@pytest.mark.parametrize("words", [("",), (None,), ("OPT-1.3B", None), (3, "SmolLM2-135M")])
+def test_a_setting_is_told_in_words(words):
+    with pytest.raises(ValueError, match="a setting is told in words"):
+        Setting(*words)
+    assert str(Setting("OPT-1.3B")) == "OPT-1.3B"
+
+
+def test_what_each_kind_of_evidence_implies():
+    implied = {
+        kind: (kind.proves, kind.observes, kind.random, kind.needs_model, kind.by_the_clock)
+        for kind in Kind
+    }
+    assert implied == {
+        Kind.EXACT: (True, False, False, False, False),
+        Kind.MEASURED: (False, True, True, False, False),
+        Kind.SEARCH: (False, False, False, False, False),
+        Kind.MODEL: (False, True, True, True, False),
+        Kind.COUNTED: (False, True, False, False, False),
+        Kind.TIMED: (False, True, True, True, True),
+        Kind.PRINTED: (False, True, False, False, False),
+    }
+
+
 def test_every_name_is_there():
     assert all(getattr(zotheory, name) for name in zotheory.__all__)
 
@@ -51,6 +74,7 @@ def test_one_kind_and_one_check_will_do():
         ({"statement": "so"}, "my.a: statement must be a zotheory.Statement, got 'so'"),
         ({"statement": None}, "my.a: statement must be a zotheory.Statement"),
         ({"mutant": "not so"}, "my.a: mutant must be a zotheory.Statement"),
+        ({"setting": "OPT-1.3B"}, "my.a: setting must be a zotheory.Setting, got 'OPT-1.3B'"),
         ({"needs": "exakt"}, "my.a: needs must be one of exact, measured, .*, got 'exakt'"),
         ({"needs": ()}, "my.a: a claim needs at least one kind"),
         ({"checks": [len]}, "my.a: every one of the checks must be a zotheory.Check"),

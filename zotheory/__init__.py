@@ -7,13 +7,28 @@ Names are imported when they are first used, so that Monte Carlo workers start f
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
+
+from zotheory.views import register
+
+_NEEDED = (  # what the extra "verify" installs, by the names it is imported under
+    *("scipy", "sympy", "mpmath", "z3", "haarpy", "joblib", "cloudpickle", "threadpoolctl"),
+    *("transformers", "gguf", "safetensors", "filelock", "accelerate", "pandas", "jinja2"),
+    *("markupsafe", "pygments", "matplotlib", "PIL", "seaborn", "typer", "rich"),
+)
+if _missing := [name for name in _NEEDED if find_spec(name) is None]:
+    raise ModuleNotFoundError(
+        f"zotheory needs packages that are not installed ({', '.join(_missing)}): "
+        "pip install zotheory[verify]"
+    )
 
 _HOME = {
     "Check": "vocabulary",
     "Claim": "vocabulary",
     "Evidence": "vocabulary",
     "Kind": "vocabulary",
+    "Setting": "vocabulary",
     "Statement": "vocabulary",
     "Verdict": "vocabulary",
     "Context": "context",
@@ -31,6 +46,12 @@ _HOME = {
 }
 
 __all__ = sorted(_HOME)
+
+register(
+    Claim="zotheory.report.notebook:claim_html",
+    Entry="zotheory.report.notebook:entry_html",
+    Ledger="zotheory.report.notebook:ledger_html",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -33,7 +33,7 @@ from zotheory.context import Context
 from zotheory.montecarlo import MonteCarlo
 from zotheory.papers import select
 from zotheory.statistics import ClopperPearson, decide_equal
-from zotheory.vocabulary import Claim, Kind
+from zotheory.vocabulary import Claim
 
 ERROR = 0.05
 CLAIMS = ("tezo.thm1.mean", "tezo.eq8.negligible_per_coordinate")
@@ -59,7 +59,7 @@ def truth_and_falsehood(claim: Claim) -> tuple[str, str]:
     Its exact evidence tells: itself and its mutant, or its correction and itself. Raises ValueError
     if it tells neither.
     """
-    exact = next(check for check in claim.checks if check.kind is Kind.EXACT)
+    exact = next(check for check in claim.checks if check.kind.proves)
     with tempfile.TemporaryDirectory() as scratch:
         found = exact.judge(claim.statement, _context(claim, 0, MonteCarlo(0), Path(scratch)))
     if found.verdict.holds and claim.mutant:
@@ -81,7 +81,7 @@ def _context(claim: Claim, seed: int, engine: MonteCarlo, scratch: Path) -> Cont
 def run_claim(claim_id: str, roles: tuple[str, str], seed: int) -> Pair:
     """Verdicts of a claim's measured check on its true and its false statement, at one seed."""
     claim = _claim(claim_id)
-    check = next(check for check in claim.checks if check.kind is Kind.MEASURED)
+    check = next(check for check in claim.checks if check.kind.random)
     with tempfile.TemporaryDirectory() as folder:
         engine = MonteCarlo(seed, store=Path(folder))  # both see the same samples, drawn once
         context = _context(claim, seed, engine, Path(folder))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from zotheory.budget import BUDGETS, OWN_MODEL
 from zotheory.console import console, run_app
 from zotheory.console import stop as _stop
 from zotheory.training.commands import results, train
+
+if TYPE_CHECKING:
+    from zotheory.ledger import Entry
 
 app = typer.Typer(
     add_completion=False,
@@ -91,17 +94,17 @@ def verify(
     raise typer.Exit(_status(entries, changed))
 
 
-def _status(entries: list[dict], changed: list[tuple[str, str, str]]) -> int:
+def _status(entries: list[Entry], changed: list[tuple[str, str, str]]) -> int:
     from zotheory.judge import CONTRADICTION
 
-    if changed or any(e["failed"] or CONTRADICTION in e["reason"] for e in entries):
+    if changed or any(e.failed or CONTRADICTION in e.reason for e in entries):
         return 1
-    return 2 if any(e["missing"] for e in entries) else 0
+    return 2 if any(e.missing for e in entries) else 0
 
 
 @app.command("list")
 def list_claims(names: Names = None) -> None:
-    """Name the claims: id, place in the paper, what is said, the recorded verdict."""
+    """Name the claims: id, place in the paper, what is said of what, the recorded verdict."""
     from zotheory.ledger import LedgerError, recorded
     from zotheory.papers import BrokenClaims, UnknownClaim, outline
     from zotheory.report.terminal import listing
@@ -127,11 +130,10 @@ def show(
         found = Ledger.read(ledger) if ledger else recorded()
     except LedgerError as error:
         _stop(error)
-    for entry in found.claims:
-        if entry["id"] == name:
-            details(console, entry)
-            return
-    _stop(f"no claim {name!r} in {ledger or 'the recorded ledger'}; `zotheory list` names all")
+    try:
+        details(console, found[name])
+    except KeyError:
+        _stop(f"no claim {name!r} in {ledger or 'the recorded ledger'}; `zotheory list` names all")
 
 
 @app.command()

@@ -48,6 +48,8 @@ def load_module(path: Path) -> ModuleType:
     if not path.is_file():
         raise BrokenFile(f"no file {path}")
     spec = importlib.util.spec_from_file_location(f"file_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise BrokenFile(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     cloudpickle.register_pickle_by_value(module)  # workers cannot import it by name

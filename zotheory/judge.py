@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from zotheory.context import Context
-from zotheory.ledger import Control, Entry
+from zotheory.ledger import Control, Entry, reading_of
 from zotheory.vocabulary import AssetMissing, Check, Claim, Evidence, Kind, Statement, Verdict
 
 CONTRADICTION = "exact and measured evidence contradict each other: a defect of the toolkit"
@@ -29,30 +30,85 @@ class Finding:
 def combine(evidence: Sequence[Evidence], needs: Sequence[Kind]) -> tuple[Verdict, str]:
     """The verdict from all evidence, with the reason where it is not a judgement.
 
-    A refutation by any check refutes. `proved` needs an exact proof, `confirmed` needs every kind
-    in `needs` to hold. Exact evidence that contradicts any other kind decides nothing; but a search
-    that found no counterexample where there is one was only too weak.
+    The first of `RULES` that applies gives both. A refutation by any check refutes. `proved` needs
+    an exact proof, `confirmed` needs every kind in `needs` to hold. Exact evidence that contradicts
+    any other kind decides nothing; but a search that found no counterexample where there is one was
+    only too weak.
     """
-    exact = {e.verdict for e in evidence if e.kind.proves}
-    other = {e.verdict for e in evidence if not e.kind.proves}
-    observed = {e.verdict for e in evidence if e.kind.observes}
-    proved_yet_refuted = Verdict.PROVED in exact and Verdict.REFUTED in exact | other
-    refuted_yet_confirmed = Verdict.REFUTED in exact and Verdict.CONFIRMED in observed
-    if proved_yet_refuted or refuted_yet_confirmed:
-        return Verdict.INCONCLUSIVE, CONTRADICTION
-    if Verdict.REFUTED in exact | other:
-        return Verdict.REFUTED, ""
-    ran = {e.kind for e in evidence if e.verdict is not Verdict.NOT_RUN}
-    missing = [kind for kind in needs if kind not in ran]
-    if missing:
-        why = "; ".join(e.summary for e in evidence if e.verdict is Verdict.NOT_RUN)
-        return Verdict.NOT_RUN, why or f"no {' or '.join(missing)} evidence"
-    undecided = [e for e in evidence if not e.verdict.judged]
-    if Verdict.PROVED in exact and not any(e.kind.proves for e in undecided):
-        return Verdict.PROVED, ""
-    if not undecided:
-        return Verdict.CONFIRMED, ""
-    return Verdict.INCONCLUSIVE, "; ".join(e.summary for e in undecided)
+    case = Case(evidence, needs)
+    return next((verdict, why(case)) for applies, verdict, why in RULES if applies(case))
+
+
+@dataclass(frozen=True)
+class Case:
+    """All evidence of one statement, and what it says that the rules ask for."""
+
+    evidence: Sequence[Evidence]
+    needs: Sequence[Kind]
+
+    def _any(self, verdict: Verdict, kinds: Callable[[Kind], bool] = lambda _: True) -> bool:
+        return any(e.verdict is verdict and kinds(e.kind) for e in self.evidence)
+
+    @property
+    def proved(self) -> bool:
+        """Whether evidence that can prove does."""
+        return self._any(Verdict.PROVED, lambda kind: kind.proves)
+
+    @property
+    def disproved(self) -> bool:
+        """Whether evidence that could have proved refutes."""
+        return self._any(Verdict.REFUTED, lambda kind: kind.proves)
+
+    @property
+    def seen(self) -> bool:
+        """Whether the statement was seen to hold."""
+        return self._any(Verdict.CONFIRMED, lambda kind: kind.observes)
+
+    @property
+    def refuted(self) -> bool:
+        """Whether anything refutes."""
+        return self._any(Verdict.REFUTED)
+
+    @property
+    def contradictory(self) -> bool:
+        """Whether exact evidence and other evidence, or two proofs, exclude each other."""
+        return (self.proved and self.refuted) or (self.disproved and self.seen)
+
+    @property
+    def missing(self) -> list[Kind]:
+        """The kinds that are needed and were not run."""
+        ran = {e.kind for e in self.evidence if e.verdict is not Verdict.NOT_RUN}
+        return [kind for kind in self.needs if kind not in ran]
+
+    @property
+    def undecided(self) -> list[Evidence]:
+        """The evidence that judges nothing."""
+        return [e for e in self.evidence if not e.verdict.judged]
+
+    @property
+    def proof_is_whole(self) -> bool:
+        """Whether what can prove does, and none of it is undecided; others may have been weak."""
+        return self.proved and not any(e.kind.proves for e in self.undecided)
+
+    def why_missing(self) -> str:
+        """What the checks that were not run say, else which kinds there are none of."""
+        told = "; ".join(e.summary for e in self.evidence if e.verdict is Verdict.NOT_RUN)
+        return told or f"no {' or '.join(self.missing)} evidence"
+
+    def why_undecided(self) -> str:
+        """What the undecided checks say."""
+        return "; ".join(e.summary for e in self.undecided)
+
+
+# The first that applies decides: (condition, verdict, reason).
+RULES: tuple[tuple[Callable[[Case], Any], Verdict, Callable[[Case], str]], ...] = (
+    (lambda case: case.contradictory, Verdict.INCONCLUSIVE, lambda _: CONTRADICTION),
+    (lambda case: case.refuted, Verdict.REFUTED, lambda _: ""),
+    (lambda case: case.missing, Verdict.NOT_RUN, Case.why_missing),
+    (lambda case: case.proof_is_whole, Verdict.PROVED, lambda _: ""),
+    (lambda case: case.undecided, Verdict.INCONCLUSIVE, Case.why_undecided),
+    (lambda case: True, Verdict.CONFIRMED, lambda _: ""),
+)
 
 
 def judge(claim: Claim, context: Context) -> Entry:
@@ -64,7 +120,13 @@ def judge(claim: Claim, context: Context) -> Entry:
         controlled = claim.mutant
     control = examine(claim, controlled, context) if controlled else None
     verdict, reason = _weigh(found, controlled, control)
-    told = control and Control(controlled.says, control.verdict, _said(control))
+    told = control and Control(
+        controlled.says,
+        control.verdict,
+        _said(control),
+        reading_of(control.verdict, control.evidence),
+        claim.setting is not None and claim.setting.elsewhere,
+    )
     return Entry(
         id=claim.id,
         paper=claim.paper,
@@ -80,6 +142,7 @@ def judge(claim: Claim, context: Context) -> Entry:
         failed=found.failed or (control.failed if control else ""),
         missing=found.missing,
         seconds=round(time.perf_counter() - started, 2),
+        setting=claim.setting,
     )
 
 
@@ -134,7 +197,7 @@ def _said(found: Finding) -> str:
 
 def _certificate(found: Finding) -> dict:
     """The certificate of the evidence that decided, exact evidence and snippets first."""
-    deciding = {Verdict.PROVED, Verdict.CONFIRMED} if found.verdict.holds else {Verdict.REFUTED}
-    told = [e for e in found.evidence if e.verdict in deciding and e.certificate]
+    deciding = found.verdict if found.verdict.holds else Verdict.REFUTED
+    told = [e for e in found.evidence if e.verdict == deciding and e.certificate]
     told.sort(key=lambda e: ("snippet" not in e.certificate, not e.kind.proves))
     return {"kind": told[0].kind, **told[0].certificate} if told else {}

@@ -20,9 +20,9 @@ from joblib.externals.loky import process_executor
 from zotheory.arguments import as_path, flag, one_of, whole
 from zotheory.budget import BUDGETS, OWN_MODEL, Budget
 from zotheory.context import Context
-from zotheory.files import write_atomically
+from zotheory.files import read_json, write_atomically
 from zotheory.judge import judge
-from zotheory.ledger import Ledger, recorded, versions
+from zotheory.ledger import Entry, Ledger, recorded, versions
 from zotheory.model.source import model_source
 from zotheory.montecarlo import MonteCarlo
 from zotheory.papers import claim as declared_claim
@@ -62,8 +62,8 @@ class Run:
 
     def entries(
         self, claims: Sequence[Claim], tell: Callable[[str], None] = lambda _: None
-    ) -> Iterator[dict[str, Any]]:
-        """Judge the claims; yield each entry as JSON when it is made and keep the ledger on disk.
+    ) -> Iterator[Entry]:
+        """Judge the claims; yield each entry when it is made and keep the ledger on disk.
 
         At the end `ledger.html` is written beside `ledger.json`.
         Claims on the real model come late and those on the clock last: all else is read meanwhile.
@@ -73,7 +73,7 @@ class Run:
             MonteCarloError: no Dask scheduler answers.
         """
         scratch = self._prepare()
-        done: dict[str, dict[str, Any]] = {}
+        done: dict[str, Entry] = {}
         for claim_id, entry in self._judged(claims, scratch, tell):
             done[claim_id] = entry
             self._write([done[c.id] for c in claims if c.id in done])
@@ -82,7 +82,7 @@ class Run:
 
     def _judged(
         self, claims: Sequence[Claim], scratch: Path, tell: Callable[[str], None]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    ) -> Iterator[tuple[str, Entry]]:
         """Entries as they are made: kept ones, then several claims at a time, then one by one.
 
         Claims on the clock have the machine to themselves; one claim alone, or one from a file,
@@ -91,15 +91,15 @@ class Run:
         kept = {c.id: scratch / "entries" / f"{c.id}.json" for c in claims}
         for claim in claims:
             if kept[claim.id].is_file():
-                yield claim.id, json.loads(kept[claim.id].read_text(encoding="utf-8"))
+                yield claim.id, Entry.from_json(read_json(kept[claim.id]))
         left = _in_turn(c for c in claims if not kept[c.id].is_file())
         together = [c for c in left if is_declared(c) and not _by_the_clock(c)]
         if self.jobs == 1 or self.dask or len(together) < 2:
             together = []
         alone = [c for c in left if c not in together]
         for claim_id, entry in self._finished(together, alone, scratch, tell):
-            if not entry["failed"] and not entry["missing"]:
-                write_atomically(kept[claim_id], json.dumps(entry))
+            if not entry.failed and not entry.missing:
+                write_atomically(kept[claim_id], json.dumps(entry.to_json()))
             yield claim_id, entry
 
     def _finished(
@@ -108,7 +108,7 @@ class Run:
         alone: Sequence[Claim],
         scratch: Path,
         tell: Callable[[str], None],
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    ) -> Iterator[tuple[str, Entry]]:
         engine = MonteCarlo(self.seed, self.jobs, self.dask, scratch / "shards")
         with engine:
             engine.connect()
@@ -121,9 +121,9 @@ class Run:
                 context = Context(
                     claim.id, self.seed, self.budget, engine, self.model, scratch, tell
                 )
-                yield claim.id, judge(claim, context).to_json()
+                yield claim.id, judge(claim, context)
 
-    def _write(self, entries: Sequence[dict[str, Any]]) -> None:
+    def _write(self, entries: Sequence[Entry]) -> None:
         ledger = Ledger(self.seed, self.budget.name, versions(), tuple(entries))
         with self._writing():
             ledger.write(self.out / "ledger.json")
@@ -164,7 +164,7 @@ def _in_turn(claims: Iterable[Claim]) -> list[Claim]:
     The longest first leaves no worker idle at the end, and claims that share a study behind the
     one that measures it; the recorded ledger says how long each takes.
     """
-    seconds = {entry["id"]: entry["seconds"] for entry in recorded().claims}
+    seconds = {entry.id: entry.seconds for entry in recorded().claims}
 
     def turn(claim: Claim) -> tuple[bool, bool, float]:
         on_model = any(kind.needs_model for kind in claim.needs)
@@ -181,7 +181,7 @@ def _said(scratch: Path) -> Path:
     return scratch / "said"
 
 
-def _judge_in_worker(claim_id: str, run: Run, scratch: Path) -> tuple[str, dict[str, Any]]:
+def _judge_in_worker(claim_id: str, run: Run, scratch: Path) -> tuple[str, Entry]:
     """Judge a claim of the toolkit's own; named, since SymPy evaluates relations it unpickles."""
     # loky would replace a worker that has grown by 300 MB, and with it the model that claims share.
     process_executor._MAX_MEMORY_LEAK_SIZE = float("inf")
@@ -189,7 +189,7 @@ def _judge_in_worker(claim_id: str, run: Run, scratch: Path) -> tuple[str, dict[
     engine = MonteCarlo(run.seed, store=scratch / "shards")
     tell = partial(say, _said(scratch))
     context = Context(claim.id, run.seed, run.budget, engine, run.model, scratch, tell)
-    return claim_id, judge(claim, context).to_json()
+    return claim_id, judge(claim, context)
 
 
 def asked_model(model: str | PathLike[str] | None) -> str | None:

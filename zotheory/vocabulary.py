@@ -18,11 +18,15 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from zotheory.arguments import flat, one_of, shown
+from zotheory.views import as_html
 
 if TYPE_CHECKING:
     from zotheory.context import Context
 
 DRAWN = "drawn"  # the key of an evidence's numbers that are drawn and not listed
+MARK = "†"  # behind a verdict's word that says more than was found, where there is no room for more
+MARK_MEANS = f"{MARK} in another setting than the paper's, or in a narrower sense"
+_CONTINUE = ("as ", "at ", "by ", "for ", "in ", "on ", "under ", "within ")
 
 
 class Verdict(StrEnum):
@@ -44,13 +48,37 @@ class Verdict(StrEnum):
         """Whether the verdict says anything about the statement's truth."""
         return self.holds or self is Verdict.REFUTED
 
+    @property
+    def word(self) -> str:
+        """The verdict as one reads it: ``not run``."""
+        return self.replace("_", " ")
+
+    def brief(self, reading: str = "", elsewhere: bool = False) -> str:
+        """The verdict for a table, never more than was found: ``refuted (other setting)``.
+
+        reading: as of `Evidence`. elsewhere: whether it holds for another setting than the paper's.
+        """
+        words = self.word
+        if reading and self.judged:
+            words = f"{words} {reading}" if reading.startswith(_CONTINUE) else reading
+        return f"{words} (other setting)" if elsewhere and self is not Verdict.NOT_RUN else words
+
+    def marked(self, reading: str = "", elsewhere: bool = False) -> str:
+        """The word alone, with `MARK` where that would say too much."""
+        return self.word if self.brief(reading, elsewhere) == self.word else f"{self.word}{MARK}"
+
 
 class AssetMissing(Exception):
     """Something a check needs (a model, a text) is not to be had; the message says what to do."""
 
 
 class Kind(StrEnum):
-    """How evidence was obtained."""
+    """How evidence was obtained, and what that implies.
+
+    EXACT: derived. MEASURED: Monte Carlo. SEARCH: an adversarial search. MODEL: measured on a
+    language model. COUNTED: counted on code that runs. TIMED: by the clock. PRINTED: arithmetic on
+    numbers printed in a paper, which says nothing beyond them.
+    """
 
     EXACT = "exact"
     MEASURED = "measured"
@@ -69,6 +97,11 @@ class Kind(StrEnum):
     def observes(self) -> bool:
         """Whether it sees what is so; a search that finds nothing may only have been too weak."""
         return self not in (Kind.EXACT, Kind.SEARCH)
+
+    @property
+    def random(self) -> bool:
+        """Whether chance may mislead it, with a probability that it states."""
+        return self in (Kind.MEASURED, Kind.MODEL, Kind.TIMED)
 
     @property
     def needs_model(self) -> bool:
@@ -161,6 +194,15 @@ class Setting:
         if not (isinstance(self.paper, str) and self.paper and isinstance(self.judged, str)):
             raise ValueError(f"a setting is told in words, got {shown(self.paper)}")
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another thing is judged than the paper's statement is about."""
+        return bool(self.judged)
+
+    def __str__(self) -> str:
+        """Both, where they differ: ``judged: a linear loss; the paper's: OPT-1.3B``."""
+        return f"judged: {self.judged}; the paper's: {self.paper}" if self.judged else self.paper
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -170,8 +212,9 @@ class Evidence:
     `certificate` is what convinces a stranger: the
     steps of a derivation, or inputs, the claimed and the actual number and a snippet that prints
     both, or estimate, interval, tolerance, sample count and seed. `reading` says what the verdict
-    is to be read as where the bare word would say too much: "by the printed numbers", "does not
-    follow from the premise".
+    is to be read as where the bare word would say too much. One that begins with a preposition goes
+    on from the word ("by the printed numbers"), any other stands for it ("does not follow from the
+    premise").
     """
 
     kind: Kind
@@ -227,9 +270,7 @@ class Claim:
 
     def _repr_html_(self) -> str:
         """The claim as a notebook shows it."""
-        from zotheory.report.notebook import claim_html
-
-        return claim_html(self)
+        return as_html(self)
 
     def __post_init__(self) -> None:
         plain = isinstance(self.id, str) and re.fullmatch(r"[\w-]+(\.[\w-]+)+", self.id)
@@ -241,6 +282,10 @@ class Claim:
                 raise ValueError(
                     f"{self.id}: {name} must be a zotheory.Statement, got {shown(stated)}"
                 )
+        if not isinstance(self.setting, Setting | None):
+            raise ValueError(
+                f"{self.id}: setting must be a zotheory.Setting, got {shown(self.setting)}"
+            )
         needs = (one_of(f"{self.id}: needs", n, Kind) for n in flat(self.needs))
         object.__setattr__(self, "needs", tuple(map(Kind, needs)))
         object.__setattr__(self, "checks", tuple(flat(self.checks)))

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from estimators.directions.base import Direction, Estimate, check_count
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
+from estimators.evaluation import Evaluation
 
 
 class Averaged(Direction):
@@ -19,14 +15,14 @@ class Averaged(Direction):
     def __init__(self, queries: int) -> None:
         self.queries = check_count("queries", queries, 1)
 
-    def run(self, probe: Probe) -> Estimate:
-        draws = [probe.draw(query) for query in range(self.queries)]
-        points = [{draw: sign * probe.eps} for draw in draws for sign in (1.0, -1.0)]
-        first = probe.position()
-        losses = probe.evaluate(points)
-        scale = 2.0 * probe.eps * self.queries
+    def run(self, evaluation: Evaluation) -> Estimate:
+        draws = [evaluation.draw(query) for query in range(self.queries)]
+        points = [{draw: sign * evaluation.eps} for draw in draws for sign in (1.0, -1.0)]
+        first = evaluation.position()
+        losses = evaluation.evaluate(points)
+        scale = 2.0 * evaluation.eps * self.queries
         pairs = zip(draws, losses[::2], losses[1::2], strict=True)
         terms = {draw: (plus - minus) / scale for draw, plus, minus in pairs}
-        shares = [w / (2.0 * probe.eps) for w in terms.values() for w in (w, -w)]
+        shares = [w / (2.0 * evaluation.eps) for w in terms.values() for w in (w, -w)]
         seen = {first + index: share for index, share in enumerate(shares)}
         return Estimate(terms, sum(losses) / len(losses), points=seen)

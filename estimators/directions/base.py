@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from estimators.probe import Draw, Probe
+from estimators.evaluation import Evaluation
+from estimators.noise import Draw
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Direction(ABC):
     """A way to choose the points of evaluation and to combine their losses."""
 
     @abstractmethod
-    def run(self, probe: Probe) -> Estimate:
+    def run(self, evaluation: Evaluation) -> Estimate:
         """Evaluate, and return the estimate."""
 
 
@@ -59,10 +58,10 @@ class Difference:
         return {self.plus: share, self.plus + 1: -share}
 
 
-def two_sided(probe: Probe, terms: dict[Draw, float]) -> Difference:
+def two_sided(evaluation: Evaluation, terms: dict[Draw, float]) -> Difference:
     """Return the difference along v = sum_j w_j Z_j, given by `terms`."""
-    first = probe.position()
-    plus, minus = probe.evaluate(
-        [{draw: sign * probe.eps * w for draw, w in terms.items()} for sign in (1.0, -1.0)]
+    first, eps = evaluation.position(), evaluation.eps
+    plus, minus = evaluation.evaluate(
+        [{draw: sign * eps * w for draw, w in terms.items()} for sign in (1.0, -1.0)]
     )
-    return Difference((plus - minus) / (2.0 * probe.eps), (plus + minus) / 2.0, first, probe.eps)
+    return Difference((plus - minus) / (2.0 * eps), (plus + minus) / 2.0, first, eps)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from estimators.directions.base import Direction, Estimate, two_sided
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
+from estimators.evaluation import Evaluation
 
 
 class Conservative(Direction):
@@ -18,12 +14,12 @@ class Conservative(Direction):
     The candidates are the steps of `SGD` without weight decay.
     """
 
-    def run(self, probe: Probe) -> Estimate:
-        draw = probe.draw(0)
-        (centre,) = probe.evaluate([{}])
-        found = two_sided(probe, {draw: 1.0})
+    def run(self, evaluation: Evaluation) -> Estimate:
+        draw = evaluation.draw(0)
+        (centre,) = evaluation.evaluate([{}])
+        found = two_sided(evaluation, {draw: 1.0})
         slope = found.slope
-        forward, backward = probe.evaluate([{draw: -slope}, {draw: slope}], by_rate=True)
+        forward, backward = evaluation.evaluate([{draw: -slope}, {draw: slope}], by_rate=True)
         losses = {0.0: centre, 1.0: forward, -1.0: backward}
         sign = min(losses, key=losses.__getitem__)
         return Estimate({draw: sign * slope}, centre, points=found.points(sign * slope))

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from estimators.directions.base import Direction, Estimate, check_count, two_sided
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
+from estimators.evaluation import Evaluation
 
 
 class Greedy(Direction):
@@ -20,9 +16,9 @@ class Greedy(Direction):
     def __init__(self, candidates: int) -> None:
         self.candidates = check_count("candidates", candidates, 1)
 
-    def run(self, probe: Probe) -> Estimate:
-        draws = [probe.draw(query) for query in range(self.candidates)]
-        losses = probe.evaluate([{draw: probe.eps} for draw in draws])
+    def run(self, evaluation: Evaluation) -> Estimate:
+        draws = [evaluation.draw(query) for query in range(self.candidates)]
+        losses = evaluation.evaluate([{draw: evaluation.eps} for draw in draws])
         best = draws[min(range(self.candidates), key=losses.__getitem__)]
-        found = two_sided(probe, {best: 1.0})
+        found = two_sided(evaluation, {best: 1.0})
         return Estimate({best: found.slope}, found.loss, points=found.points(found.slope))

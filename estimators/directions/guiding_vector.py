@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from estimators.directions.base import Direction, Estimate, check_count, two_sided
-
-if TYPE_CHECKING:
-    from estimators.probe import Draw, Probe, Weights
+from estimators.evaluation import Evaluation, Weights
+from estimators.noise import Draw
 
 _HALF = 0.5**0.5
 
@@ -37,20 +34,20 @@ class GuidingVector(Direction):
                 f"need 1 to {candidates - 1}"
             )
 
-    def run(self, probe: Probe) -> Estimate:
-        candidates = self._candidates(probe)
-        losses = probe.evaluate([_combined([(probe.eps, z)]) for z in candidates])
+    def run(self, evaluation: Evaluation) -> Estimate:
+        candidates = self._candidates(evaluation)
+        losses = evaluation.evaluate([_combined([(evaluation.eps, z)]) for z in candidates])
         order = sorted(range(self.candidates), key=losses.__getitem__)
         rest = self.candidates - self.best
         shares = [1.0 / self.best] * self.best + [-1.0 / rest] * rest
         guide = _combined([(w, candidates[i]) for w, i in zip(shares, order, strict=True)])
-        found = two_sided(probe, guide)
+        found = two_sided(evaluation, guide)
         terms = {draw: found.slope * weight for draw, weight in guide.items()}
         return Estimate(terms, found.loss, points=found.points(found.slope))
 
-    def _candidates(self, probe: Probe) -> list[Weights]:
-        draws = [probe.draw(query) for query in range(self.candidates)]
-        if 2 * self.best != self.candidates or not probe.perturbation.gaussian:
+    def _candidates(self, evaluation: Evaluation) -> list[Weights]:
+        draws = [evaluation.draw(query) for query in range(self.candidates)]
+        if 2 * self.best != self.candidates or not evaluation.source.gaussian:
             return [{draw: 1.0} for draw in draws]
         pairs = zip(draws[::2], draws[1::2], strict=True)
         return [{y: _HALF, x: sign * _HALF} for y, x in pairs for sign in (1.0, -1.0)]

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from estimators.directions.base import Direction, Estimate, check_count
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
+from estimators.evaluation import Evaluation
 
 
 class NES(Direction):
@@ -21,12 +17,12 @@ class NES(Direction):
     def __init__(self, queries: int) -> None:
         self.queries = check_count("queries", queries, 2)
 
-    def run(self, probe: Probe) -> Estimate:
-        draws = [probe.draw(query) for query in range(self.queries)]
-        first = probe.position()
-        losses = probe.evaluate([{draw: probe.eps} for draw in draws])
+    def run(self, evaluation: Evaluation) -> Estimate:
+        draws = [evaluation.draw(query) for query in range(self.queries)]
+        first, eps = evaluation.position(), evaluation.eps
+        losses = evaluation.evaluate([{draw: eps} for draw in draws])
         mean = sum(losses) / self.queries
-        scale = probe.eps * (self.queries - 1)
+        scale = eps * (self.queries - 1)
         terms = {d: (loss - mean) / scale for d, loss in zip(draws, losses, strict=True)}
-        seen = {first + index: weight / probe.eps for index, weight in enumerate(terms.values())}
+        seen = {first + index: weight / eps for index, weight in enumerate(terms.values())}
         return Estimate(terms, mean, points=seen)

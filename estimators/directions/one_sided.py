@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from estimators.directions.base import Direction, Estimate, check_count
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe, Weights
+from estimators.evaluation import Evaluation, Weights
 
 
 class OneSided(Direction):
@@ -24,31 +20,31 @@ class OneSided(Direction):
         self.queries = check_count("queries", queries, 1)
         self.orthonormal = orthonormal
 
-    def run(self, probe: Probe) -> Estimate:
-        directions = self._directions(probe)
-        points = [{}, *({d: probe.eps * w for d, w in v.items()} for v in directions)]
-        first = probe.position()
-        centre, *losses = probe.evaluate(points)
+    def run(self, evaluation: Evaluation) -> Estimate:
+        directions = self._directions(evaluation)
+        points = [{}, *({d: evaluation.eps * w for d, w in v.items()} for v in directions)]
+        first = evaluation.position()
+        centre, *losses = evaluation.evaluate(points)
         terms: Weights = {}
         seen: dict[int, float] = {}
         for index, (loss, direction) in enumerate(zip(losses, directions, strict=True), 1):
-            slope = (loss - centre) / probe.eps / self.queries
-            seen[first + index] = slope / probe.eps
+            slope = (loss - centre) / evaluation.eps / self.queries
+            seen[first + index] = slope / evaluation.eps
             for draw, weight in direction.items():
                 terms[draw] = terms.get(draw, 0.0) + slope * weight
         return Estimate(terms, centre, points=seen)
 
-    def _directions(self, probe: Probe) -> list[Weights]:
-        draws = [probe.draw(query) for query in range(self.queries)]
+    def _directions(self, evaluation: Evaluation) -> list[Weights]:
+        draws = [evaluation.draw(query) for query in range(self.queries)]
         if not self.orthonormal:
             return [{draw: 1.0} for draw in draws]
-        dimension = probe.dimension()
+        dimension = evaluation.dimension()
         if self.queries > dimension:
             raise ValueError(
                 f"{self.queries} directions cannot be orthogonal in {dimension} weights"
             )
         # With G = L L^T the Gram matrix of the draws, the rows of L^-1 Z are orthonormal.
-        factor, failed = torch.linalg.cholesky_ex(probe.gram(draws))
+        factor, failed = torch.linalg.cholesky_ex(evaluation.gram(draws))
         if failed:
             raise ValueError(f"{self.queries} draws are linearly dependent; use fewer queries")
         identity = torch.eye(self.queries, dtype=torch.float64, device="cpu")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from estimators.directions.base import Direction, Estimate
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
+from estimators.evaluation import Evaluation
 
 
 class ThreePoint(Direction):
@@ -16,11 +12,11 @@ class ThreePoint(Direction):
     HiZOO (Zhao et al. 2024, Algorithm 1). Three evaluations.
     """
 
-    def run(self, probe: Probe) -> Estimate:
-        draw = probe.draw(0)
-        first = probe.position()
-        centre, plus, minus = probe.evaluate([{}, {draw: probe.eps}, {draw: -probe.eps}])
-        slope = (plus - minus) / (2.0 * probe.eps)
-        curvature = (plus - 2.0 * centre + minus) / (2.0 * probe.eps**2)
-        points = {first + 1: slope / (2.0 * probe.eps), first + 2: -slope / (2.0 * probe.eps)}
+    def run(self, evaluation: Evaluation) -> Estimate:
+        draw, eps = evaluation.draw(0), evaluation.eps
+        first = evaluation.position()
+        centre, plus, minus = evaluation.evaluate([{}, {draw: eps}, {draw: -eps}])
+        slope = (plus - minus) / (2.0 * eps)
+        curvature = (plus - 2.0 * centre + minus) / (2.0 * eps**2)
+        points = {first + 1: slope / (2.0 * eps), first + 2: -slope / (2.0 * eps)}
         return Estimate({draw: slope}, centre, curvature, points)

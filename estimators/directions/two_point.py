@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from estimators.directions.base import Direction, Estimate, two_sided
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
+from estimators.evaluation import Evaluation
 
 
 class TwoPoint(Direction):
@@ -16,7 +12,7 @@ class TwoPoint(Direction):
     Malladi et al. (2023), Definition 1; TeZO, Eq. 2. Two evaluations.
     """
 
-    def run(self, probe: Probe) -> Estimate:
-        draw = probe.draw(0)
-        found = two_sided(probe, {draw: 1.0})
+    def run(self, evaluation: Evaluation) -> Estimate:
+        draw = evaluation.draw(0)
+        found = two_sided(evaluation, {draw: 1.0})
         return Estimate({draw: found.slope}, found.loss, points=found.points(found.slope))

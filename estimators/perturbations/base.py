@@ -2,48 +2,36 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from estimators.bases import Basis
-from estimators.noise import DenseNoise, LowRankNoise, Noise
+from estimators.evaluation import Evaluation
+from estimators.noise import DenseNoise, LowRankNoise, Noise, Source
 from estimators.slots import Slot
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
 
 Rebase = Callable[[Slot, Basis, Basis], None]
 
 
-class Perturbation(ABC):
+class Perturbation(Source):
     """A distribution of Z for every tensor; what it keeps lives in `slot.state`."""
 
-    # Whether the draws of one step are independent, centred Gaussians with a common covariance:
-    # then so are (Z_1 + Z_2) / sqrt 2 and (Z_1 - Z_2) / sqrt 2.
-    gaussian = False
-
-    def validate(self, slot: Slot) -> None:  # noqa: B027  no demands by default
+    def validate(self, slot: Slot) -> None:
         """Raise ValueError if the tensor cannot be perturbed this way."""
 
-    def check(self, slots: Sequence[Slot]) -> None:  # noqa: B027  no demands by default
+    def check(self, slots: Sequence[Slot]) -> None:
         """Raise ValueError if these tensors, all that are trained, cannot be perturbed this way."""
 
     def kept(self, slots: Sequence[Slot]) -> list[dict[str, Any]]:
         """Return what a first step would keep of each tensor because of its weights' values."""
         return [{} for _ in slots]
 
-    def prepare(  # noqa: B027  nothing to keep by default
-        self, slots: Sequence[Slot], probe: Probe, rebase: Rebase
-    ) -> None:
+    def prepare(self, slots: Sequence[Slot], evaluation: Evaluation, rebase: Rebase) -> None:
         """Refresh what is kept, before the draws of a step, at unperturbed weights.
 
         `rebase` moves the update's moments when the basis of a tensor changes.
         """
-
-    @abstractmethod
-    def draw(self, slot: Slot, seed: int, step: int, query: int) -> Noise | None:
-        """Return the noise of one draw, or None if this tensor stays as it is."""
 
 
 class LowRankPerturbation(Perturbation):
@@ -69,11 +57,11 @@ class LowRankPerturbation(Perturbation):
     def coordinate_shape(self, slot: Slot) -> tuple[int, ...]:
         """Return the shape of the coordinates of one draw."""
 
-    def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
-        epoch = probe.step // self.interval if self.interval else 0
+    def prepare(self, slots: Sequence[Slot], evaluation: Evaluation, rebase: Rebase) -> None:
+        epoch = evaluation.step // self.interval if self.interval else 0
         for slot in slots:
             if slot.is_matrix and slot.state.get("epoch") != epoch:
-                self.renew(slot, self.new_basis(slot, probe.seed, epoch), epoch, rebase)
+                self.renew(slot, self.new_basis(slot, evaluation.seed, epoch), epoch, rebase)
 
     def renew(self, slot: Slot, factors: dict, epoch: int, rebase: Rebase) -> None:
         """Replace the basis of a tensor, and tell the update."""

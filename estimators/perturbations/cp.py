@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from estimators.bases import CPBasis
+from estimators.evaluation import Evaluation
 from estimators.perturbations.base import LowRankPerturbation, Rebase, check_interval
 from estimators.slots import Slot
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
 
 
 class CP(LowRankPerturbation):
@@ -49,7 +47,7 @@ class CP(LowRankPerturbation):
 
     def kept(self, slots: Sequence[Slot]) -> list[dict[str, Any]]:
         matrices = [slot for slot in slots if slot.is_matrix]
-        ranks = {slot.name: self.rank for slot in matrices}
+        ranks: Mapping[str, int | None] = {slot.name: self.rank for slot in matrices}
         if matrices and self.rank is None:
             ranks = select_ranks(
                 {slot.name: slot.matrix for slot in matrices},
@@ -59,11 +57,11 @@ class CP(LowRankPerturbation):
             )
         return [{"rank": ranks[slot.name]} if slot.is_matrix else {} for slot in slots]
 
-    def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
+    def prepare(self, slots: Sequence[Slot], evaluation: Evaluation, rebase: Rebase) -> None:
         new = [slot for slot in slots if slot.is_matrix and "rank" not in slot.state]
         for slot, entries in zip(new, self.kept(new), strict=True):
             slot.state.update(entries)
-        super().prepare(slots, probe, rebase)
+        super().prepare(slots, evaluation, rebase)
 
     def new_basis(self, slot: Slot, seed: int, epoch: int) -> dict:
         rank = slot.state["rank"]

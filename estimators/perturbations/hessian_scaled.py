@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from estimators.evaluation import Evaluation
 from estimators.noise import DenseNoise
 from estimators.perturbations.base import Perturbation, Rebase
 from estimators.slots import Slot
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
 
 
 class HessianScaledNoise(DenseNoise):
@@ -32,7 +29,7 @@ class HessianScaled(Perturbation):
 
     gaussian = True
 
-    def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
+    def prepare(self, slots: Sequence[Slot], evaluation: Evaluation, rebase: Rebase) -> None:
         for slot in slots:
             if "H" not in slot.state:
                 shape = slot.m, slot.n

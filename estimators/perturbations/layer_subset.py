@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 
+from estimators.evaluation import Evaluation
 from estimators.noise import Noise
 from estimators.perturbations.base import Perturbation, Rebase, check_sparsity
 from estimators.slots import Slot
 from estimators.streams import Stream
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
 
 
 class LayerSubset(Perturbation):
@@ -42,13 +39,15 @@ class LayerSubset(Perturbation):
                 'the names of its blocks, layers=["blocks.0", "blocks.1", ...]'
             )
 
-    def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
+    def prepare(self, slots: Sequence[Slot], evaluation: Evaluation, rebase: Rebase) -> None:
         layers = sorted({slot.layer for slot in slots if slot.layer is not None})
         count = int(self.sparsity * len(layers))
-        generator = Stream(torch.device("cpu"), probe.seed, "layers", probe.step).generator()
+        generator = Stream(
+            torch.device("cpu"), evaluation.seed, "layers", evaluation.step
+        ).generator()
         chosen = torch.randperm(len(layers), generator=generator, device="cpu")[:count].tolist()
         self._off = frozenset(layers[index] for index in chosen)
-        self.inner.prepare(slots, probe, rebase)
+        self.inner.prepare(slots, evaluation, rebase)
 
     def draw(self, slot: Slot, seed: int, step: int, query: int) -> Noise | None:
         return None if slot.layer in self._off else self.inner.draw(slot, seed, step, query)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from estimators.evaluation import Evaluation
 from estimators.noise import DenseNoise
 from estimators.perturbations.base import Perturbation, Rebase, check_sparsity
 from estimators.slots import Slot
 from estimators.streams import Stream
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
 
 
 class MagnitudeNoise(DenseNoise):
@@ -60,7 +57,7 @@ class MagnitudeMask(Perturbation):
         self.stored = stored
         self._masks: dict[str, Tensor] = {}
 
-    def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
+    def prepare(self, slots: Sequence[Slot], evaluation: Evaluation, rebase: Rebase) -> None:
         self._masks.clear()
         for slot in slots:
             if "threshold" not in slot.state or self._starves(slot):

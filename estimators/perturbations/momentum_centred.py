@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from estimators.evaluation import Evaluation
 from estimators.noise import DenseNoise
 from estimators.perturbations.base import Perturbation, Rebase
 from estimators.slots import Slot
 from estimators.streams import Stream
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
 
 
 class MomentumCentredNoise(DenseNoise):
@@ -69,7 +66,7 @@ class MomentumCentred(Perturbation):
         phase = min(1.0, phi * passed / (self.horizon - self.warmup))
         return (1.0 + math.cos(math.pi * phase)) / 2.0
 
-    def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
+    def prepare(self, slots: Sequence[Slot], evaluation: Evaluation, rebase: Rebase) -> None:
         for slot in slots:
             if "m" not in slot.state:
                 shape = slot.m, slot.n

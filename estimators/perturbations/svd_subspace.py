@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from estimators.directions.averaged import Averaged
+from estimators.evaluation import Evaluation
 from estimators.perturbations.base import Rebase
 from estimators.perturbations.gaussian import Gaussian
 from estimators.perturbations.subspace import Subspace, orthonormal
 from estimators.slots import Slot
-
-if TYPE_CHECKING:
-    from estimators.probe import Probe
 
 
 class SVDSubspace(Subspace):
@@ -34,18 +32,17 @@ class SVDSubspace(Subspace):
         self.source = Gaussian("svd")
         self.direction = Averaged(queries)
 
-    def prepare(self, slots: Sequence[Slot], probe: Probe, rebase: Rebase) -> None:
-        epoch = probe.step // self.interval
+    def prepare(self, slots: Sequence[Slot], evaluation: Evaluation, rebase: Rebase) -> None:
+        epoch = evaluation.step // self.interval if self.interval else 0
         stale = [s for s in slots if s.is_matrix and s.state.get("epoch") != epoch]
         if not stale:
             return
-        estimate = self.direction.run(probe.over(self.source))
+        estimate = self.direction.run(evaluation.over(self.source))
         if not any(estimate.terms.values()):  # a flat loss has no gradient: any subspace will do
             estimate.terms.update(dict.fromkeys(estimate.terms, 1.0))
         for slot in stale:
-            gradient = sum(
-                probe.noise(slot, draw).dense() * weight for draw, weight in estimate.terms.items()
-            )
+            terms = evaluation.terms(slot, estimate.terms)
+            gradient = cast(Tensor, sum(noise.dense() * weight for noise, weight in terms.items()))
             left, right = leading_vectors(gradient, self.rank)
             factors = {"U": left.to(slot.dtype), "V": right.to(slot.dtype)}
             self.renew(slot, factors, epoch, rebase)

@@ -6,6 +6,7 @@ import torch
 
 from estimators.assignment import Assignment, assign
 from estimators.interrupts import write_all
+from estimators.perturbations.momentum_centred import MomentumCentredNoise
 from estimators.rounding import narrowed
 from estimators.updates.base import Job, Update
 
@@ -34,6 +35,8 @@ class AdaMU(Update):
     def _step(self, job: Job, weights: torch.Tensor) -> None:
         slot, height = job.slot, job.slot.rows_per_block
         ((slope, noise),) = job.terms
+        if not isinstance(noise, MomentumCentredNoise):
+            raise TypeError("ZO-AdaMU's update needs the noise of MomentumCentred")
         momentum = slot.state["m"]
 
         def block(index: int) -> None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from estimators.assignment import Assignment, Terms, assign, merge
+from estimators.assignment import Assignment, Terms, assign, low_rank
 from estimators.bases import Basis
 from estimators.directions.base import Estimate
+from estimators.evaluation import Evaluation
 from estimators.interrupts import write_all
 from estimators.noise import LowRankNoise, Noise
 from estimators.rounding import Written, narrowed
@@ -45,6 +46,29 @@ class Job:
     @property
     def scale(self) -> float:
         return 1.0 - self.lr * self.decay
+
+
+def jobs_of(evaluation: Evaluation, estimate: Estimate, restore: dict[Slot, Terms]) -> list[Job]:
+    """Return the updates of the tensors that an estimate moves; `restore` as in `Job`."""
+    jobs = []
+    for slot in evaluation.slots:
+        terms = evaluation.terms(slot, estimate.terms)
+        if not terms:
+            continue
+        group = slot.group
+        jobs.append(
+            Job(
+                slot,
+                restore.get(slot, ()),
+                [(weight, noise) for noise, weight in terms.items()],
+                estimate,
+                float(group["lr"]),
+                float(group["weight_decay"]),
+                slot.stream(evaluation.seed, "round", evaluation.step),
+                evaluation.written(slot, estimate.points) if estimate.points else None,
+            )
+        )
+    return jobs
 
 
 class Update(ABC):
@@ -160,7 +184,7 @@ def restored_block(job: Job, weights: Tensor, rows: slice) -> Tensor:
 
 def coordinates(job: Job) -> tuple[Tensor, Basis]:
     """Return the estimate of a tensor in the coordinates of its low-rank noise, and their basis."""
-    ((weight, noise),) = merge(job.terms)
+    ((weight, noise),) = low_rank(job.terms)
     return noise.coordinates.to(job.slot.compute_dtype) * weight, noise.basis
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from estimators.interrupts import write_all
+from estimators.perturbations.hessian_scaled import HessianScaledNoise
 from estimators.updates.base import Job
 from estimators.updates.sgd import SGD
 
@@ -30,6 +31,8 @@ class HessianSGD(SGD):
         slot, alpha = job.slot, self.smoothing
         weights, hessian, height = slot.matrix, slot.state["H"], slot.rows_per_block
         ((_, noise),) = job.terms
+        if not isinstance(noise, HessianScaledNoise):
+            raise TypeError("HiZOO's update needs the noise of HessianScaled")
         weight = alpha * abs(job.estimate.curvature)
 
         def block(index: int) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import estimators
-from estimators import forward
+from estimators.workspace import Workspace
 from tests.estimators.problems import RECIPES, Recorder, Table, build, net_problem, same, weights
 
 
@@ -80,10 +80,10 @@ def test_low_rank_noise_is_never_dense_in_linear_and_embedding(name):
 @pytest.mark.parametrize("name", ["mezo", "s_mezo", "sphere"])
 def test_rows_of_a_large_linear_are_perturbed_in_turn(name, monkeypatch):
     """No perturbed copy of a head without bias is held; its noise is that of every other way."""
-    monkeypatch.setattr(forward, "_PIECE", 1 << 15)
-    held, take = [], forward._Workspace.take
+    monkeypatch.setattr(Workspace, "piece", 1 << 15)
+    held, take = [], Workspace.take
     monkeypatch.setattr(
-        forward._Workspace,
+        Workspace,
         "take",
         lambda self, entries, like: held.append(entries) or take(self, entries, like),
     )
@@ -117,12 +117,12 @@ def test_modules_that_run_again_or_in_another_order_than_they_are_listed(monkeyp
 
     torch.manual_seed(0)
     model, x, losses, draws = Turned(), torch.randn(2, 6), [], []
-    perturb = forward._Workspace.perturb
+    perturb = Workspace.perturb
     monkeypatch.setattr(
-        forward._Workspace, "perturb", lambda self, hook: draws.append(1) or perturb(self, hook)
+        Workspace, "perturb", lambda self, hook: draws.append(1) or perturb(self, hook)
     )
     for apply, piece in (("inplace", 0), ("forward", 0), ("forward", 1 << 22)):
-        monkeypatch.setattr(forward, "_PIECE", piece)
+        monkeypatch.setattr(Workspace, "piece", piece)
         draws.clear()
         optimizer = estimators.mezo(model, lr=0.0, seed=3, eps=0.1, apply=apply, restore="copy")
         optimizer.step(lambda: model(x))

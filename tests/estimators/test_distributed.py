@@ -170,6 +170,7 @@ def accumulate(rank, folder):
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_the_trainer_accumulates_on_every_rank(tmp_path):
     """Two ranks with twice one sentence, of uneven lengths, are one process with four."""
     mp.spawn(accumulate, (tmp_path,), nprocs=ranks.RANKS)

@@ -4,8 +4,6 @@ import doctest
 import pkgutil
 import re
 import runpy
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -25,10 +23,10 @@ def test_plain_pytorch_in_under_twenty_lines(capsys):
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_the_trainer(tmp_path):
-    command = [sys.executable, str(EXAMPLES / "train_trainer.py")]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    losses = [float(x) for x in re.findall(r"'loss': '?([\d.]+)", run.stdout)]
+def test_the_trainer(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(EXAMPLES / "train_trainer.py"), run_name="__main__")
+    losses = [float(x) for x in re.findall(r"'loss': '?([\d.]+)", capsys.readouterr().out)]
     assert len(losses) == 6
     assert losses[-1] < losses[0] - 0.3
     assert not list(tmp_path.iterdir())

@@ -195,6 +195,7 @@ def every_block(monkeypatch, make, act, error, tolerance):
         equal(run.now(), goal[run.optimizer.steps], tolerance)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 @cases(SWEPT)
 def test_noise_that_cannot_be_made(name, options, tolerance, error, monkeypatch):

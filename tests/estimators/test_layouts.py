@@ -49,6 +49,7 @@ def holder(layout, laid, dtype):
     return model, closure
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -105,6 +106,7 @@ class Plain(nn.Module):
         return self.last(h).float().square().mean()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("apply", ["inplace", "forward"])
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != "lezo"])
 def test_a_network_in_channels_last(name, apply):
@@ -137,6 +139,7 @@ def test_real_kernels_of_channels_last(name, apply):
     torch.testing.assert_close(*logs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(
     "name", ["mezo", "mezo_m", "mezo_adam", "hizoo", "zo_adamu", "s_mezo", *LOW_RANK]

@@ -145,6 +145,7 @@ def moves(model, optimizer, steps, closure=None):
     return found
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("dtype", "lr", "eps"),
     [

@@ -67,6 +67,7 @@ def losses_cast(name, outside, inside, **options):
     return optimizer.log.losses
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("apply", ["inplace", "forward"])
 @pytest.mark.parametrize(
     "name", ["mezo", "tezo", "lozo", "mezo_m", "one_sided", "q_spsa", "hizoo", "s_mezo", "mezo_gv"]
@@ -304,6 +305,7 @@ dist.destroy_process_group()
 """
 
 
+@pytest.mark.slow
 def test_sharded_models_are_refused(tmp_path):
     """By FSDP, on two ranks: as the model, by name, and without names."""
     ranks = [
@@ -416,6 +418,7 @@ def rounding(size, dtype, eps, name="mezo", **options):
     return told(lambda: steps(optimizer, closure, 3))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("options", [{}, {"restore": "copy"}, {"restore": "regenerate"}])
 @pytest.mark.parametrize("name", ["mezo", "lozo", "rademacher", "sphere", "one_sided"])
 @pytest.mark.parametrize(
@@ -442,6 +445,7 @@ def test_the_eps_that_is_told_does_whatever_the_size(size, dtype):
     assert not rounding(size, dtype, float(re.search(r"eps of (\S+) would do", text).group(1)))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("size", "dtype", "eps"),
     [(1.0, torch.float32, 1e-3), (100.0, torch.float32, 1e-3), (1e-2, torch.bfloat16, 1e-3)],
@@ -451,6 +455,7 @@ def test_rounding_that_does_not_matter_is_not_told(size, dtype, eps, name):
     assert not rounding(size, dtype, eps, name)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("apply", ["inplace", "forward"])
 @pytest.mark.parametrize("name", RECIPES)
 def test_no_false_alarm_on_a_real_network(name, apply):

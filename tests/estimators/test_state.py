@@ -13,6 +13,7 @@ from tests.estimators.problems import RECIPES, Recorder, Table, build, net_probl
 SIXTEEN = [torch.bfloat16, torch.float16]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", RECIPES)
 def test_save_load_and_replay(name, dtype, tmp_path):
@@ -75,6 +76,7 @@ def test_resume_in_a_new_process(tmp_path):
     assert same(list(model.state_dict().values()), list(rest.values()))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("apply", ["inplace", "forward"])
 @pytest.mark.parametrize("dtype", SIXTEEN)
 @pytest.mark.parametrize("name", ["mezo", "mezo_adam", "tezo", "lozo_m", "mezo_gv", "svd0", "lezo"])

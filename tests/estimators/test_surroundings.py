@@ -94,12 +94,14 @@ def run(name, setting, dtype):
 plain = cache(lambda name, dtype: run(name, "plain", dtype))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("setting", [setting for setting in SETTINGS if setting != "plain"])
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_same_bits_in_place(name, setting):
     assert same(run(name, setting, torch.float32), plain(name, torch.float32))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("setting", ["default dtype bfloat16", "autocast"])
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_same_bits_in_16(name, setting):
@@ -121,6 +123,7 @@ plain_forward = cache(lambda name: run_forward(name, "plain"))
 
 
 # Not the default device, on which modules of PyTorch make tensors of their own.
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "setting",
     [
@@ -137,6 +140,7 @@ def test_the_same_bits_in_the_forward_pass(name, setting):
     assert same(run_forward(name, setting), plain_forward(name))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("apply", ["inplace", "forward"])
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_same_bits_in_another_thread(name, apply):

@@ -61,6 +61,7 @@ def untouched(model, optimizer, before, seed=3):
 # Copies of the whole pair
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("way", [copy.deepcopy, pickled, saved])
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_copy_of_model_and_optimizer_goes_on_alike(name, way):
@@ -103,6 +104,7 @@ ON_DISK = [(name, torch.float32) for name in RECIPES]
 ON_DISK += [(name, torch.bfloat16) for name in RECIPES[::7]]
 
 
+@pytest.mark.sampled
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "dtype"), ON_DISK, ids=str)
 def test_distributed_checkpoint_on_disk(name, dtype, tmp_path):
@@ -122,6 +124,7 @@ def test_distributed_checkpoint_on_disk(name, dtype, tmp_path):
     assert resumed.log.losses == optimizer.log.losses
 
 
+@pytest.mark.sampled
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("offload", [False, True])
 @pytest.mark.parametrize("name", RECIPES)

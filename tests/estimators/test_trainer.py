@@ -28,6 +28,7 @@ def trainer(folder, name="mezo", model=None, **options):
     return ZerothOrderTrainer(model, arguments(folder, **options), recipe=recipe, **kind)
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_trains_without_gradients(name, tmp_path):
     model = tiny_llama()
@@ -225,6 +226,7 @@ LOSSES = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", LOSSES)
 def test_compute_loss_may_return_a_number_in_any_of_its_forms(kind, tmp_path):
     options = {"max_steps": 2, "gradient_accumulation_steps": 2}
@@ -619,6 +621,7 @@ def test_parts_of_a_model_are_refused(name, tmp_path):
         ZerothOrderTrainer(tiny_llama(), args, recipe="mezo", train_dataset=sentences())
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "option",
     [
@@ -702,6 +705,7 @@ def test_smoothed_labels(tmp_path):
     torch.testing.assert_close(optimizer.log.losses, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_batch_that_does_not_fit_is_made_smaller(tmp_path):
     """auto_find_batch_size: what was collected for the step that failed is forgotten."""
 

@@ -71,6 +71,7 @@ def step_of_16_bits(name, size, dtype, eps=1e-3):
 # ---------------------------------------------------------------- 16 bits
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("size", [1.0, 0.02])
 @pytest.mark.parametrize("dtype", SIXTEEN)
 @pytest.mark.parametrize("name", PLAIN)
@@ -84,6 +85,7 @@ def test_the_step_lies_in_what_was_evaluated(name, dtype, size):
     assert ((points.T @ fit)[:, 0] - step).norm() < 0.1 * step.norm()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("apply", ["inplace", "forward"])
 @pytest.mark.parametrize("dtype", SIXTEEN)
 @pytest.mark.parametrize("name", [n for n in RECIPES if n not in COORDINATES | {"lezo"}])
@@ -114,6 +116,7 @@ def test_entries_that_no_evaluation_moved_do_not_move(name, dtype, apply):
         assert not displaced.all()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("dtype", "size"), [(torch.bfloat16, 1.0), (torch.float16, 4.0)])
 @pytest.mark.parametrize("name", RECIPES)
 def test_noise_below_the_spacing_is_evaluated_on_average(name, dtype, size):
@@ -154,6 +157,7 @@ class Tied(nn.Module):
         return self.head(h).float().square().mean() + self.conv(h.mT).float().mean()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("dtype", SIXTEEN)
 @pytest.mark.parametrize("name", DENSE)
 def test_in_place_and_forward_see_the_same_bits(name, dtype):
@@ -359,6 +363,7 @@ class Padded(nn.Module):
         return self.out(h if h.ndim == 2 else h.mean(1))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("apply", ["inplace", "forward"])
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != "lezo"])

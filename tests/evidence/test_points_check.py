@@ -1,15 +1,17 @@
 """Points are taken at weights that are put back, each with sentences of its own."""
 
 import pytest
+import sympy as sp
 import torch
 
 from tests.model.tiny_model import sentences, tiny_model
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
 from zotheory.evidence import modelled
+from zotheory.evidence.compared import Case
 from zotheory.evidence.modelled import by_layer, points
 from zotheory.model.language_model import THREADS, ModelError
-from zotheory.vocabulary import AssetMissing
+from zotheory.vocabulary import AssetMissing, Statement
 
 
 @pytest.fixture
@@ -44,7 +46,16 @@ def test_a_model_check_runs_on_a_fixed_number_of_threads(context):
     threads, seen = torch.get_num_threads(), []
     torch.set_num_threads(THREADS + 1)
     try:
-        modelled.on_model(lambda *_: seen.append(torch.get_num_threads())).judge(None, context)
+        symbol = sp.Symbol("threads")
+
+        def measure(*_):
+            seen.append(torch.get_num_threads())
+            return modelled.Modelled([Case("here", {symbol: seen[0]})], {}, {})
+
+        statement = Statement("Some.", sp.Eq(symbol, THREADS))
+        found = modelled.on_model(measure).judge(statement, context)
+        assert found.verdict == "confirmed"
+        assert found.certificate["found"] == [f"here: threads {THREADS}, claimed = {THREADS}"]
         assert seen == [THREADS]
         assert torch.get_num_threads() == THREADS + 1
     finally:

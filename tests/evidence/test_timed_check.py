@@ -9,7 +9,8 @@ import sympy as sp
 
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
-from zotheory.evidence.timed import Timing, timed
+from zotheory.evidence.compared import Case, median
+from zotheory.evidence.timed import timed
 from zotheory.vocabulary import DRAWN, Kind, Statement, Verdict
 
 RATIO, OTHER = sp.symbols("ratio other")
@@ -45,11 +46,14 @@ def printed(found) -> tuple[float, ...]:
     ],
 )
 def test_medians_decide(formula, verdict):
-    assert judge(formula, Timing("here", {RATIO: NEAR_TWO})).verdict is verdict
+    assert judge(formula, Case("here", {RATIO: median(NEAR_TWO)})).verdict is verdict
 
 
 def test_every_setting_counts():
-    slow, fast = Timing("slow", {RATIO: NEAR_TWO}), Timing("fast", {RATIO: NEAR_TWO / 4})
+    slow, fast = (
+        Case("slow", {RATIO: median(NEAR_TWO)}),
+        Case("fast", {RATIO: median(NEAR_TWO / 4)}),
+    )
     assert judge(sp.Gt(RATIO, 1), slow).verdict is Verdict.CONFIRMED
     found = judge(sp.Gt(RATIO, 1), slow, fast)
     assert found.verdict is Verdict.REFUTED
@@ -58,7 +62,7 @@ def test_every_setting_counts():
 
 
 def test_a_refutation_shows_its_rounds():
-    found = judge(sp.Gt(RATIO, 3), Timing("here", {RATIO: NEAR_TWO}))
+    found = judge(sp.Gt(RATIO, 3), Case("here", {RATIO: median(NEAR_TWO)}))
     claimed, actual = printed(found)
     assert claimed == 3
     assert actual == pytest.approx(np.median(NEAR_TWO), abs=1e-5)
@@ -67,18 +71,21 @@ def test_a_refutation_shows_its_rounds():
 def test_outliers_do_not_decide():
     disturbed = NEAR_TWO.copy()
     disturbed[3] = 100.0
-    assert judge(sp.Lt(RATIO, 3), Timing("here", {RATIO: disturbed})).verdict is Verdict.CONFIRMED
+    assert (
+        judge(sp.Lt(RATIO, 3), Case("here", {RATIO: median(disturbed)})).verdict
+        is Verdict.CONFIRMED
+    )
 
 
 def test_without_a_model_nothing_is_timed():
-    found = judge(sp.Gt(RATIO, 1), Timing("here", {RATIO: NEAR_TWO}), model=None)
+    found = judge(sp.Gt(RATIO, 1), Case("here", {RATIO: median(NEAR_TWO)}), model=None)
     assert found.verdict is Verdict.NOT_RUN
 
 
 @pytest.mark.parametrize("formula", [sp.Gt(OTHER, 1), sp.Gt(RATIO, OTHER)])
 def test_a_relation_compares_what_was_measured(formula):
-    with pytest.raises(ValueError, match="measured ratios and numbers, not other"):
-        judge(formula, Timing("here", {RATIO: NEAR_TWO}))
+    with pytest.raises(ValueError, match="says nothing of other"):
+        judge(formula, Case("here", {RATIO: median(NEAR_TWO)}))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +97,9 @@ def test_a_relation_compares_what_was_measured(formula):
     ],
 )
 def test_two_medians_are_compared_by_both_intervals(other, verdict):
-    found = judge(sp.Gt(RATIO, OTHER), Timing("here", {RATIO: NEAR_TWO, OTHER: other}))
+    found = judge(
+        sp.Gt(RATIO, OTHER), Case("here", {RATIO: median(NEAR_TWO), OTHER: median(other)})
+    )
     assert found.verdict is verdict
     if verdict is Verdict.REFUTED:
         assert printed(found) == pytest.approx((np.median(other), np.median(NEAR_TWO)), abs=1e-5)
@@ -100,12 +109,12 @@ def test_the_error_is_shared_by_medians_not_by_relations():
     # 16 rounds have an interval at 1e-4 / 2 (two settings), and none at 1e-4 / 4.
     some = NEAR_TWO[:16]
     both = sp.And(sp.Ge(RATIO, 1), sp.Le(RATIO, 3))
-    found = judge(both, Timing("here", {RATIO: some}), Timing("there", {RATIO: some}))
+    found = judge(both, Case("here", {RATIO: median(some)}), Case("there", {RATIO: median(some)}))
     assert found.verdict is Verdict.CONFIRMED
 
 
 def test_rounds_for_a_figure_are_kept_beside_the_numbers():
     drawn = {"seconds": NEAR_TWO}
-    found = judge(sp.Gt(RATIO, 1), Timing("here", {RATIO: NEAR_TWO}, drawn=drawn))
+    found = judge(sp.Gt(RATIO, 1), Case("here", {RATIO: median(NEAR_TWO)}, drawn=drawn))
     assert set(found.numbers) == {"here", DRAWN}
     assert found.numbers[DRAWN]["here"]["seconds"] == pytest.approx(NEAR_TWO, abs=1e-5)

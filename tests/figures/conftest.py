@@ -1,6 +1,5 @@
 """A ledger to draw from, whole or changed, and every figure drawn once."""
 
-import copy
 import json
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from figures.data import Data
 from figures.picture import pictures
 from figures.style import applied
 from tests.figures.training_rows import write_rows
-from zotheory.ledger import Ledger, recorded
+from zotheory.ledger import Entry, Ledger, recorded
 
 
 @pytest.fixture(scope="session")
@@ -21,21 +20,21 @@ def data(tmp_path_factory) -> Data:
     return Data(recorded(), "quick", rows)
 
 
-def replaced(ledger: Ledger, entries: list[dict]) -> Ledger:
+def replaced(ledger: Ledger, entries: list[Entry]) -> Ledger:
     """The ledger with these entries in the place of others of the same claims."""
-    ids = {entry["id"] for entry in entries}
-    kept = [claim for claim in ledger.claims if claim["id"] not in ids]
+    ids = {entry.id for entry in entries}
+    kept = [entry for entry in ledger.claims if entry.id not in ids]
     return Ledger(ledger.seed, ledger.budget, ledger.versions, (*kept, *entries))
 
 
 @pytest.fixture
 def changed(data):
-    """changed(id, edit): the same data after `edit(entry)` of one claim's entry."""
+    """changed(id, edit): the same data after `edit(row)` of one claim's entry as JSON values."""
 
     def change(name, edit) -> Data:
-        entry = copy.deepcopy(data.claim(name))
-        edit(entry)
-        return Data(replaced(data.ledger, [entry]), data.budget, data.results)
+        row = data.claim(name).to_json()
+        edit(row)
+        return Data(replaced(data.ledger, [Entry.from_json(row)]), data.budget, data.results)
 
     return change
 
@@ -46,7 +45,7 @@ def without(data):
 
     def leave_out(name) -> Data:
         ledger = data.ledger
-        claims = tuple(claim for claim in ledger.claims if claim["id"] != name)
+        claims = tuple(entry for entry in ledger.claims if entry.id != name)
         less = Ledger(ledger.seed, ledger.budget, ledger.versions, claims)
         return Data(less, data.budget, data.results)
 

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from matplotlib.text import Text
+
 import figures
 from figures.picture import names
 
@@ -29,6 +31,32 @@ def test_the_caption_follows_the_ledger(command, tmp_path, changed, written):
     text = (tmp_path / f"{NAME}.txt").read_text()
     assert "(Table 15), inconclusive:" in text
     assert "refuted" not in text
+
+
+def test_a_verdict_in_another_setting_is_marked_and_the_caption_says_which(
+    command, tmp_path, changed, written
+):
+    def edit(row):
+        row["setting"] = {"paper": "OPT-1.3B on SST-2", "judged": "SmolLM2-135M on reviews"}
+        row["correction"]["elsewhere"] = True
+
+    ledger = written(changed(CLAIM, edit))
+    _, told, _ = command("figures", NAME, "--ledger", ledger, "--out", tmp_path)
+    assert f"{CLAIM} (refuted†)" in told
+    assert told.count("† in another setting than the paper's") == 1
+    text = " ".join((tmp_path / f"{NAME}.txt").read_text().split())
+    expected = "refuted in another setting: SmolLM2-135M on reviews; the paper's: OPT-1.3B on SST-2"
+    assert f"(Table 15), {expected}: " in text
+    assert "Correction, proved (other setting): " in text
+    assert text.count("† in another setting than the paper's") == 1
+
+
+def test_labels_are_marked(drawing, changed):
+    setting = {"paper": "OPT-1.3B on SST-2", "judged": "SmolLM2-135M on reviews"}
+    figure, _ = drawing(NAME, changed(CLAIM, lambda row: row.update(setting=setting)))
+    assert "printed order (refuted†)" in [text.get_text() for text in figure.findobj(Text)]
+    figure, _ = drawing(NAME)
+    assert "printed order (refuted)" in [text.get_text() for text in figure.findobj(Text)]
 
 
 def test_a_missing_claim_is_told_and_the_rest_drawn(command, tmp_path, without, written):

@@ -60,7 +60,7 @@ def test_overlaps_are_the_ledgers_where_it_has_them(drawing, data):
     at = own_svd0_threshold.TIMES.index(own_svd0_threshold.JUDGED)
     for series, (m, n) in zip(points(square), own_svd0_threshold.SQUARE, strict=True):
         place = f"twice the threshold, {m} x {n} (reduced)"
-        found = data.numbers(own_svd0_threshold.CLAIM, Kind.MEASURED, place)
+        found = data.number(own_svd0_threshold.CLAIM, Kind.MEASURED, place)
         assert series[at, 1] == found["estimate"][0]
     above = np.array(own_svd0_threshold.TIMES) > 1.5
     for side, bounds in enumerate(ends(wide)):

@@ -9,8 +9,11 @@ from figures.picture import UnknownPicture, caption, judgement, names, pictures
 from figures.style import COLUMN, PAGE
 from zotheory.ledger import recorded
 
+DEAR = ("own_queries", "own_variance")  # ten seconds each; test_own_figures.py draws them, too
+PARAMS = [pytest.param(name, marks=pytest.mark.slow if name in DEAR else ()) for name in names()]
 
-@pytest.fixture(scope="module", params=names())
+
+@pytest.fixture(scope="module", params=PARAMS)
 def picture(request):
     return next(pictures([request.param]))
 
@@ -61,9 +64,9 @@ def test_no_text_is_cut_off(drawn):
 def test_caption_holds_the_verdicts_of_the_ledger(picture, drawn, data):
     lines = [judgement(data, name) for name in picture.claims]
     text = " ".join(caption(drawn[1], lines, data).split())
-    verdicts = {claim["id"]: claim["verdict"].replace("_", " ") for claim in data.ledger.claims}
+    verdicts = {entry.id: entry.told for entry in data.ledger.claims}
     for name in picture.claims:
-        assert re.search(rf"{re.escape(name)} \([^)]*\), {verdicts[name]}: ", text)
+        assert re.search(rf"{re.escape(name)} \([^)]*\), {re.escape(verdicts[name])}: ", text)
 
 
 def test_a_missing_claim_is_one_clear_line(picture, without, tmp_path):

@@ -15,27 +15,27 @@ from zotheory.vocabulary import Kind
 
 @pytest.mark.parametrize(("k", "s"), SETTINGS)
 def test_exact_and_printed_ratios_are_those_of_the_ledger(data, k, s):
-    greedy = data.numbers("prior.lemma3.ratio2", Kind.EXACT, "points", f"k = {k}")
+    greedy = data.number("prior.lemma3.ratio2", Kind.EXACT, "points", f"k = {k}")
     assert exact("greedy", "ratio 2", k) == pytest.approx(greedy["E[Y_(1)^2]"])
     assert claimed("greedy", "ratio 2", k) == pytest.approx(greedy["2 log k"])
     at = f"k = {k}, s = {s}"
-    guided = data.numbers("prior.lemma4.ratio2", Kind.EXACT, "points", at)
+    guided = data.number("prior.lemma4.ratio2", Kind.EXACT, "points", at)
     assert exact("guided", "ratio 2", k) == pytest.approx(guided["E||V_par||/||g||"])
     assert claimed("guided", "ratio 2", k) == pytest.approx(guided["8 s log k"])
     at += f", d = {DIMENSION}"
-    guided = data.numbers("prior.lemma4.ratio1", Kind.EXACT, "points", at)
+    guided = data.number("prior.lemma4.ratio1", Kind.EXACT, "points", at)
     expected = guided["E||V_par||/||V_perp||"] * math.sqrt(DIMENSION - 1)
     assert exact("guided", "ratio 1", k) == pytest.approx(expected, rel=1e-4)
     assert exact("guided", "ratio 1", k) / claimed("guided", "ratio 1", k) == pytest.approx(
         guided["mean of the ratio over the printed value"], rel=1e-4
     )
-    least = data.numbers("prior.lemma3.minimum", Kind.EXACT, "points", f"k = {k}")
+    least = data.number("prior.lemma3.minimum", Kind.EXACT, "points", f"k = {k}")
     assert exact("greedy", "ratio 1", k) == pytest.approx(least["E|Y_(1)|"], rel=1e-4)
     assert claimed("greedy", "ratio 1", k) == pytest.approx(least["sqrt(2 log k)"])
 
 
 def test_plain_ratios_are_those_of_lemma_2(data):
-    large = data.numbers("prior.lemma2.ratio1_large", Kind.EXACT)
+    large = data.number("prior.lemma2.ratio1_large", Kind.EXACT)
     ((_, found),) = large.items()
     quotient = exact("plain", "ratio 1", 64) / claimed("plain", "ratio 1", 64)
     assert quotient == pytest.approx(found["mean of the ratio over the printed value"], rel=1e-4)
@@ -49,7 +49,7 @@ def test_table5_draws_the_ledgers_points_and_the_exact_lines(drawing, data):
             for (k, value), (low, high) in zip(series, bounds, strict=True):
                 assert low <= exact(method, which, int(k)) <= high
                 assert low <= value <= high
-    found = data.numbers("prior.lemma4.ratio2", Kind.MEASURED, "k=4 s=2")
+    found = data.number("prior.lemma4.ratio2", Kind.MEASURED, "k=4 s=2")
     assert points(axes[1])[2][1, 1] == found["estimate"]
     drawn = [line.get_ydata() for line in axes[1].get_lines()]
     expected = [exact("guided", "ratio 2", k) for k in CANDIDATES]
@@ -58,8 +58,8 @@ def test_table5_draws_the_ledgers_points_and_the_exact_lines(drawing, data):
 
 def test_a_pass_buys_what_the_ledger_says(data):
     for method, claim in prior_passes.CLAIMS.items():
-        limits = list(data.numbers(claim, Kind.EXACT, "limit of d E cos^2").values())
-        spent = data.numbers(claim, Kind.EXACT, "forward passes")
+        limits = list(data.number(claim, Kind.EXACT, "limit of d E cos^2").values())
+        spent = data.number(claim, Kind.EXACT, "forward passes")
         assert prior_passes.selected(method, 4) * spent == pytest.approx(limits[0])
         assert prior_passes.two_point(4) * spent == pytest.approx(limits[1])
 
@@ -80,7 +80,7 @@ def test_what_a_pass_buys_is_measured_where_it_is_exact(drawing):
 
 def test_fig4_draws_the_quartiles_of_every_layer(drawing, data):
     (ax,) = drawing("prior_fig4")[0].axes
-    layers = data.numbers(prior_fig4.CLAIM, Kind.MODEL)
+    layers = data.number(prior_fig4.CLAIM, Kind.MODEL)
     medians = [line.get_ydata()[0] for line in ax.get_lines() if len(line.get_xdata()) == 2]
     means = [y for line in ax.get_lines() if line.get_marker() == "D" for y in line.get_ydata()]
     for row in layers.values():

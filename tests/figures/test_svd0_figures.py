@@ -13,7 +13,7 @@ METRIC = "svd0.fig1.metric"
 def test_table15_shows_the_intervals_of_the_ledger(drawing, data):
     _, measured = drawing("svd0_table15")[0].axes
     bounds = [
-        data.numbers(svd0_table15.CLAIM, Kind.MODEL, f"cos2 of {name}", "interval")
+        data.number(svd0_table15.CLAIM, Kind.MODEL, f"cos2 of {name}", "interval")
         for name in svd0_table15.METHODS
     ]
     assert ends(measured)[0] == pytest.approx(np.array(bounds))
@@ -45,7 +45,7 @@ def test_fig1_shows_every_estimate_beside_noise(drawing, data):
     order = [(step, of) for step in svd0_fig1.STEPS for of in ("MeZO", "noise")]
     for found, (step, of) in zip(series, order, strict=True):
         assert found[:, 1] == pytest.approx([e[step][of][2] for e in estimates])
-    interval = data.numbers(METRIC, Kind.MODEL, "interval")
+    interval = data.number(METRIC, Kind.MODEL, "interval")
     assert ends(gaps)[1][0] == pytest.approx(interval)
     assert "claimed: beyond 0.05 (refuted)" in lines(gaps)
 

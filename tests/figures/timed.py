@@ -8,6 +8,7 @@ import pytest
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
 from zotheory.judge import judge
+from zotheory.ledger import Entry
 from zotheory.papers import select
 from zotheory.papers.lezo import timing
 
@@ -15,7 +16,7 @@ CLAIMS = ("lezo.fig2.half", "lezo.fig5.amdahl", "lezo.fig6.length")
 FORWARD, STEPS = 1.0, {timing.PUBLISHED: (5.0, 3.2), timing.OURS: (3.0, 2.5)}
 
 
-def entries() -> list[dict]:
+def entries() -> list[Entry]:
     """One entry a claim: steps of 5 s and 3.2 s in the published loop, a pass of 1 s."""
     rng = np.random.default_rng(0)
 
@@ -41,4 +42,4 @@ def entries() -> list[dict]:
     context = Context("", 0, BUDGETS["quick"], None, "made up", None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(timing, "once", lambda what, context, measure: known[what])
-        return [judge(claim, context).to_json() for claim in select(list(CLAIMS))]
+        return [judge(claim, context) for claim in select(list(CLAIMS))]

@@ -10,10 +10,12 @@ import pytest
 from notebooks.execute import HERE, METADATA, executed, read
 from zotheory.ledger import recorded
 from zotheory.papers import ROOMS, title
+from zotheory.vocabulary import MARK
 
 STALE = "`python -m notebooks.execute` runs the notebooks again and keeps their outputs"
 VERDICT = re.compile(
-    r"^([\w-]+(?:\.[\w-]+)+): (\w+)(?: \(correction: (\w+)\))?$", flags=re.MULTILINE
+    rf"^([\w-]+(?:\.[\w-]+)+): (\w+){MARK}?(?: \(correction: (\w+){MARK}?\))?$",
+    flags=re.MULTILINE,
 )
 PLACES = ("/home/", "/root/", "/tmp/", "/usr/", "/opt/", "/Users/", "site-packages", str(HERE))
 named = pytest.mark.parametrize("name", ROOMS)
@@ -95,8 +97,8 @@ def test_no_cell_raised_or_warned_and_all_have_run(name):
 @named
 def test_the_verdicts_it_shows_are_those_recorded(name):
     known = {
-        claim["id"]: (claim["verdict"], (claim["correction"] or {}).get("verdict", ""))
-        for claim in recorded().claims
+        entry.id: (entry.verdict, entry.correction.verdict if entry.correction else "")
+        for entry in recorded().claims
     }
     shown = verdicts(kept(name))
     assert {claim for claim in known if claim.startswith(f"{name}.")} <= shown.keys(), STALE
@@ -112,6 +114,7 @@ def test_links_lead_to_files_that_are_there(name):
                 assert (HERE / target).is_file(), target
 
 
+@pytest.mark.slow
 @named
 def test_it_runs_from_top_to_bottom_and_finds_the_same(name):
     now, before = executed(name), kept(name)

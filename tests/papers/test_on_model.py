@@ -16,7 +16,7 @@ from zotheory.judge import judge
 from zotheory.papers import declared
 from zotheory.papers.prior import on_model as prior
 from zotheory.papers.prior.candidates import Candidates
-from zotheory.papers.svd0 import algorithm1, comparisons, frames
+from zotheory.papers.svd0 import algorithm1, frames
 from zotheory.papers.svd0 import on_model as svd0
 from zotheory.vocabulary import Evidence, Kind, Statement
 
@@ -28,13 +28,27 @@ IDS = (
     "prior.step.gv",
 )
 NAMES = tuple(f"model.layers.{i}.self_attn.{w}_proj.weight" for i in range(2) for w in "qkv")
-SHARES = {algorithm1.KEPT: "share of SVD-0", algorithm1.RANDOM: "share of SubZero"}
-COSINES = {symbol: f"cos2 of {name}" for name, symbol in comparisons.COSINES.items()}
+SHARES = (algorithm1.KEPT, algorithm1.RANDOM)
 
 
 @pytest.fixture
 def context(tmp_path) -> Context:
     return Context("a.b", 0, BUDGETS["quick"], None, "tiny", tmp_path)
+
+
+@pytest.fixture
+def judged(context, monkeypatch):
+    """What a claim's model check says of a statement, on studies that are given."""
+
+    def judge(id: str, statement: Statement, **studies) -> Evidence:
+        for module in (svd0, prior):
+            monkeypatch.setattr(
+                module, "once", lambda what, *_: studies[what.split(".")[-1]], raising=True
+            )
+        (check,) = (check for check in claim(id).checks if check.kind is Kind.MODEL)
+        return check.judge(statement, context)
+
+    return judge
 
 
 @pytest.fixture
@@ -70,64 +84,76 @@ def runs(evidence: Evidence) -> dict[str, float]:
 def shows(evidence: Evidence) -> None:
     printed = runs(evidence)
     for name in ("claimed", "actual"):
-        assert printed[name] == pytest.approx(evidence.certificate[name], rel=1e-6, abs=1e-12)
+        assert printed[name] == pytest.approx(evidence.certificate[name], rel=1e-6, abs=1e-9)
 
 
-def test_a_better_subspace_is_seen_and_an_equal_one_refuted(context, rng):
-    found = claim("svd0.better_subspace")
-    decide = (SHARES, frames.SHARE, algorithm1.AT_LEAST, context)
+def test_a_better_subspace_is_seen_and_an_equal_one_refuted(judged, rng):
+    id, found = "svd0.better_subspace", claim("svd0.better_subspace")
     better = refreshes(rng, share_of_SVD0=1.5, share_of_SubZero=1.0)
     equal = refreshes(rng, share_of_SVD0=1.0, share_of_SubZero=1.0)
-    assert svd0.decide_order(found.statement, better, *decide).verdict == "confirmed"
-    assert svd0.decide_order(found.correction, better, *decide).verdict == "refuted"
-    refuted = svd0.decide_order(found.statement, equal, *decide)
+    assert judged(id, found.statement, refreshes=better).verdict == "confirmed"
+    assert judged(id, found.correction, refreshes=better).verdict == "refuted"
+    refuted = judged(id, found.statement, refreshes=equal)
     assert refuted.verdict == "refuted"
     shows(refuted)
-    assert svd0.decide_order(found.correction, equal, *decide).verdict == "confirmed"
+    assert judged(id, found.correction, refreshes=equal).verdict == "confirmed"
     doubled = Statement(
         "It is twice that.",
         sp.And(*(sp.Eq(name, 2 * frames.SHARE) for name in SHARES)),
     )
-    assert svd0.decide_order(doubled, equal, *decide).verdict == "refuted"
+    assert judged(id, doubled, refreshes=equal).verdict == "refuted"
 
 
-def test_an_order_of_three_needs_both_steps(context, rng):
-    found = claim("svd0.table15.order")
-    decide = (COSINES, 1 / (algorithm1.M * algorithm1.N), comparisons.LARGER, context)
+def test_an_order_of_three_needs_both_steps(judged, rng):
+    id, found = "svd0.table15.order", claim("svd0.table15.order")
     rising = refreshes(rng, cos2_of_MeZO=1.0, cos2_of_SubZero=2.0, cos2_of_SVD0=4.0)
     half = refreshes(rng, cos2_of_MeZO=1.0, cos2_of_SubZero=1.0, cos2_of_SVD0=4.0)
     equal = refreshes(rng, cos2_of_MeZO=1.0, cos2_of_SubZero=1.0, cos2_of_SVD0=1.0)
-    assert svd0.decide_order(found.statement, rising, *decide).verdict == "confirmed"
-    assert svd0.decide_order(found.statement, half, *decide).verdict == "refuted"
-    refuted = svd0.decide_order(found.statement, equal, *decide)
+    assert judged(id, found.statement, refreshes=rising).verdict == "confirmed"
+    assert judged(id, found.statement, refreshes=half).verdict == "refuted"
+    refuted = judged(id, found.statement, refreshes=equal)
     assert refuted.verdict == "refuted"
     shows(refuted)
-    assert svd0.decide_order(found.correction, equal, *decide).verdict == "confirmed"
-    assert svd0.decide_order(found.correction, half, *decide).verdict == "refuted"
+    assert judged(id, found.correction, refreshes=equal).verdict == "confirmed"
+    assert judged(id, found.correction, refreshes=half).verdict == "refuted"
+
+
+class Spectra:
+    """Cosines that differ by so much after the SVD."""
+
+    def __init__(self, gaps):
+        self.gaps, self.origin, self.after_svd = gaps, (gaps, 0 * gaps), {svd0.TOP: (gaps, gaps)}
+
+    def gap(self, top):
+        return self.gaps
 
 
 @pytest.mark.parametrize(("gap", "differ"), [(0.2, True), (-0.2, True), (0.0, False)])
-def test_spectra_that_differ_are_told_apart(gap, differ, context, rng):
-    found = claim("svd0.fig1.metric")
-    gaps = gap + 1e-3 * rng.standard_normal((6, len(NAMES)))
-    arguments = (NAMES, gaps, comparisons.DIFFERENCE, context)
-    said = svd0.decide_apart(found.statement, *arguments)
+def test_spectra_that_differ_are_told_apart(gap, differ, judged, rng):
+    id, found = "svd0.fig1.metric", claim("svd0.fig1.metric")
+    rows = gap + 1e-3 * rng.standard_normal((6, len(NAMES)))
+    studies = {"spectra": (NAMES, [Spectra(row) for row in rows]), "batch_sizes": {}}
+    said = judged(id, found.statement, **studies)
     assert said.verdict == ("confirmed" if differ else "refuted")
     if not differ:
         shows(said)
-    said = svd0.decide_apart(found.correction, *arguments)
+    said = judged(id, found.correction, **studies)
     assert said.verdict == ("refuted" if differ else "confirmed")
 
 
-def test_a_gradient_of_rank_one_is_found_by_an_average_and_a_flat_one_is_not(context, rng):
-    spike = torch.outer(*(torch.from_numpy(rng.standard_normal(24)) for _ in range(2)))
-    study = svd0.Averages({"spike": spike}, 0)
-    said = svd0.decide_averaged(study, 2.0, 2, context)
-    assert said.verdict == "confirmed"
-    assert said.numbers["spike"]["shown from k"] <= 96
-    flat = svd0.Averages({"spike": spike, "flat": torch.eye(24)}, 0)
-    assert svd0.decide_averaged(flat, 60.0, 2, context).verdict == "refuted"
-    assert svd0.decide_averaged(flat, 300.0, 2, context).verdict == "refuted"
+def test_a_gradient_of_rank_one_is_found_by_an_average_and_a_flat_one_is_not(judged, rng):
+    id = "svd0.better_subspace.averaged"
+
+    def said(times, **gradients):
+        statement = Statement("Kept.", sp.Ge(algorithm1.BEST, times * frames.SHARE))
+        return judged(id, statement, averages=svd0.Averages(gradients, 0))
+
+    spike = torch.outer(*(torch.from_numpy(rng.standard_normal(64)) for _ in range(2)))
+    found = said(2, spike=spike)
+    assert found.verdict == "confirmed"
+    assert found.numbers["spike"]["shown from k"] <= 256
+    assert said(40, spike=spike, flat=torch.eye(64)).verdict == "refuted"
+    assert said(300, spike=spike, flat=torch.eye(64)).verdict == "refuted"
 
 
 def drawn(rng, *, guided: bool, d: int = 10**6, draws: int = 200) -> Candidates:
@@ -137,17 +163,18 @@ def drawn(rng, *, guided: bool, d: int = 10**6, draws: int = 200) -> Candidates:
     return Candidates(d, losses, inner, np.broadcast_to(d * np.eye(4), (draws, 4, 4)))
 
 
-def test_a_direction_that_losses_guide_is_seen_and_one_at_random_is_not(context, rng):
-    found = claim("prior.step.gv")
+def test_a_direction_that_losses_guide_is_seen_and_one_at_random_is_not(judged, rng):
+    id, found = "prior.step.gv", claim("prior.step.gv")
     for guided, verdict in ((True, "confirmed"), (False, "inconclusive")):
         candidates = {"layer": drawn(rng, guided=guided)}
-        assert prior.decide(found.statement, candidates, 1, context).verdict == verdict
-    reversed_ = Statement("Less.", sp.Lt(*found.statement.formula.args))
-    assert prior.decide(reversed_, {"layer": drawn(rng, guided=True)}, 1, context).verdict == (
-        "refuted"
-    )
+        assert judged(id, found.statement, candidates=candidates).verdict == verdict
+    formula = found.statement.formula
+    reversed_ = Statement("Less.", sp.Lt(*formula.args), setting=found.statement.setting)
+    refuted = judged(id, reversed_, candidates={"layer": drawn(rng, guided=True)})
+    assert refuted.verdict == "refuted"
+    shows(refuted)
     many = {"layer": drawn(rng, guided=True, draws=2000)}
-    assert prior.decide(found.mutant, many, 3, context).verdict == "refuted"
+    assert judged(id, found.mutant, candidates=many).verdict == "refuted"
 
 
 @pytest.mark.parametrize("queries", [1, 3])

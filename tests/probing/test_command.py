@@ -38,6 +38,7 @@ def test_all_recipes_fit_a_terminal_of_100_columns(command, monkeypatch):
     assert sum("with_guiding_vector CP" in line for line in rows) == 1  # nothing was folded
 
 
+@pytest.mark.slow
 def test_two_workers_of_the_installed_module_find_what_one_finds_here(tmp_path):
     (tmp_path / "own.py").write_text(
         "import estimators\n\ndef mine(params, seed):\n"

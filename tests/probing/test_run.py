@@ -24,6 +24,7 @@ def everything():
     return probe(size=SIZE, samples=300)
 
 
+@pytest.mark.slow
 def test_every_recipe_agrees_with_its_card(everything):
     """At three times the width of the intervals: there are some three hundred."""
     compared = 0

@@ -132,6 +132,16 @@ def test_first_moments_against_tables():
     assert enclose(split(2, 1).first + 2 / sp.sqrt(sp.pi)).middle == pytest.approx(0, abs=1e-14)
 
 
+@pytest.mark.parametrize("k", [24, 60])
+def test_high_powers_are_enclosed_narrowly(k):
+    found = enclose(-minimum(k).first)
+    value = mpmath.quad(
+        lambda t: t * k * mpmath.ncdf(t) ** (k - 1) * mpmath.npdf(t), [-8, 0, 1, 2, 3, 5, 9]
+    )
+    assert found.low < value < found.high
+    assert found.high - found.low < 2e-6
+
+
 @pytest.mark.parametrize("power", [1, 2, 4, 12])
 def test_integrals_over_the_half_line(power):
     found = enclose(sp.Integral(3 * ABOVE**power, HALF))

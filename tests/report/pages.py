@@ -8,7 +8,7 @@ from rich.console import Console
 
 from zotheory.ledger import Control, Entry, Ledger
 from zotheory.report.terminal import details
-from zotheory.vocabulary import Evidence, Kind, Verdict
+from zotheory.vocabulary import Evidence, Kind, Setting, Verdict
 
 VOID = {"meta", "link", "input", "br", "wbr", "img"}
 NOT_SAID = {"svg", "button", "summary", "style", "script"}  # pictures and controls
@@ -68,8 +68,8 @@ def words(text):
 
 
 def shown(entry):
-    """What `zotheory show` prints of an entry, on a line of any length."""
-    console = Console(file=io.StringIO(), width=1_000_000)
+    """What `zotheory show` prints of an entry, on lines that are long enough for all."""
+    console = Console(file=io.StringIO(), width=20_000)
     details(console, entry)
     return re.sub(r" {9,}|─{9,}", "  ", console.file.getvalue())
 
@@ -81,14 +81,48 @@ def hostile():
     """A ledger with markup in every text that a claim can bring in."""
     numbers = {HARM: {HARM: HARM, "x": [HARM]}, "y": HARM}
     certificate = {"inputs": {HARM: HARM}, "claimed": HARM, "actual": 1, "steps": [HARM]}
-    evidence = (Evidence(Kind.EXACT, Verdict.REFUTED, HARM, numbers),)
-    entry = Entry("x.y", "x", HARM, HARM, HARM, Verdict.REFUTED, evidence, Control(HARM, "proved"))
-    row = {
-        **entry.to_json(),
-        "paper": HARM,
-        "reason": HARM,
-        "failed": HARM,
-        "missing": HARM,
-        "certificate": {**certificate, "snippet": f"# {HARM}\nprint('{HARM}')\n"},
-    }
-    return Ledger(0, HARM, {HARM: HARM}, (row,))
+    evidence = (Evidence(Kind.EXACT, Verdict.REFUTED, HARM, numbers, reading=HARM),)
+    entry = Entry(
+        "x.y",
+        HARM,
+        HARM,
+        HARM,
+        HARM,
+        Verdict.REFUTED,
+        evidence,
+        Control(HARM, Verdict.PROVED, HARM, HARM),
+        reason=HARM,
+        failed=HARM,
+        missing=HARM,
+        certificate={**certificate, "snippet": f"# {HARM}\nprint('{HARM}')\n"},
+        setting=Setting(HARM, HARM),
+    )
+    return Ledger(0, HARM, {HARM: HARM}, (entry,))
+
+
+def badges(html):
+    """The words of every verdict that is shown with its sign, but for counts."""
+    return re.findall(r'<span class="badge [^>]*><svg.*?</svg>([^<]*)</span>', html)
+
+
+PAPERS, OURS = "OPT-1.3B on SST-2", "SmolLM2-135M on reviews"
+PREMISE = "does not follow from the premise"
+
+
+def worded():
+    """A ledger whose verdicts say more than was found, each of them in its own way, and one not."""
+
+    def entry(id, verdict, kind=Kind.MODEL, reading="", setting=None, **other):
+        found = (Evidence(kind, verdict, "measured it", reading=reading),)
+        return Entry(id, "p", "Fig. 1", "It is so.", "", verdict, found, setting=setting, **other)
+
+    correction = Control("It is not so.", Verdict.CONFIRMED, "measured that", elsewhere=True)
+    elsewhere = Setting(PAPERS, OURS)
+    entries = (
+        entry("p.elsewhere", Verdict.REFUTED, setting=elsewhere, correction=correction),
+        entry("p.premise", Verdict.REFUTED, Kind.EXACT, PREMISE),
+        entry("p.printed", Verdict.CONFIRMED, Kind.PRINTED, "by the printed numbers"),
+        entry("p.same", Verdict.REFUTED, setting=Setting(PAPERS)),
+        entry("p.not_run", Verdict.NOT_RUN, setting=elsewhere),
+    )
+    return Ledger(0, "quick", {}, entries)

@@ -27,7 +27,7 @@ FLAGS = [
     "--disable-sync",
 ]
 LEDGER = recorded()
-CLAIMS = {claim["id"]: claim for claim in LEDGER.claims}
+CLAIMS = {claim.id: claim for claim in LEDGER.claims}
 REFUTED = "tezo.lemma1.norm4"
 WIDTHS = (360, 800, 1400)
 
@@ -99,7 +99,7 @@ def test_all_claims_are_shown_at_first(visit):
 def test_choices_of_one_filter_add_and_filters_narrow_each_other(visit):
     page = visit()
     page.get_by_role("checkbox", name="refuted").check()
-    refuted = expected(lambda claim: claim["verdict"] == "refuted")
+    refuted = expected(lambda claim: claim.verdict == "refuted")
     assert shown(page) == refuted
     assert found(page) == f"{len(refuted)} of {len(CLAIMS)} claims shown"
     page.get_by_role("checkbox", name="inconclusive").check()
@@ -107,8 +107,8 @@ def test_choices_of_one_filter_add_and_filters_narrow_each_other(visit):
     page.get_by_role("checkbox", name="measured").check()
     measured = expected(
         lambda claim: (
-            claim["verdict"] in ("refuted", "inconclusive")
-            and any(e["kind"] == "measured" for e in claim["evidence"])
+            claim.verdict in ("refuted", "inconclusive")
+            and any(e.kind == "measured" for e in claim.evidence)
         )
     )
     assert shown(page) == measured
@@ -119,7 +119,7 @@ def test_choices_of_one_filter_add_and_filters_narrow_each_other(visit):
 def test_a_paper_without_a_fitting_claim_is_hidden(visit):
     page = visit()
     page.get_by_role("checkbox", name="own").check()
-    assert shown(page) == expected(lambda claim: claim["paper"] == "own")
+    assert shown(page) == expected(lambda claim: claim.paper == "own")
     assert page.locator("#paper-own").is_visible()
     assert page.locator("#paper-tezo").is_hidden()
 
@@ -178,7 +178,7 @@ def test_copy_puts_the_program_on_the_clipboard(visit):
     article(page, REFUTED).get_by_role("button", name="Copy the program").click()
     article(page, REFUTED).get_by_role("button", name="Copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == CLAIMS[REFUTED]["certificate"]["snippet"]
+    assert copied == CLAIMS[REFUTED].snippet
     assert page.locator("#told").inner_text() == "Copied"
 
 
@@ -188,7 +188,7 @@ def test_a_browser_that_forbids_copying_gets_the_program_selected(visit):
     article(page, REFUTED).get_by_role("button", name="Copy the program").click()
     page.get_by_role("button", name="Selected").wait_for()
     selected = page.evaluate("getSelection().toString()")
-    assert selected.split() == CLAIMS[REFUTED]["certificate"]["snippet"].split()
+    assert selected.split() == CLAIMS[REFUTED].snippet.split()
 
 
 def test_unfold_all_and_back(visit):
@@ -231,14 +231,14 @@ def test_everything_can_be_done_with_the_keyboard(visit):
     press_until(page, "Tab", "input[value=refuted]")
     page.keyboard.press("Space")
     assert REFUTED in shown(page)
-    assert {CLAIMS[id]["verdict"] for id in shown(page)} == {"refuted"}
+    assert {CLAIMS[id].verdict for id in shown(page)} == {"refuted"}
     press_until(page, "Tab", f'article[id="{REFUTED}"] summary')
     page.keyboard.press("Enter")
     press_until(page, "Tab", "button.copy")
     page.keyboard.press("Enter")
     article(page, REFUTED).get_by_role("button", name="Copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == CLAIMS[REFUTED]["certificate"]["snippet"]
+    assert copied == CLAIMS[REFUTED].snippet
     press_until(page, "Shift+Tab", "#clear")
     page.keyboard.press("Enter")
     assert shown(page) == list(CLAIMS)

@@ -1,16 +1,19 @@
 """What is said of an entry: its sections, their order, and how numbers are told."""
 
+from dataclasses import replace
+
 import pytest
 
+from tests.report.pages import OURS, PAPERS, PREMISE, worded
 from zotheory.ledger import Control, Entry, recorded
-from zotheory.report.description import describe
+from zotheory.report.description import MEANING, SOURCE, describe
 from zotheory.vocabulary import Evidence, Kind, Verdict
 
 
 def told(verdict=Verdict.PROVED, numbers=None, certificate=None, **other):
     evidence = Evidence(Kind.MEASURED, verdict, "measured it", numbers or {})
     made = Entry("p.a", "p", "Eq. 1", "so", "", verdict, (evidence,), seconds=0.1234, **other)
-    return describe({**made.to_json(), "certificate": certificate or {}})
+    return describe(replace(made, certificate=certificate or {}))
 
 
 def section(description, title):
@@ -31,7 +34,7 @@ def test_a_refuted_claim_begins_with_what_holds_instead():
         "ratio": 1190541317.0,
         "share": 0.2797087475353628,
         "steps": ["one", "two"],
-        "snippet": "print(1)\n",
+        "snippet": "import numpy\nprint(1)\n",
     }
     found = told(
         Verdict.REFUTED,
@@ -50,7 +53,7 @@ def test_a_refuted_claim_begins_with_what_holds_instead():
         ("ratio", "1190541317"),
         ("share", "0.2797087475353628"),
     )
-    assert section(found, "Program").code == "print(1)\n"
+    assert section(found, "Program").code == "import numpy\nprint(1)\n"
     assert section(found, "Derivation").steps == ("one", "two")
     assert found.contents == "counterexample, program, derivation, evidence (measured)"
     assert found.seconds == "0.1234"
@@ -60,6 +63,39 @@ def test_a_claim_that_holds_shows_the_false_statement_its_checks_refuted():
     found = told(mutant=Control("not so", Verdict.REFUTED, "at m = 1"))
     control = section(found, "Control")
     assert (control.verdict, control.prose) == ("refuted", ("not so", "at m = 1"))
+
+
+ELSEWHERE = f"in another setting: {OURS}; the paper's: {PAPERS}"
+
+
+@pytest.mark.parametrize(
+    ("id", "brief", "setting"),
+    [
+        ("p.elsewhere", "refuted (other setting)", f"Refuted {ELSEWHERE}"),
+        ("p.premise", PREMISE, None),
+        ("p.printed", "confirmed by the printed numbers", None),
+        ("p.same", "refuted", PAPERS),
+        ("p.not_run", "not run", f"Judged: {OURS}; the paper's: {PAPERS}"),
+    ],
+)
+def test_a_verdict_is_told_with_its_reading_and_its_setting(id, brief, setting):
+    found = describe(worded()[id])
+    assert found.brief == brief
+    told = [s for s in found.sections if s.title == "Setting"]
+    assert [(s.prose, s.first) for s in told] == ([((setting,), True)] if setting else [])
+    assert section(found, "Evidence").brief == brief
+
+
+def test_what_holds_instead_holds_in_the_setting_judged_and_a_false_statement_has_none():
+    found = describe(worded()["p.elsewhere"])
+    assert section(found, "What holds instead").brief == "confirmed (other setting)"
+    entry = replace(worded()["p.elsewhere"], mutant=Control("no", Verdict.REFUTED))
+    assert section(describe(entry), "Control").brief == "refuted"
+
+
+def test_every_kind_of_evidence_and_every_verdict_is_explained():
+    assert SOURCE.keys() == set(Kind)
+    assert MEANING.keys() == set(Verdict)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +121,33 @@ def test_what_the_certificate_says_is_not_said_again():
     numbers = {"claimed": 1, "actual": 3, "ratio": 3.0}
     found = told(Verdict.REFUTED, numbers, {"claimed": 1, "actual": 3})
     assert section(found, "Evidence").values == (("ratio", "3"),)
+
+
+def test_both_numbers_are_a_counterexample_only_where_they_refute():
+    certificate = {"kind": "printed", "claimed": 2.0, "actual": 3.0}
+    assert "Counterexample" in titles(told(Verdict.REFUTED, certificate=certificate))
+    held = told(Verdict.CONFIRMED, certificate=certificate)
+    assert "Counterexample" not in titles(held)
+    assert section(held, "Certificate").values == (("claimed", "2"), ("actual", "3"))
+
+
+def test_printed_cells_and_their_arithmetic_are_told_one_by_one():
+    certificate = {
+        "kind": "printed",
+        "cells": {"Table 1: LeZO, CB": "69.2", "Table 1: MeZO, CB": "68.8"},
+        "arithmetic": ["gain = 0.4 > 0 holds"],
+        "rounding": "nothing turns it",
+        "claimed": 0.0,
+        "actual": 0.4,
+        "snippet": "from fractions import Fraction\n",
+    }
+    found = told(Verdict.CONFIRMED, certificate=certificate)
+    assert section(found, "Certificate").prose == ("gain = 0.4 > 0 holds",)
+    assert dict(section(found, "Certificate").values).keys() == {"rounding", "claimed", "actual"}
+    assert section(found, "Cells").values == tuple(certificate["cells"].items())
+    assert section(found, "Program").title == (
+        "Program: standard library only, prints both numbers"
+    )
 
 
 def test_numbers_that_never_vary_are_told_once_and_the_table_runs_downwards():
@@ -143,7 +206,7 @@ def test_a_single_number_has_no_deciding_coordinate():
     assert dict(table.rows)["deciding coordinate"] == ("", "1")
 
 
-@pytest.mark.parametrize("entry", recorded().claims, ids=lambda entry: entry["id"])
+@pytest.mark.parametrize("entry", recorded().claims, ids=lambda entry: entry.id)
 def test_no_recorded_entry_is_without_detail_and_titles_are_unique(entry):
     found = describe(entry)
     names = [s.title for s in found.sections]

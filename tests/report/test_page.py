@@ -3,11 +3,12 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from tests.report.pages import HARM, Page, hostile, shown, words
+from tests.report.pages import HARM, Page, badges, hostile, shown, worded, words
 from zotheory.ledger import Ledger, recorded
 from zotheory.report.page import page, write_page
 from zotheory.vocabulary import Verdict
@@ -26,16 +27,36 @@ def read(text):
 
 
 def test_every_claim_has_one_article_and_an_anchor_of_its_own(read):
-    assert list(read.articles) == [claim["id"] for claim in LEDGER.claims]
+    assert list(read.articles) == [claim.id for claim in LEDGER.claims]
     assert len(read.ids) == len(set(read.ids))
     links = {found.get("href") for tag, found in read.tags if tag == "a"}
-    assert {f"#{claim['id']}" for claim in LEDGER.claims} <= links
+    assert {f"#{claim.id}" for claim in LEDGER.claims} <= links
     assert {link[1:] for link in links} <= set(read.ids)
 
 
-@pytest.mark.parametrize("entry", LEDGER.claims, ids=lambda entry: entry["id"])
+@pytest.mark.parametrize("entry", LEDGER.claims, ids=lambda entry: entry.id)
 def test_the_page_says_what_show_says(read, entry):
-    assert read.words(entry["id"]) == words(shown(entry))
+    assert read.words(entry.id) == words(shown(entry))
+
+
+@pytest.mark.parametrize("entry", worded().claims, ids=lambda entry: entry.id)
+def test_page_and_show_word_a_verdict_by_its_reading_and_setting(entry):
+    text = page(worded())
+    assert Page(text).words(entry.id) == words(shown(entry))
+    if entry.told != entry.verdict.word:  # a bare word would say too much
+        article = text.partition(f'<article class="claim {entry.verdict}" id="{entry.id}"')[2]
+        found = badges(article.partition("</article>")[0])
+        assert entry.brief in found
+        assert entry.verdict.word not in found
+        assert entry.verdict.word not in re.findall(r"─ (\w+) ─", shown(entry))
+        for layout in (" ".join(Page(text).articles[entry.id]), shown(entry)):
+            assert entry.told[1:] in " ".join(layout.split())
+
+
+def test_counts_are_by_the_bare_verdict():
+    text = page(worded())
+    for count in ("3 refuted", "1 confirmed", "1 not run"):
+        assert f"{count}</span>" in text
 
 
 def test_nothing_is_fetched_from_anywhere(read, text):
@@ -73,9 +94,9 @@ def test_what_a_claim_says_is_text_and_never_markup():
 
 def test_the_tally_counts_every_claim_once(read, text):
     for verdict in Verdict:
-        number = sum(claim["verdict"] == verdict for claim in LEDGER.claims)
+        number = sum(claim.verdict == verdict for claim in LEDGER.claims)
         if number:
-            assert f"{number} {verdict.replace('_', ' ')}</span>" in text
+            assert f"{number} {verdict.word}</span>" in text
 
 
 def test_a_ledger_without_claims_is_a_page():
@@ -83,7 +104,7 @@ def test_a_ledger_without_claims_is_a_page():
 
 
 def test_a_paper_of_ones_own_goes_by_its_short_name():
-    entry = {**LEDGER.claims[0], "id": "mine.a", "paper": "mine"}
+    entry = replace(LEDGER.claims[0], id="mine.a", paper="mine")
     assert '<h2 id="paper-mine">mine</h2>' in page(Ledger(0, "quick", {}, (entry,)))
 
 
@@ -109,7 +130,7 @@ def test_report_renders_any_ledger(command, tmp_path):
     Ledger(0, "quick", {}, LEDGER.claims[:1]).write(tmp_path / "ledger.json")
     assert command("report", tmp_path / "ledger.json", "--out", tmp_path / "a.html")[0] == 0
     found = Page((tmp_path / "a.html").read_text(encoding="utf-8"))
-    assert list(found.articles) == [LEDGER.claims[0]["id"]]
+    assert list(found.articles) == [LEDGER.claims[0].id]
 
 
 @pytest.mark.parametrize(

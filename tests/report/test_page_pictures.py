@@ -1,5 +1,7 @@
 """Figures on the page: read back from their files, shown once, never beside other verdicts."""
 
+from dataclasses import replace
+
 import pytest
 from PIL import Image
 
@@ -8,6 +10,7 @@ from figures.picture import pictures
 from tests.report.pages import Page
 from zotheory.ledger import Ledger, LedgerError, recorded
 from zotheory.report.page import page, read_pictures
+from zotheory.vocabulary import Verdict
 
 NAMES = ["prior_fig4", "svd0_table15"]
 
@@ -32,7 +35,7 @@ def test_a_figure_comes_back_with_its_caption_and_verdicts(folder, drawn):
         assert picture.title == known.title
         assert picture.caption == (folder / f"{picture.name}.txt").read_text(encoding="utf-8")
         assert list(picture.verdicts) == list(known.claims)
-        assert all(picture.verdicts[name] == recorded()[name]["verdict"] for name in known.claims)
+        assert all(picture.verdicts[name] == recorded()[name].verdict for name in known.claims)
 
 
 def test_every_figure_stands_once_behind_its_paper_and_its_claims_link_to_it(drawn):
@@ -55,7 +58,7 @@ def test_every_figure_stands_once_behind_its_paper_and_its_claims_link_to_it(dra
 def test_a_figure_of_another_ledger_is_refused(drawn):
     ledger = recorded()
     changed = tuple(
-        {**claim, "verdict": "inconclusive"} if claim["id"] == "prior.step.gv" else claim
+        replace(claim, verdict=Verdict.INCONCLUSIVE) if claim.id == "prior.step.gv" else claim
         for claim in ledger.claims
     )
     other = Ledger(ledger.seed, ledger.budget, ledger.versions, changed)

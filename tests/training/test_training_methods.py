@@ -29,6 +29,7 @@ def test_every_recipe_is_a_method():
     assert set(METHODS) == {*UNTRAINED, *FIRST_ORDER, *ZEROTH_ORDER}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("tuning", TUNINGS)
 @pytest.mark.parametrize("name", [*ZEROTH_ORDER, *FIRST_ORDER])
 def test_every_method_steps_in_every_tuning(name, tuning, setup, tmp_path):

@@ -177,6 +177,7 @@ def stop(process: subprocess.Popen, out: Path, signum: int) -> str:
     return process.communicate(timeout=60)[1]
 
 
+@pytest.mark.slow
 def test_stopped_and_killed_commands_resume_to_the_same_bits(setup, tmp_path):
     asked = setup("tezo_adam", lrs=(1e-4,), steps=400, evaluate_every=50)
     whole, parts = tmp_path / "whole", tmp_path / "parts"

@@ -46,6 +46,7 @@ def same_numbers(left: State, right: State) -> bool:
     return numbers(left) == numbers(right)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("name", "changes"), RESUMED)
 def test_a_stopped_run_goes_on_to_the_same_weights(name, changes, setup, tmp_path):
     asked = setup(name, steps=12, evaluate_every=5, lrs=(1e-3,), **changes)

@@ -3,45 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
-import sympy as sp
+from sympy.core.relational import Relational
 
-from proofs_check.enclosures import Value, compare, enclose
-from proofs_check.results import Undecided, Violated
+from proofs_check import enclosures
+from proofs_check.results import Proved, Violated
 from zotheory.context import Context
-from zotheory.evidence.exact import Counterexample, conjuncts, refuted
+from zotheory.evidence.compared import Case, Comparison, Quantity, Witness, together
+from zotheory.evidence.exact import conjuncts
 from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict
 
 
-@dataclass(frozen=True)
-class Case:
-    """One point at which the formula is judged.
-
-    Attributes:
-        inputs: the point, in names and numbers.
-        values: what the formula's symbols are there: exact expressions (see
-            `proofs_check.enclosures`), or pairs of them that the value lies between.
-        steps: how the values come about.
-        notes: further numbers worth telling, by name.
-    """
-
-    inputs: Mapping[str, Any]
-    values: Mapping[sp.Symbol, Value]
-    steps: tuple[str, ...] = ()
-    notes: Mapping[str, sp.Expr] = field(default_factory=dict)
-
-    @property
-    def at(self) -> str:
-        """The point in a line of text."""
-        return ", ".join(f"{name} = {value}" for name, value in self.inputs.items())
-
-
-def enclosed(
-    cases: Callable[[Statement], Sequence[Case]],
-    witness: Callable[[Statement, Counterexample], str] | None = None,
-) -> Check:
+def enclosed(cases: Callable[[Statement], Sequence[Case]], witness: Witness | None = None) -> Check:
     """A check of a formula about real numbers at finitely many points, which are all its domain.
 
     A relation that fails at one point refutes the statement; it is proved if all hold at all
@@ -58,37 +31,40 @@ def enclosed(
         numbers = {case.at: _numbers(case, statement) for case in points}
         lines = [f"{at}: {_line(told)}" for at, told in numbers.items()]
         steps = list(dict.fromkeys(step for case in points for step in case.steps)) + lines
-        undecided = []
-        for case in points:
-            for relation in relations:
-                result = compare(relation, case.values)
-                if isinstance(result, Violated):
-                    failed = Counterexample(case.inputs, claimed=result.rhs, actual=result.lhs)
-                    found = refuted(statement, failed, relation, steps, witness)
-                    told = {**found.numbers, "points": numbers}
-                    return Evidence(
-                        Kind.EXACT, Verdict.REFUTED, found.summary, told, found.certificate
-                    )
-                if isinstance(result, Undecided):
-                    undecided.append(f"at {case.at}: {result.reason}")
-        if undecided:
-            return Evidence(Kind.EXACT, Verdict.INCONCLUSIVE, "; ".join(undecided), numbers)
-        more = f", and at {len(points) - 1} more" if len(points) > 1 else ""
-        return Evidence(
-            Kind.EXACT, Verdict.PROVED, f"enclosed at {lines[0]}{more}", numbers, {"steps": steps}
-        )
+        comparisons = [_compared(relation, case) for case in points for relation in relations]
+        found = together(statement, comparisons, Verdict.PROVED)
+        if found.verdict is Verdict.REFUTED:
+            actual, claimed = (side.value for side in found.telling.sides)
+            numbers = {"claimed": claimed, "actual": actual, "points": numbers}
+        return found.evidence(Kind.EXACT, numbers, {"steps": steps}, witness)
 
     return Check(Kind.EXACT, judge)
+
+
+def _compared(relation: Relational, case: Case) -> Comparison:
+    """Both sides together, so that what they share is not taken to vary twice."""
+    result = enclosures.compare(relation, case.values)
+    sides = (enclosures.enclose(side, case.values) for side in (relation.lhs, relation.rhs))
+    known = [Quantity(side.middle, side.low, side.high) for side in sides]
+    if isinstance(result, Violated):
+        values = (result.lhs, result.rhs)
+        known = [Quantity(v, q.low, q.high) for v, q in zip(values, known, strict=True)]
+        return Comparison(relation, case, tuple(known), Verdict.REFUTED)
+    verdict = Verdict.PROVED if isinstance(result, Proved) else Verdict.INCONCLUSIVE
+    return Comparison(relation, case, tuple(known), verdict)
 
 
 def _numbers(case: Case, statement: Statement) -> dict[str, float]:
     """What is known at the point beyond its inputs: the formula's quantities, and the notes."""
     named = {
-        str(symbol): enclose(symbol, case.values).middle
+        str(symbol): enclosures.enclose(symbol, case.values).middle
         for symbol in sorted(statement.formula.free_symbols & set(case.values), key=str)
         if str(symbol) not in case.inputs
     }
-    return {**named, **{name: enclose(e, case.values).middle for name, e in case.notes.items()}}
+    return {
+        **named,
+        **{name: enclosures.enclose(e, case.values).middle for name, e in case.notes.items()},
+    }
 
 
 def _line(told: Mapping[str, float]) -> str:

@@ -190,6 +190,46 @@ class Draws(TorchDispatchMode):
         return len(np.unique(np.concatenate(self._values))) if self._values else 0
 
 
+# How much a computation computes.
+
+
+class Operations(TorchDispatchMode):
+    """Counts the arithmetic of PyTorch operations inside a ``with`` block, in `done`.
+
+    A matrix product over an inner dimension k counts 2 k for every entry of its result, any other
+    operation on tensors 1 for every floating-point entry that it writes. Views, new tensors without
+    contents and random numbers (see `Draws`) count nothing. Work runs on the calling thread
+    meanwhile: a mode does not see other threads.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads = OneThread()
+        self.done = 0
+
+    def __enter__(self) -> Operations:
+        self._threads.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        self._threads.__exit__(*exception)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        moves = func.is_view or func is torch.ops.aten._unsafe_view.default
+        if read and not moves and torch.Tag.nondeterministic_seeded not in func.tags:
+            written = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+            product = func.overloadpacket in PRODUCTS
+            each = 2 * read[-1].shape[-2] if product else 1  # the last factor is k x n
+            self.done += each * sum(w.numel() for w in written if w.is_floating_point())
+        return result
+
+
+PRODUCTS = {getattr(torch.ops.aten, name) for name in ("mm", "addmm", "addmm_", "bmm", "baddbmm")}
+
+
 # Counting on one thread: a dispatch mode does not see what other threads do.
 
 

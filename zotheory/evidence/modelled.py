@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,9 @@ from filelock import FileLock
 
 from zotheory.budget import OWN_MODEL
 from zotheory.context import Context
+from zotheory.evidence.compared import Case, compare
 from zotheory.files import replacing
-from zotheory.vocabulary import AssetMissing, Check, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import AssetMissing, Check, Evidence, Kind, Statement, Verdict, written
 
 if TYPE_CHECKING:
     from zotheory.model.gradients import Weight
@@ -34,12 +35,19 @@ COMPARED_LAYERS = 4  # decoder layers whose gradients are kept whole and compare
 class Trajectory:
     """A fine-tuning run to measure along: the loss that is trained, and SGD's learning rate.
 
-    `all_layers`: whether spectra are taken in every decoder layer or in a few spread ones.
+    Attributes:
+        loss: which cross-entropy.
+        learning_rate: constant.
+        all_layers: whether spectra are taken in every decoder layer or in a few spread ones.
+        steps: batches, one a step; the budget's if not given.
+        phases: numbers of steps after which gradients of further batches are compared.
     """
 
     loss: str
     learning_rate: float
     all_layers: bool = False
+    steps: int | None = None
+    phases: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         over = {"vocabulary": "whole vocabulary", "label_words": "label words"}[self.loss]
@@ -49,24 +57,44 @@ class Trajectory:
 Studies = dict[Trajectory, "GradientStudy"]
 
 
+@dataclass(frozen=True)
+class Modelled:
+    """What a plan found on a model.
+
+    Attributes:
+        cases: the quantities that the formula names, in one place or several.
+        numbers: what the ledger keeps of them.
+        setting: what they were taken on.
+        further: what else the summary tells.
+    """
+
+    cases: Sequence[Case]
+    numbers: Mapping[str, Any]
+    setting: Mapping[str, Any]
+    further: str = ""
+
+
 def modelled(
-    trajectories: Sequence[Trajectory], decide: Callable[[Statement, Studies, Context], Evidence]
+    trajectories: Sequence[Trajectory],
+    plan: Callable[[Statement, Studies, Context], Modelled],
+    **rule: Any,
 ) -> Check:
-    """A check that measures gradients along each trajectory and lets `decide` judge the studies.
+    """A check on gradients along each trajectory; `plan` takes the quantities from the studies.
 
     The studies are shared by all claims of a run, and finished batches outlive an interruption.
     """
 
-    def judge(statement: Statement, context: Context) -> Evidence:
-        return decide(statement, {t: study(t, context) for t in trajectories}, context)
+    def measure(statement: Statement, context: Context) -> Modelled:
+        return plan(statement, {t: study(t, context) for t in trajectories}, context)
 
-    return on_model(judge)
+    return on_model(measure, **rule)
 
 
-def on_model(decide: Callable[[Statement, Context], Evidence]) -> Check:
-    """A check that lets `decide` measure on the run's model; without a model it is not run.
+def on_model(plan: Callable[[Statement, Context], Modelled], **rule: Any) -> Check:
+    """A check that compares the formula with what `plan` measures on the run's model.
 
-    A model that does not fit is a missing asset.
+    `rule` goes to `compare`. Without a model the check is not run; one that does not fit is a
+    missing asset.
     """
 
     def judge(statement: Statement, context: Context) -> Evidence:
@@ -76,9 +104,16 @@ def on_model(decide: Callable[[Statement, Context], Evidence]) -> Check:
 
         try:
             with fixed_threads():
-                return decide(statement, context)
+                measured = plan(statement, context)
         except ModelError as error:
             raise AssetMissing(str(error)) from error
+        found = compare(statement, measured.cases, context.alpha, **rule)
+        certificate = {"relation": written(statement.formula), "found": found.lines}
+        certificate |= {"model": context.model, "error probability": context.alpha}
+        certificate |= {"seed": context.seed, **measured.setting}
+        evidence = found.evidence(Kind.MODEL, measured.numbers, certificate)
+        summary = "; ".join(filter(None, (evidence.summary, measured.further)))
+        return replace(evidence, summary=summary)
 
     return Check(Kind.MODEL, judge)
 
@@ -150,12 +185,13 @@ def _measure(trajectory: Trajectory, context: Context) -> GradientStudy:
         model,
         sentences(context, WORDS),
         seed=context.seed,
-        batches=context.budget.batches,
+        batches=trajectory.steps or context.budget.batches,
         batch_size=BATCH_SIZE,
         loss=trajectory.loss,
         learning_rate=trajectory.learning_rate,
         layers=None if trajectory.all_layers else some,
         similarity_layers=some,
+        phases=trajectory.phases,
         scratch=context.scratch / "gradients",
         progress=tell,
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
@@ -161,7 +162,7 @@ class MonteCarlo:
             yield shard, outcome
 
     @cached_property
-    def _client(self):
+    def _client(self) -> Any:
         try:
             from distributed import Client
         except ModuleNotFoundError as error:
@@ -182,12 +183,12 @@ def _load(store: ShardStore, shards: range) -> dict[int, Accumulator]:
 # Where shards are drawn: in this process, in local processes, or on a Dask cluster.
 
 
-Outcomes = Iterator[tuple[int, Accumulator | Failure]]
+Outcomes = Generator[tuple[int, Accumulator | Failure], None, None]
 
 
 def inline(task: ShardTask, shards: Sequence[int]) -> Outcomes:
     """Draw the shards here, one after the other."""
-    return map(task, shards)
+    yield from map(task, shards)
 
 
 def local_processes(task: ShardTask, shards: Sequence[int], jobs: int) -> Outcomes:
@@ -207,7 +208,7 @@ def local_processes(task: ShardTask, shards: Sequence[int], jobs: int) -> Outcom
             outcomes.close()
 
 
-def dask_cluster(task: ShardTask, shards: Sequence[int], client) -> Outcomes:
+def dask_cluster(task: ShardTask, shards: Sequence[int], client: Any) -> Outcomes:
     """Draw the shards on the cluster of a distributed.Client; yields them as they finish.
 
     Tasks of a worker that dies run again elsewhere. The client is used without joblib's Dask

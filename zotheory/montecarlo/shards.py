@@ -9,10 +9,12 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from hashlib import blake2b, sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -113,7 +115,7 @@ class ShardTask:
         return Accumulator.of(samples)
 
 
-def single_thread():
+def single_thread() -> AbstractContextManager[Any]:
     """A context in which BLAS and OpenMP use one thread.
 
     Workers then do not fight for cores, and sums inside BLAS are split in the same way wherever

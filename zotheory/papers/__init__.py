@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Container, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zotheory.arguments import as_path, flat, shown
 from zotheory.files import BrokenFile, load_module
-from zotheory.vocabulary import Claim, named
+from zotheory.vocabulary import Claim, Setting, named
 
-ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior", "own")
+if TYPE_CHECKING:
+    from zotheory.ledger import Entry
+
+ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior", "own", "cross")
 
 
 class UnknownClaim(Exception):
@@ -120,32 +124,43 @@ def _named(name: str) -> tuple[Claim, ...]:
     return tuple(c for c in claims if c.id in found)
 
 
-def outline(names: Sequence[str], record: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """What `select` finds as id, place, words and recorded verdict.
+@dataclass(frozen=True)
+class Listed:
+    """A claim in a list: what it says of what, and its recorded entry if there is one."""
+
+    id: str
+    where: str
+    says: str
+    setting: Setting | None
+    found: Entry | None
+
+
+def outline(names: Sequence[str], record: Sequence[Entry]) -> list[Listed]:
+    """What `select` finds, in the words of a list.
 
     What the record knows by these names is read there: a paper is imported only if it has a claim
     that was not recorded yet. Raises as `select` does.
     """
-    known = {entry["id"]: entry for entry in record}
-    found: dict[str, Mapping[str, Any]] = {}
+    known = {e.id: Listed(e.id, e.where, e.says, e.setting, e) for e in record}
+    found: dict[str, Listed] = {}
     for name in names or ROOMS:
         ids = [] if _unrecorded(name.partition(".")[0], known) else named(known, name)
         rows = [known[id] for id in ids] or [_row(claim, known) for claim in select([name])]
-        found |= {row["id"]: row for row in rows}
+        found |= {row.id: row for row in rows}
     return list(found.values())
 
 
-def _unrecorded(paper: str, record: Mapping[str, Any]) -> bool:
+def _unrecorded(paper: str, record: Container[str]) -> bool:
     """Whether the paper's files name a claim that the record does not know."""
     written = re.compile(rf'\bid="({re.escape(paper)}\.[\w.-]+)"')
     files = (Path(__file__).parent / paper).glob("*.py") if paper in ROOMS else ()
     return any(id not in record for path in files for id in written.findall(path.read_text()))
 
 
-def _row(claim: Claim, record: Mapping[str, Any]) -> dict[str, str]:
-    verdict = record[claim.id]["verdict"] if claim.id in record else ""
+def _row(claim: Claim, record: Mapping[str, Listed]) -> Listed:
+    known = record.get(claim.id)
     says = claim.statement.says
-    return {"id": claim.id, "where": claim.where, "says": says, "verdict": verdict}
+    return Listed(claim.id, claim.where, says, claim.setting, known and known.found)
 
 
 def files_digest(names: Sequence[Any]) -> str:

@@ -40,7 +40,7 @@ def run(
             model=model,
             tell=lambda done, total: status.update(f"{done} of {total} measured"),
         )
-    console.print(table(comparison))
+    console.print(table(comparison.rows))
     if out is not None:
         comparison.write(out)
         console.print(f"Written to {out}.", style="dim", highlight=False, markup=False)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from estimators.streams import stream_key
 from estimators.zeroth_order import ZerothOrder
+from zotheory.evidence import draws
 from zotheory.files import first_line
 from zotheory.probing.objectives import Objective, ProbeError
 
@@ -117,9 +118,8 @@ def _estimate(estimator: Estimator, objective: Objective, seed: int) -> tuple[Te
         return objective.loss(parameters)
 
     plain = getattr(type(made), "estimate", None) is ZerothOrder.estimate
-    given = {"seed": seed} if plain else {}
     try:
-        found = made.estimate(closure, **given)
+        found = draws.estimate(made, closure, seed) if plain else made.estimate(closure)
     except Exception as error:
         raise ProbeError(f"{estimator.name}: estimate(closure) {_raised(error)}") from error
     return _flat(estimator.name, found, [p.shape for p in parameters]), spent

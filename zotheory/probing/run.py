@@ -14,8 +14,9 @@ from zotheory.arguments import flat, function, one_of, shown, whole
 from zotheory.probing.lineup import lineup
 from zotheory.probing.measure import Estimator, alone, measure
 from zotheory.probing.objectives import Objective, ProbeError, cut, linear, quadratic
-from zotheory.probing.quantities import quantities
-from zotheory.probing.result import Comparison, Row
+from zotheory.probing.quantities import Quantities, quantities
+from zotheory.probing.result import Comparison
+from zotheory.probing.rows import Row
 from zotheory.probing.theory import exact
 
 BATCHES = 25  # of the jackknife
@@ -77,7 +78,7 @@ def probe(
         theory = [exact(e.build(problem, seed)[0], problem) for e, problem in pairs]
     parts = np.array_split(np.arange(samples), BATCHES)
     tasks = (delayed(_measured)(e, problem, parts, seed) for e, problem in pairs)
-    rows = []
+    rows: list[Row] = []
     for found in Parallel(jobs, return_as="generator")(tasks):
         estimator, problem = pairs[len(rows)]
         rows.append(Row.of(estimator, problem, samples, found, theory[len(rows)]))
@@ -85,7 +86,9 @@ def probe(
     return Comparison(tuple(rows))
 
 
-def _measured(estimator: Estimator, objective: Objective, parts: list[np.ndarray], seed: int):
+def _measured(
+    estimator: Estimator, objective: Objective, parts: list[np.ndarray], seed: int
+) -> Quantities:
     return quantities([measure(estimator, objective, part.tolist(), seed) for part in parts])
 
 

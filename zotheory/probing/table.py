@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from zotheory.probing.quantities import Interval
-from zotheory.probing.result import Comparison, Row
+from zotheory.probing.rows import Row, objectives, ranked
 from zotheory.report.notebook import comparison_html
 
 CAPTION = (
@@ -19,12 +20,12 @@ CAPTION = (
 )
 
 
-def cells(comparison: Comparison) -> tuple[list[tuple[str, str]], list[tuple[Row, list[str]]]]:
+def cells(rows: Sequence[Row]) -> tuple[list[tuple[str, str]], list[tuple[Row, list[str]]]]:
     """Column heads (group, name), and the texts of each estimator, the most efficient first.
 
     The first objective is shown in full, of the others the efficiency.
     """
-    first, *others = comparison.objectives
+    first, *others = objectives(rows)
     heads = [
         ("", "estimator"),
         ("", "B"),
@@ -38,9 +39,9 @@ def cells(comparison: Comparison) -> tuple[list[tuple[str, str]], list[tuple[Row
         ("relative", "variance"),
         ("", "exact"),
     ]
-    elsewhere = {(row.objective, row.estimator): row for row in comparison.rows}
+    elsewhere = {(row.objective, row.estimator): row for row in rows}
     lines = []
-    for row in comparison.on(first):
+    for row in ranked(rows, first):
         found = row.found
         beside = [elsewhere[name, row.estimator].found.efficiency for name in others]
         lines.append(
@@ -64,10 +65,10 @@ def cells(comparison: Comparison) -> tuple[list[tuple[str, str]], list[tuple[Row
     return heads, lines
 
 
-def table(comparison: Comparison) -> Table:
+def table(rows: Sequence[Row]) -> Table:
     """The table for a terminal; a user's own estimators stand out."""
-    heads, lines = cells(comparison)
-    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), title=_title(comparison))
+    heads, lines = cells(rows)
+    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), title=_title(rows))
     for group, name in heads:
         exact = name == "exact"
         shown.add_column(
@@ -86,13 +87,13 @@ def table(comparison: Comparison) -> Table:
     return shown
 
 
-def html(comparison: Comparison) -> str:
+def html(rows: Sequence[Row]) -> str:
     """The table for a notebook."""
-    return comparison_html(_title(comparison), *cells(comparison), CAPTION)
+    return comparison_html(_title(rows), *cells(rows), CAPTION)
 
 
-def _title(comparison: Comparison) -> str:
-    row = comparison.rows[0]
+def _title(rows: Sequence[Row]) -> str:
+    row = rows[0]
     return f"Estimates of a gradient with d = {row.entries} entries, {row.samples} samples each"
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zotheory.vocabulary import DRAWN, Kind, Verdict
+from zotheory.ledger import Control, Entry
+from zotheory.vocabulary import DRAWN, Evidence, Kind, Verdict
 
 MEANING = {
     Verdict.PROVED: "derived for the whole domain, from the definition of the estimator",
     Verdict.CONFIRMED: "measured, with a stated tolerance and error probability, or counted on the "
-    "code that trains; or a search for a counterexample found none",
+    "code that trains, or computed from printed numbers; or a search for a counterexample found "
+    "none",
     Verdict.REFUTED: "a counterexample: inputs, the claimed and the actual number, and a snippet "
     "that prints both",
     Verdict.INCONCLUSIVE: "neither; the entry says why",
@@ -26,7 +28,10 @@ SOURCE = {
     Kind.MODEL: "measured on a language model's own layers, on real text",
     Kind.COUNTED: "counted on the estimators' own code",
     Kind.TIMED: "a ratio of two times taken side by side in one run",
+    Kind.PRINTED: "arithmetic on numbers printed in the paper, which says nothing beyond them",
 }
+OTHER_SETTING = "judged in another setting (a model, data, sizes) than the paper's, for which the "
+OTHER_SETTING += "verdict says nothing; the entry names both"
 _LISTED = 4  # of a long list, as many entries are shown; the ledger's file has all
 _NAMES = {"alpha": "error probability", "telling": "deciding coordinate"}
 
@@ -45,7 +50,7 @@ class Section:
 
     Attributes:
         title: what the section is about, and after a colon what is particular to it.
-        verdict: what the checks found of the section's subject.
+        verdict: what the checks found of the section's subject, and `brief` the words for it.
         prose: sentences.
         values: named values.
         table: numbers for several settings.
@@ -55,7 +60,8 @@ class Section:
     """
 
     title: str
-    verdict: str = ""
+    verdict: Verdict | None = None
+    brief: str = ""
     prose: tuple[str, ...] = ()
     values: tuple[tuple[str, str], ...] = ()
     table: Table | None = None
@@ -70,7 +76,8 @@ class Description:
 
     id: str
     paper: str
-    verdict: str
+    verdict: Verdict
+    brief: str
     where: str
     says: str
     formula: str
@@ -86,65 +93,74 @@ class Description:
         return f"{listed} ({', '.join(self.kinds)})" if self.kinds else listed
 
 
-def worded(verdict: str) -> str:
-    """A verdict as one reads it: ``not run``."""
-    return verdict.replace("_", " ")
-
-
-def describe(entry: Mapping[str, Any]) -> Description:
-    """Everything a ledger's entry (as JSON values) says."""
+def describe(entry: Entry) -> Description:
+    """Everything a ledger's entry says."""
     return Description(
-        entry["id"],
-        entry["paper"],
-        entry["verdict"],
-        entry["where"],
-        entry["says"],
-        entry["formula"],
-        tuple(e["kind"] for e in entry["evidence"]),
-        _figure(entry["seconds"]),
+        entry.id,
+        entry.paper,
+        entry.verdict,
+        entry.brief,
+        entry.where,
+        entry.says,
+        entry.formula,
+        tuple(e.kind.value for e in entry.evidence),
+        _figure(entry.seconds),
         tuple(_sections(entry)),
     )
 
 
-def _sections(entry: Mapping[str, Any]) -> Iterator[Section]:
-    if entry["correction"]:
-        yield _control("What holds instead", entry["correction"], first=True)
-    judged = Verdict(entry["verdict"]).judged
+def _sections(entry: Entry) -> Iterator[Section]:
+    if entry.setting:
+        told = str(entry.setting) if entry.told == entry.brief else entry.told
+        yield Section("Setting", prose=(f"{told[0].upper()}{told[1:]}",), first=True)
+    if entry.correction:
+        found = entry.correction
+        yield _found("What holds instead", found, found.brief, found.says, first=True)
     for title, text in (
-        ("Caution" if judged else "Why there is no verdict", entry["reason"]),
-        ("A check failed", entry["failed"]),
-        ("Missing", entry["missing"]),
+        ("Caution" if entry.verdict.judged else "Why there is no verdict", entry.reason),
+        ("A check failed", entry.failed),
+        ("Missing", entry.missing),
     ):
         if text:
             yield Section(title, prose=(text,), first=True)
-    yield from _certificate(entry["certificate"])
-    if entry["mutant"]:
-        yield _control("Control: the same checks on a false statement", entry["mutant"])
-    for evidence in entry["evidence"]:
-        told = entry["certificate"]
-        numbers = {k: v for k, v in evidence["numbers"].items() if k != DRAWN}
+    yield from _certificate(entry)
+    if entry.mutant:
+        found = entry.mutant  # a statement of ours, of no paper's setting
+        brief = found.verdict.brief(found.reading)
+        yield _found("Control: the same checks on a false statement", found, brief, found.says)
+    for evidence in entry.evidence:
+        told = entry.certificate
+        numbers = {k: v for k, v in evidence.numbers.items() if k != DRAWN}
         new = {k: v for k, v in numbers.items() if k not in told or told[k] != v}
         values, table = _numbers(new)
-        title = f"Evidence: {evidence['kind']}"
-        prose = tuple(filter(None, (evidence["summary"],)))
-        yield Section(title, evidence["verdict"], prose, values, table)
+        found = _found(f"Evidence: {evidence.kind}", evidence, entry.brief_of(evidence))
+        yield replace(found, values=values, table=table)
 
 
-def _control(title: str, control: Mapping[str, Any], first: bool = False) -> Section:
-    prose = tuple(filter(None, (control["says"], control["summary"])))
-    return Section(title, control["verdict"], prose, first=first)
+def _found(
+    title: str, found: Control | Evidence, brief: str, says: str = "", first: bool = False
+) -> Section:
+    """A verdict on a statement, by one check or by all."""
+    prose = tuple(filter(None, (says, found.summary)))
+    return Section(title, found.verdict, brief, prose, first=first)
 
 
-def _certificate(certificate: Mapping[str, Any]) -> Iterator[Section]:
+def _certificate(entry: Entry) -> Iterator[Section]:
     """Counterexample, program and derivation; counts are left to the evidence's own table."""
-    left = {k: v for k, v in certificate.items() if k not in ("kind", "counts", "relation")}
+    left = {k: v for k, v in entry.certificate.items() if k not in ("kind", "counts", "relation")}
     steps, code = left.pop("steps", ()), left.pop("snippet", "")
-    inputs = left.pop("inputs", {})
+    inputs, cells = left.pop("inputs", {}), left.pop("cells", {})
+    arithmetic = tuple(left.pop("arithmetic", ()))
     if left:
-        title = "Counterexample" if "claimed" in left else "Certificate"
-        yield Section(title, values=tuple((k, _whole(v)) for k, v in {**inputs, **left}.items()))
+        against = entry.verdict is Verdict.REFUTED and "claimed" in left
+        title = "Counterexample" if against else "Certificate"
+        values = tuple((k, _whole(v)) for k, v in {**inputs, **left}.items())
+        yield Section(title, prose=arithmetic, values=values)
+    if cells:
+        yield Section("Cells as printed", values=tuple(cells.items()))
     if code:
-        yield Section("Program: numpy only, prints both numbers", code=code)
+        needs = "numpy" if "import numpy" in code else "standard library"
+        yield Section(f"Program: {needs} only, prints both numbers", code=code)
     if steps:
         yield Section("Derivation", steps=tuple(map(str, steps)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from zotheory.report.description import Section, describe
 from zotheory.report.page import counts, templates
 
 if TYPE_CHECKING:
-    from zotheory.ledger import Ledger
+    from zotheory.ledger import Entry, Ledger
     from zotheory.vocabulary import Claim
 
 
@@ -21,6 +20,7 @@ def claim_html(claim: Claim) -> str:
     rows = {
         "place": claim.where,
         "says": claim.statement.says,
+        "setting": str(claim.setting or ""),
         "needs": ", ".join(claim.needs),
         "checks": kinds or "none yet",
         **{role: control.says for role, control in controls.items() if control},
@@ -33,18 +33,19 @@ def ledger_html(ledger: Ledger) -> str:
     """The tally by paper and one row a claim; of one claim alone, all that is known of it."""
     if len(ledger.claims) == 1:
         return entry_html(ledger.claims[0])
-    papers = dict.fromkeys(entry["paper"] for entry in ledger.claims)
-    tallies = {p: counts(e["verdict"] for e in ledger.claims if e["paper"] == p) for p in papers}
+    papers = dict.fromkeys(entry.paper for entry in ledger.claims)
+    tallies = {p: counts(e.verdict for e in ledger.claims if e.paper == p) for p in papers}
     return str(_macros().ledger(ledger, tallies))
 
 
-def entry_html(entry: Mapping[str, Any]) -> str:
+def entry_html(entry: Entry) -> str:
     """An entry in full: statement, verdict, what holds instead, evidence; the rest is folded."""
     told = describe(entry)
     shown = [part for part in told.sections if part.first or part.title == "Counterexample"]
     rest = [_numbers_alone(part) for part in told.sections if part not in shown]
     folded = [part for part in rest if part.prose or part.values or part.table or _long(part)]
-    return str(_macros().entry(told, entry["evidence"], shown, folded))
+    evidence = [(e.kind.value, e.verdict, entry.brief_of(e), e.summary) for e in entry.evidence]
+    return str(_macros().entry(told, evidence, shown, folded))
 
 
 def comparison_html(title: str, heads: list, lines: list, caption: str) -> str:
@@ -54,7 +55,7 @@ def comparison_html(title: str, heads: list, lines: list, caption: str) -> str:
 
 def _numbers_alone(part: Section) -> Section:
     """Evidence without the summary and verdict that stand in the table already."""
-    return replace(part, prose=(), verdict="") if part.title.startswith("Evidence") else part
+    return replace(part, prose=(), verdict=None) if part.title.startswith("Evidence") else part
 
 
 def _long(part: Section) -> bool:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -21,9 +20,9 @@ from pygments.lexers import PythonLexer
 
 from zotheory.arguments import as_path
 from zotheory.files import write_atomically
-from zotheory.ledger import Ledger, LedgerError
+from zotheory.ledger import Entry, Ledger, LedgerError
 from zotheory.papers import title
-from zotheory.report.description import MEANING, SOURCE, Description, describe, worded
+from zotheory.report.description import MEANING, OTHER_SETTING, SOURCE, Description, describe
 from zotheory.report.formulas import relations
 from zotheory.vocabulary import Kind, Verdict
 
@@ -42,7 +41,7 @@ class Paper:
         return self.title.partition(":")[0] if ":" in self.title else self.name
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[Verdict, int]:
         """How many claims have each verdict, in the order of `Verdict`."""
         return counts(claim.verdict for claim in self.claims)
 
@@ -71,6 +70,7 @@ def page(ledger: Ledger, pictures: Sequence[Drawn] = ()) -> str:
             filters=_filters(claims),
             meanings=MEANING,
             sources=SOURCE,
+            other_setting=OTHER_SETTING,
             pictures=pictures,
             style=style,
             script=script,
@@ -84,15 +84,15 @@ def _papers(claims: Sequence[Description]) -> list[Paper]:
     return [Paper(name, title(name), tuple(c for c in claims if c.paper == name)) for name in names]
 
 
-def _filters(claims: Sequence[Description]) -> list[tuple[str, str, list[tuple[str, int]]]]:
-    """Field name, legend, and the choices that occur with their numbers of claims."""
+def _filters(claims: Sequence[Description]) -> list[tuple[str, str, list[tuple[str, str, int]]]]:
+    """Field name, legend, and the choices that occur, their words and their numbers of claims."""
     kinds = Counter(kind for claim in claims for kind in set(claim.kinds))
     papers = Counter(claim.paper for claim in claims)
     verdicts = counts(claim.verdict for claim in claims)
     return [
-        ("verdict", "Verdict", [(v, n) for v, n in verdicts.items() if n]),
-        ("kind", "Evidence", [(kind.value, kinds[kind]) for kind in Kind if kinds[kind]]),
-        ("paper", "Paper", list(papers.items())),
+        ("verdict", "Verdict", [(v, v.word, n) for v, n in verdicts.items() if n]),
+        ("kind", "Evidence", [(k, k, kinds[k]) for k in map(str, Kind) if kinds[k]]),
+        ("paper", "Paper", [(name, name, n) for name, n in papers.items()]),
     ]
 
 
@@ -112,10 +112,10 @@ def _digest(script: str) -> str:
 HERE = Path(__file__).parent
 
 
-def counts(verdicts: Iterable[str]) -> dict[str, int]:
+def counts(verdicts: Iterable[Verdict]) -> dict[Verdict, int]:
     """How often each verdict occurs, in the order of `Verdict`."""
     found = Counter(verdicts)
-    return {verdict.value: found[verdict] for verdict in Verdict}
+    return {verdict: found[verdict] for verdict in Verdict}
 
 
 @cache
@@ -128,7 +128,7 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"worded": worded, "relations": relations, "highlighted": _highlighted}
+    environment.filters |= {"relations": relations, "highlighted": _highlighted}
     return environment
 
 
@@ -202,9 +202,9 @@ def _read(path: Path) -> Drawn | None:
     )
 
 
-def check_verdicts(pictures: Iterable[Drawn], claims: Iterable[Mapping[str, Any]]) -> None:
+def check_verdicts(pictures: Iterable[Drawn], claims: Iterable[Entry]) -> None:
     """Raise LedgerError if a figure shows a verdict that the ledger's entries do not have."""
-    verdicts = {claim["id"]: claim["verdict"] for claim in claims}
+    verdicts = {entry.id: entry.verdict for entry in claims}
     for picture in pictures:
         for name, verdict in picture.verdicts.items():
             if verdicts.get(name, verdict) != verdict:

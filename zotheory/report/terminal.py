@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,19 @@ from rich.table import Table
 from rich.text import Text
 
 from zotheory.judge import CONTRADICTION
-from zotheory.report.description import Section, describe, worded
-from zotheory.vocabulary import Claim
+from zotheory.ledger import Entry
+from zotheory.papers import Listed
+from zotheory.report.description import Section, describe
+from zotheory.vocabulary import MARK, MARK_MEANS, Claim, Verdict
 
 STYLES = {
-    "proved": "bold green",
-    "confirmed": "green",
-    "refuted": "bold red",
-    "inconclusive": "yellow",
-    "not_run": "dim",
+    Verdict.PROVED: "bold green",
+    Verdict.CONFIRMED: "green",
+    Verdict.REFUTED: "bold red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.NOT_RUN: "dim",
 }
+_WIDEST = max(len(verdict.word) for verdict in Verdict)
 
 
 class Progress:
@@ -63,39 +66,39 @@ class Progress:
         """Show what is being worked on."""
         self._bar.update(self._task, description=escape(what))
 
-    def add(self, entry: Mapping[str, Any]) -> None:
+    def add(self, entry: Entry) -> None:
         """Print one claim's row."""
         self._console.print(row(entry, self._widest))
         self._bar.update(self._task, advance=1, description="")
 
 
-def row(entry: Mapping[str, Any], widest: int) -> Table:
+def row(entry: Entry, widest: int) -> Table:
     """One claim in one line: verdict, id, what decided it, seconds."""
     line = Table.grid(padding=(0, 2), expand=True)
-    line.add_column(width=12)
+    line.add_column(width=_WIDEST + len(MARK))
     line.add_column(width=widest)
     line.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     line.add_column(width=6, justify="right", style="dim")
     line.add_row(
-        _verdict(entry["verdict"]),
-        escape(entry["id"]),
+        _verdict(entry.verdict, entry.marked),
+        escape(entry.id),
         escape(_gist(entry)),
-        f"{entry['seconds']:.1f}s",
+        f"{entry.seconds:.1f}s",
     )
     return line
 
 
-def _gist(entry: Mapping[str, Any]) -> str:
+def _gist(entry: Entry) -> str:
     """The line behind a verdict: what decided it, or why nothing did."""
-    if entry["reason"]:
-        return entry["reason"]
-    deciding = [e for e in entry["evidence"] if e["verdict"] == entry["verdict"]]
-    return (deciding or entry["evidence"])[0]["summary"] if entry["evidence"] else ""
+    if entry.reason:
+        return entry.reason
+    deciding = [e for e in entry.evidence if e.verdict is entry.verdict]
+    return (deciding or entry.evidence)[0].summary if entry.evidence else ""
 
 
 def summary(
     console: Console,
-    entries: Sequence[Mapping[str, Any]],
+    entries: Sequence[Entry],
     changed: Iterable[tuple[str, str, str]],
     path: Path,
 ) -> None:
@@ -103,24 +106,27 @@ def summary(
     table = Table(title="Verdicts", title_justify="left", box=None, pad_edge=False)
     table.add_column("paper")
     for verdict, style in STYLES.items():
-        table.add_column(worded(verdict), style=style, justify="right")
-    for paper in dict.fromkeys(e["paper"] for e in entries):
-        counts = Counter(e["verdict"] for e in entries if e["paper"] == paper)
+        table.add_column(verdict.word, style=style, justify="right")
+    for paper in dict.fromkeys(e.paper for e in entries):
+        counts = Counter(e.verdict for e in entries if e.paper == paper)
         table.add_row(paper, *(str(counts[v]) if counts[v] else "·" for v in STYLES))
     console.print()
+    if any(MARK in entry.marked for entry in entries):
+        console.print(f"{MARK_MEANS}: `zotheory show ID` says it\n", style="dim", highlight=False)
     console.print(table)
-    corrected = [e for e in entries if e["correction"]]
+    corrected = [e for e in entries if e.correction]
     if corrected:
         console.print("\nRefuted, and what holds instead", style="bold")
     for entry in corrected:
-        style = STYLES[entry["correction"]["verdict"]]
-        console.print(Text.assemble((f"  {entry['id']}  ", "bold"), entry["correction"]["says"]))
-        console.print(Text(f"    {entry['correction']['verdict']}", style=style))
+        found = entry.correction
+        narrower = f"{entry.brief}; instead: " if MARK in entry.marked else ""
+        console.print(Text.assemble((f"  {entry.id}  ", "bold"), narrower, found.says))
+        console.print(Text(f"    {found.brief}", style=STYLES[found.verdict]))
     for entry in entries:
-        for trouble in filter(None, (entry["failed"], entry["missing"])):
-            console.print(f"{entry['id']}: {trouble}", style="bold red", markup=False)
-        if CONTRADICTION in entry["reason"]:
-            console.print(f"{entry['id']}: {entry['reason']}", style="bold white on red")
+        for trouble in filter(None, (entry.failed, entry.missing)):
+            console.print(f"{entry.id}: {trouble}", style="bold red", markup=False)
+        if CONTRADICTION in entry.reason:
+            console.print(f"{entry.id}: {entry.reason}", style="bold white on red")
     for name, before, now in changed:
         console.print(f"{name}: recorded as {before}, now {now}", style="bold red", markup=False)
     console.print(
@@ -130,37 +136,42 @@ def summary(
     )
 
 
-def listing(claims: Sequence[Mapping[str, str]]) -> Table:
-    """Claims with what they say and the recorded verdict, if there is one."""
+def listing(claims: Sequence[Listed]) -> Table:
+    """Claims with what they say of which setting, and the recorded verdict, if there is one."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("recorded", "id", "place"):
+    table.add_column("recorded", max_width=len("(other setting)"))
+    for name in ("id", "place"):
         table.add_column(name, overflow="fold")
     table.add_column("says", ratio=1)
     for claim in claims:
-        shown = _verdict(claim["verdict"]) if claim["verdict"] else ""
-        table.add_row(shown, claim["id"], escape(claim["where"]), escape(claim["says"]))
+        found = claim.found
+        shown = _verdict(found.verdict, found.brief.replace(" (", "\n(")) if found else ""
+        says = Text(claim.says)
+        if claim.setting:
+            says.append(f"\n{claim.setting}", style="dim")
+        table.add_row(shown, claim.id, escape(claim.where), says)
     return table
 
 
-def details(console: Console, entry: Mapping[str, Any]) -> None:
+def details(console: Console, entry: Entry) -> None:
     """One claim in full: what is said, what was found, the certificate with its snippet."""
     told = describe(entry)
     said = Text(f"{told.where}\n\n{told.says}")
     if told.formula:
         said.append(f"\n\n{told.formula}", style="cyan")
-    console.print(Panel(said, title=told.id, subtitle=_verdict(told.verdict)))
+    console.print(Panel(said, title=told.id, subtitle=_verdict(told.verdict, told.brief)))
     for section in told.sections:
         console.print()
         title = Text(section.title, style="bold")
         if section.verdict:
-            title.append("  ").append(_verdict(section.verdict))
+            title.append("  ").append(_verdict(section.verdict, section.brief))
         console.print(title)
         console.print(_section(section))
     console.print(f"\nJudged in {told.seconds} s", style="dim", highlight=False)
 
 
-def _verdict(verdict: str) -> Text:
-    return Text(worded(verdict), style=STYLES[verdict])
+def _verdict(verdict: Verdict, words: str) -> Text:
+    return Text(words, style=STYLES[verdict])
 
 
 def _section(section: Section) -> Group:

@@ -51,16 +51,12 @@ def gradient_norm(bound: sympy.Expr | Bound, largest: int = 64) -> Problem:
     return _of_smoothed_gradient("squared gradient", _gradient_norm, bound, largest)
 
 
-def second_moment(
-    bound: sympy.Expr | Bound, largest: int = 64, *, quadratic: bool = False
-) -> Problem:
-    """E||two-point estimate||^2 <= bound for all L-smooth f, or for all quadratic ones.
+def second_moment(bound: sympy.Expr | Bound, largest: int = 64) -> Problem:
+    """E||two-point estimate||^2 <= bound for all L-smooth f.
 
-    The bound's symbols: eps, L, n and smoothed_gradient, the norm of grad f_eps. The curvature of
-    a quadratic f is even: it cancels in the estimate.
+    The bound's symbols: eps, L, n and smoothed_gradient, the norm of grad f_eps.
     """
-    quantity = _linear_second_moment if quadratic else _second_moment
-    return _of_smoothed_gradient("second moment of the estimate", quantity, bound, largest)
+    return _of_smoothed_gradient("second moment of the estimate", _second_moment, bound, largest)
 
 
 def _of_smoothed_gradient(name: str, quantity, bound: sympy.Expr | Bound, largest: int) -> Problem:
@@ -124,10 +120,6 @@ def _second_moment(moments: Moments, n: int, scale, gradient, cosine):
     along = gradient * cosine - scale * moments.slope
     linear = (n + 2) * _gradient_norm(moments, n, scale, gradient, cosine)
     return linear + 2 * along * scale * moments.cross + scale**2 * moments.square
-
-
-def _linear_second_moment(moments: Moments, n: int, scale, gradient, cosine):
-    return (n + 2) * gradient**2
 
 
 def _sides(bound: Bound, quantity, point: Point) -> Sides:

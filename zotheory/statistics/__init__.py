@@ -4,6 +4,7 @@ from zotheory.statistics.bounded import Bernstein, BettingLower, ClopperPearson
 from zotheory.statistics.catoni import Catoni
 from zotheory.statistics.decisions import (
     Decision,
+    decide_at_least,
     decide_at_most,
     decide_equal,
     decide_less,
@@ -20,6 +21,7 @@ __all__ = [
     "Decision",
     "Interval",
     "IntervalMethod",
+    "decide_at_least",
     "decide_at_most",
     "decide_equal",
     "decide_less",

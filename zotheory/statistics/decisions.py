@@ -1,8 +1,9 @@
 """Verdicts on statements about means.
 
 Each `decide_*` asks an interval method for simultaneous bounds at level alpha and compares them
-with the statement. Under the method's assumption the bounds fail with probability at most alpha.
-Unless they do, what is `refuted` is false, and what is `confirmed` is true up to its tolerance.
+with the statement by the one rule of `zotheory.statistics.rule`. Under the method's assumption the
+bounds fail with probability at most alpha. Unless they do, what is `refuted` is false, and what is
+`confirmed` is true up to its tolerance.
 For a statistic with k coordinates the statement is about all of them: one coordinate refutes it,
 all are needed to confirm it.
 """
@@ -15,6 +16,7 @@ import numpy as np
 
 from zotheory.montecarlo import Accumulator
 from zotheory.statistics.intervals import Interval, IntervalMethod
+from zotheory.statistics.rule import Ends, decided
 
 Verdict = Literal["confirmed", "refuted", "inconclusive"]
 Numbers = float | tuple[float, ...]
@@ -60,18 +62,7 @@ def decide_equal(
     target +- tolerance * scale. `scale` is |target| unless given, as it must be for a target 0.
     """
     band = _band(target, tolerance, scale)
-    interval = _interval(shards, method, alpha, target)
-    contains = (interval.lower <= target) & (target <= interval.upper)
-    return _decision(
-        shards,
-        method,
-        alpha,
-        interval,
-        holds=contains & _inside(interval, target - band, target + band),
-        fails=~contains,
-        target=target,
-        tolerance=tolerance,
-    )
+    return _against(shards, method, alpha, "==", target, tolerance, band, sharp=True)
 
 
 def decide_within(
@@ -89,17 +80,7 @@ def decide_within(
     `scale` is |target| unless given, as it must be for a target 0.
     """
     band = _band(target, tolerance, scale)
-    interval = _interval(shards, method, alpha, target)
-    return _decision(
-        shards,
-        method,
-        alpha,
-        interval,
-        holds=_inside(interval, target - band, target + band),
-        fails=(interval.lower > target + band) | (interval.upper < target - band),
-        target=target,
-        tolerance=tolerance,
-    )
+    return _against(shards, method, alpha, "==", target, tolerance, band)
 
 
 def decide_at_most(
@@ -115,21 +96,19 @@ def decide_at_most(
     refuted: the interval lies above the bound. confirmed: it does not, and ends below bound +
     tolerance * |bound|. A sharp bound (mean = bound) needs a tolerance > 0 to be confirmed.
     """
-    _check_finite("bound", bound)
-    if not (np.isfinite(tolerance) and tolerance >= 0):
-        raise ValueError(f"tolerance must be finite and at least 0, got {tolerance}")
-    interval = _interval(shards, method, alpha, bound)
-    above = interval.lower > bound
-    return _decision(
-        shards,
-        method,
-        alpha,
-        interval,
-        holds=~above & (interval.upper <= bound + tolerance * np.abs(bound)),
-        fails=above,
-        target=bound,
-        tolerance=tolerance,
-    )
+    return _bounded(shards, method, alpha, "<=", bound, tolerance)
+
+
+def decide_at_least(
+    shards: Sequence[Accumulator],
+    *,
+    method: IntervalMethod,
+    bound: float | np.ndarray,
+    tolerance: float = 0.0,
+    alpha: float = DEFAULT_ALPHA,
+) -> Decision:
+    """Judge "mean >= bound", as `decide_at_most` judges the opposite."""
+    return _bounded(shards, method, alpha, ">=", bound, tolerance)
 
 
 def decide_less(
@@ -150,16 +129,10 @@ def decide_less(
     interval = method(shards, alpha)
     if interval.estimate.shape != (2,):
         raise ValueError(f"need a statistic of shape (2,), got {interval.estimate.shape}")
-    return _decision(
-        shards,
-        method,
-        alpha,
-        interval,
-        holds=interval.upper[0] < margin * interval.lower[1],
-        fails=interval.lower[0] >= margin * interval.upper[1],
-        target=margin * interval.estimate[1],
-        tolerance=0.0,
-    )
+    less, greater = (Ends(interval.lower[i], interval.upper[i]) for i in (0, 1))
+    found = decided("<", less, Ends(margin * greater.low, margin * greater.high))
+    target = margin * interval.estimate[1]
+    return _decision(shards, method, alpha, interval, found, target, tolerance=0.0)
 
 
 def _band(
@@ -181,8 +154,35 @@ def _check_finite(label: str, number: float | np.ndarray) -> None:
         raise ValueError(f"{label} must be finite, got {number}")
 
 
-def _inside(interval: Interval, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    return (low <= interval.lower) & (interval.upper <= high)
+def _bounded(
+    shards: Sequence[Accumulator],
+    method: IntervalMethod,
+    alpha: float,
+    sign: str,
+    bound: float | np.ndarray,
+    tolerance: float,
+) -> Decision:
+    _check_finite("bound", bound)
+    if not (np.isfinite(tolerance) and tolerance >= 0):
+        raise ValueError(f"tolerance must be finite and at least 0, got {tolerance}")
+    beyond = tolerance * np.abs(bound)
+    return _against(shards, method, alpha, sign, bound, tolerance, beyond)
+
+
+def _against(
+    shards: Sequence[Accumulator],
+    method: IntervalMethod,
+    alpha: float,
+    sign: str,
+    target: float | np.ndarray,
+    tolerance: float,
+    band: np.ndarray,
+    sharp: bool = False,
+) -> Decision:
+    """The method's interval against a number, by the rule."""
+    interval = _interval(shards, method, alpha, target)
+    found = decided(sign, Ends(interval.lower, interval.upper), Ends(target, target), band, sharp)
+    return _decision(shards, method, alpha, interval, found, target, tolerance)
 
 
 def _interval(
@@ -202,12 +202,11 @@ def _decision(
     method: IntervalMethod,
     alpha: float,
     interval: Interval,
-    *,
-    holds: np.ndarray,
-    fails: np.ndarray,
+    found: tuple[np.ndarray, np.ndarray],
     target: float | np.ndarray,
     tolerance: float,
 ) -> Decision:
+    holds, fails = found
     verdict = "refuted" if np.any(fails) else "confirmed" if np.all(holds) else "inconclusive"
     return Decision(
         verdict=verdict,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from zotheory.evidence.draws import Recipe
 from zotheory.papers.own.held_out import HeldOut
-from zotheory.papers.shared.estimates import Recipe
 
 
 def test_shares_of_lowered_losses():

@@ -75,6 +75,7 @@ def test_greedy_does_not_exceed_half_of_plain_for_every_k(context):
     assert found.verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Kind.EXACT, Kind.MEASURED])
 def test_one_step_holds_without_a_model_and_its_mutant_does_not(kind, context):
     claim = BY_ID["prior.step.gv"]

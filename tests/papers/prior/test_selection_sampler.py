@@ -28,6 +28,7 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("method", "k"), METHODS)
 def test_reduced_and_trained_agree_in_law(method, k):
     """Both parts, and their ratio: Kolmogorov and Smirnov on 1,500 against 30,000 draws."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from proofs_check.cards import card
-from zotheory.papers.shared.estimates import MatrixCosines, Recipe, VectorCosines, fixed_gradient
+from zotheory.evidence.draws import Recipe
+from zotheory.papers.shared.estimates import MatrixCosines, VectorCosines, fixed_gradient
 
 
 def test_one_column_per_recipe():

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
+from zotheory.evidence.draws import Recipe
 from zotheory.papers.shared.estimates import (
     AfterOneStep,
     Along,
     Estimates,
     HalfSquare,
     Linear,
-    Recipe,
     Sine,
     SquaredError,
 )
@@ -30,6 +30,7 @@ def reduced(kept, size, eps=1.0):
     return ((plus - minus) / (2 * eps))[:, None] * z
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("estimates", "kept"),
     [

@@ -63,15 +63,12 @@ def test_shares_rise_to_one_and_are_those_that_decide(study):
     assert set(drawn.stacks(study)) == {drawn.label(w) for w in WEIGHTS}
 
 
-def test_crossings_and_ranks_keep_their_matrices():
-    found = np.arange(12.0).reshape(6, 2)
-    crossings = drawn.crossings(found, list(WEIGHTS))
-    assert crossings["o_proj"]["layer 2"] == pytest.approx([10, 10.25, 10.5, 10.75, 11])
+def test_counts_and_ranks_keep_their_matrices():
+    counts = dict(zip(WEIGHTS, np.arange(12).reshape(6, 2), strict=True))
+    assert drawn.counts(counts)["o_proj"]["layer 2"] == [10, 10.25, 10.5, 10.75, 11]
     layers, modules = (np.array([getattr(w, of) for w in WEIGHTS]) for of in ("layer", "module"))
     ranks = np.arange(6)
-    correlation = RankCorrelation(
-        0.25, tuple(modules), layers, ranks, ranks / 2, 1, 0, (0, 1), {}, 1, 0
-    )
+    correlation = RankCorrelation(0.25, tuple(modules), layers, ranks, ranks / 2, 1, {}, 1)
     assert drawn.ranks(correlation)["o_proj"] == {
         "layer": [0, 1, 2],
         "weight": [1, 3, 5],

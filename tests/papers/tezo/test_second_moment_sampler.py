@@ -10,6 +10,7 @@ from zotheory.papers.tezo.second_moment import (
     AccumulatedCoordinate,
     CrossAverage,
     CrossCoordinate,
+    WeightedCross,
     decay,
     decayed_products,
     overlap,
@@ -129,3 +130,21 @@ def test_the_accumulated_error_at_a_coordinate():
         assert near(column, mean, variance)
         defined = (accumulated(size, 40_000, seed=size) ** 2).mean(axis=(1, 2)) / r**2
         assert near(defined, mean, variance)
+
+
+def test_the_weighted_cross_term_has_the_mean_and_variance_of_its_law():
+    """Against the definition: kappa^2 sum_{p != q} w_p w_q with tau drawn, too."""
+    g, r = ((1.0, -0.5),), 3
+    sampler = WeightedCross(g, ((0, 0), (0, 1)), r)
+    rng = np.random.default_rng(0)
+    rows = sampler(rng, 400_000)
+    mean = 2 * r * (r - 1) * np.array(g[0]) ** 2
+    assert rows.mean(axis=0) == pytest.approx(mean, rel=0.1)
+    assert rows.var(axis=0) == pytest.approx(sampler.variances(), rel=0.25)
+    tau, u = rng.standard_normal((2, 400_000, r))
+    v = rng.standard_normal((400_000, r, 2))
+    z = np.einsum("bs,bs,bsj->bj", tau, u, v)
+    squares = np.einsum("bs,bs,bsj->bj", tau**2, u**2, v**2)
+    defined = (z @ np.array(g[0]))[:, None] ** 2 * (z**2 - squares)
+    error = defined.std(axis=0) / np.sqrt(len(defined))
+    assert (np.abs(defined.mean(axis=0) - mean) < 5 * error).all()

@@ -1,5 +1,23 @@
 """All claims, in the paper's order."""
 
-from zotheory.papers.lezo import descent, memory, smoothing, timing
+from zotheory.papers.lezo import (
+    descent,
+    memory,
+    smoothing,
+    sparsity_rate,
+    table4,
+    table5,
+    tables1_2_3,
+    timing,
+)
 
-CLAIMS = (*smoothing.CLAIMS, *descent.CLAIMS, *timing.CLAIMS, *memory.CLAIMS)
+CLAIMS = (
+    *smoothing.CLAIMS,
+    *descent.CLAIMS,
+    *sparsity_rate.CLAIMS,
+    *tables1_2_3.CLAIMS,
+    *table4.CLAIMS,
+    *timing.CLAIMS,
+    *memory.CLAIMS,
+    *table5.CLAIMS,
+)

@@ -11,13 +11,14 @@ from proofs_check.gaussian import Derivation
 from proofs_check.results import Proved
 from proofs_check.steps import follows
 from zotheory.context import Context
+from zotheory.evidence.draws import Recipe
 from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.snippets import inputs
 from zotheory.papers.lezo import kept
 from zotheory.papers.lezo.kept import KEPT, D
 from zotheory.papers.lezo.smoothing import EQ23, LEZO, SQUARE
-from zotheory.papers.shared.estimates import AfterOneStep, Estimates, HalfSquare, Recipe
+from zotheory.papers.shared.estimates import AfterOneStep, Estimates, HalfSquare
 from zotheory.papers.shared.restricted_descent import (
     EPS_TERM,
     FALL,

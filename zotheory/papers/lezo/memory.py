@@ -9,7 +9,8 @@ import torch
 
 import estimators
 from zotheory.context import Context
-from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.compared import Case
+from zotheory.evidence.counted import counted
 from zotheory.evidence.instruments import Footprint, Passes, footprint
 from zotheory.papers.shared.architectures import batch, opt_13b, small_llama
 from zotheory.vocabulary import Claim, Kind, Statement
@@ -18,7 +19,7 @@ LEZO, MEZO = sp.symbols("LeZO MeZO", positive=True)
 LAYERS = 4  # of OPT-13B's 40; LeZO leaves out 3 of them, 75% as in the paper
 
 
-def _peaks(_: Statement, __: Context) -> Iterator[Count]:
+def _peaks(_: Statement, __: Context) -> Iterator[Case]:
     """A step of both on the same model, perturbed the same way."""
     big, small = (f"OPT-13B, {LAYERS} of its layers", "small Llama")
     for name, options in (
@@ -27,7 +28,7 @@ def _peaks(_: Statement, __: Context) -> Iterator[Count]:
         (small, {"apply": "forward"}),
     ):
         held = {method: _held(method, name == small, options) for method in ("mezo", "lezo")}
-        yield Count(
+        yield Case(
             {"model": name, **options},
             {LEZO: held["lezo"].peak, MEZO: held["mezo"].peak},
             {"weights": held["mezo"].weights},

@@ -10,6 +10,7 @@ import sympy as sp
 
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, contraction, derive
 from zotheory.context import Context
+from zotheory.evidence.draws import Recipe
 from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.searched import searched
@@ -17,13 +18,14 @@ from zotheory.evidence.snippets import inputs
 from zotheory.papers.lezo import kept
 from zotheory.papers.lezo.kept import DROPPED, LAYERS
 from zotheory.papers.shared import smoothing
-from zotheory.papers.shared.estimates import Along, Estimates, Linear, Recipe
+from zotheory.papers.shared.estimates import Along, Estimates, Linear
 from zotheory.papers.shared.restricted import (
     SEARCH_SHARE,
     SECOND_MOMENT,
     Example,
     Paper,
     assumption1,
+    bounded,
     eq20,
     lemma1,
     lemma2,
@@ -186,16 +188,14 @@ CLAIMS = (
         id="lezo.eq23.bound",
         where="Eq. 23",
         statement=Statement(
-            "E||estimate||^2 <= 4(n+4)||grad L_R||^2 + 3 eps^2 L^2 (n+4)^3 holds for every "
-            "quadratic loss.",
+            "E||estimate||^2 <= 4(n+4)||grad L_R||^2 + 3 eps^2 L^2 (n+4)^3, for every L-smooth "
+            "loss, n >= 1 and eps > 0.",
             sp.Le(SECOND_MOMENT, EQ23),
         ),
         needs=(Kind.EXACT, Kind.SEARCH),
         checks=(
-            exact(lambda _: {SECOND_MOMENT: LEZO.named(smoothing.quadratic_second_moment())}),
-            searched(
-                lambda s: second_moment(LEZO.search_bound(s), quadratic=True), share=SEARCH_SHARE
-            ),
+            bounded(LEZO, SECOND_MOMENT, smoothing.second_moment),
+            searched(lambda s: second_moment(LEZO.search_bound(s)), share=SEARCH_SHARE),
         ),
         mutant=Statement(
             "The same with n + 1 in place of 4(n+4).",

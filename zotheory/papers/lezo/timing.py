@@ -11,9 +11,10 @@ import sympy as sp
 
 import estimators
 from zotheory.context import Context
+from zotheory.evidence.compared import Case, median
 from zotheory.evidence.modelled import once
-from zotheory.evidence.timed import Timing, interleaved, timed
-from zotheory.papers.shared.printed import PublishedStep
+from zotheory.evidence.timed import interleaved, timed
+from zotheory.papers.shared.steps import PublishedStep
 from zotheory.vocabulary import Claim, Kind, Statement
 
 if TYPE_CHECKING:
@@ -104,17 +105,17 @@ def _medians(seconds: Seconds) -> dict[str, float]:
     return {f"{name} [s], median": float(np.median(s)) for name, s in seconds.items()}
 
 
-def _half(_: Statement, context: Context) -> Sequence[Timing]:
+def _half(_: Statement, context: Context) -> Sequence[Case]:
     """Of the published loop; what faster noise leaves of the share is told beside it."""
     seconds, _ = once("lezo.prompts", context, _on_prompts)
     shares = {by: _share(seconds[by], by) for by in (PUBLISHED, OURS)}
     notes = {f"share, {OURS}, median": float(np.median(shares[OURS]))}
     notes |= _medians(seconds[OURS]) | _medians(seconds[PUBLISHED])
     at = f"16 review prompts, {PUBLISHED}"
-    return [Timing(at, {SHARE: shares[PUBLISHED]}, notes, shares)]
+    return [Case(at, {SHARE: median(shares[PUBLISHED])}, notes, drawn=shares)]
 
 
-def _amdahl(statement: Statement, context: Context) -> Sequence[Timing]:
+def _amdahl(statement: Statement, context: Context) -> Sequence[Case]:
     """Amdahl's law: `saved` of a step's perturbing and updating, and nothing of its passes."""
     seconds, dropped = once("lezo.prompts", context, _on_prompts)
     timings = []
@@ -129,16 +130,16 @@ def _amdahl(statement: Statement, context: Context) -> Sequence[Timing]:
         }
         drawn = {"speed-up": speed_up, "predicted": np.broadcast_to(predicted, speed_up.shape)}
         at = f"16 review prompts, {by}"
-        timings.append(Timing(at, {MISSED: speed_up / predicted}, notes, drawn))
+        timings.append(Case(at, {MISSED: median(speed_up / predicted)}, notes, drawn=drawn))
     return timings
 
 
-def _length(_: Statement, context: Context) -> Sequence[Timing]:
+def _length(_: Statement, context: Context) -> Sequence[Case]:
     found = once("lezo.rows", context, _on_rows)
     speed_ups = [_speed_up(found[length], OURS) for length in LENGTHS]
     drawn = {str(length): s for length, s in zip(LENGTHS, speed_ups, strict=True)}
-    ratios = dict(zip(SPEED_UPS, speed_ups, strict=True))
-    return [Timing(f"one row of review tokens, {OURS}", ratios, drawn=drawn)]
+    ratios = dict(zip(SPEED_UPS, map(median, speed_ups), strict=True))
+    return [Case(f"one row of review tokens, {OURS}", ratios, drawn=drawn)]
 
 
 def _near(bound: sp.Rational) -> sp.Basic:

@@ -18,9 +18,10 @@ from proofs_check import matrices
 from proofs_check.gaussian import Derivation, Index, contraction
 from proofs_check.matrices import M, N, R
 from zotheory.context import Context
+from zotheory.evidence.draws import SEEDS, Recipe
 from zotheory.evidence.exact import exact
 from zotheory.evidence.measured import Measurement, measured
-from zotheory.papers.shared.estimates import SEEDS, Recipe, zeros
+from zotheory.papers.shared.estimates import zeros
 from zotheory.papers.tezo import terms
 from zotheory.papers.tezo.second_moment import AccumulatedCoordinate, decay
 from zotheory.statistics import Catoni, decide_equal

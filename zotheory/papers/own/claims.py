@@ -10,6 +10,7 @@ from zotheory.papers.own import (
     no_free_lunch,
     query_limit,
     svd0_threshold,
+    table14_noise,
     tezo_floor,
 )
 
@@ -20,6 +21,7 @@ CLAIMS = (
     *tezo_floor.CLAIMS,
     *adam_error.CLAIMS,
     *svd0_threshold.CLAIMS,
+    *table14_noise.CLAIMS,
     *forward.CLAIMS,
     *gv_break_even.CLAIMS,
     *drift.CLAIMS,

@@ -15,8 +15,10 @@ import estimators
 from estimators.streams import Stream
 from estimators.zeroth_order import ZerothOrder
 from zotheory.context import Context
-from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.compared import Case
+from zotheory.evidence.counted import counted
 from zotheory.evidence.instruments import Passes
+from zotheory.papers.shared.steps import cycle
 from zotheory.vocabulary import Claim, Kind, Statement
 
 CHANGED = sp.Symbol("weights changed")
@@ -25,7 +27,7 @@ SIZE, CYCLES, EPS = 1_000_000, 1000, 1e-3
 OWN_SIZE, OWN_STEPS = 100_000, 100  # ours draw again for every evaluation; one step tells
 
 
-def _changed(statement: Statement, context: Context) -> Iterator[Count]:
+def _changed(statement: Statement, context: Context) -> Iterator[Case]:
     """Weights whose bits differ after one cycle in 32 bits."""
     restore = statement.setting["restore"]
     if restore is None:
@@ -35,7 +37,7 @@ def _changed(statement: Statement, context: Context) -> Iterator[Count]:
         size = OWN_SIZE
         drift = _own(size, 1, torch.float32, context, restore)
     default = _own(OWN_SIZE, 1, torch.float32, context)
-    yield Count(
+    yield Case(
         {"weights": size, "cycles": 1, "eps": EPS, "type": "float32", "seed": context.seed},
         {CHANGED: drift.changed},
         {
@@ -45,7 +47,7 @@ def _changed(statement: Statement, context: Context) -> Iterator[Count]:
     )
 
 
-def _moved(statement: Statement, context: Context) -> Iterator[Count]:
+def _moved(statement: Statement, context: Context) -> Iterator[Case]:
     types = torch.float16, torch.bfloat16
     ours = {t: _own(OWN_SIZE, OWN_STEPS, t, context) for t in types}
     if statement.setting["ours"]:
@@ -53,7 +55,7 @@ def _moved(statement: Statement, context: Context) -> Iterator[Count]:
     else:
         size, cycles = SIZE, CYCLES
         found = printed_cycles(SIZE, CYCLES, types, EPS, context.seed)
-    yield Count(
+    yield Case(
         {"weights": size, "cycles": cycles, "eps": EPS, "seed": context.seed},
         {HALF: found[torch.float16].moved, BRAIN: found[torch.bfloat16].moved},
         {
@@ -162,12 +164,6 @@ def printed_cycles(
         d: [torch.cat(both) for both in zip(*(p[d] for p in pieces), strict=True)] for d in dtypes
     }
     return {dtype: drift_of(before, after) for dtype, (before, after) in joined.items()}
-
-
-def cycle(w: Tensor, z: Tensor, eps: float) -> None:
-    """MeZO's three perturbations with one z, in place: every product and sum is rounded."""
-    once, back = z * eps, (-2 * z).mul_(eps)
-    w.add_(once).add_(back).add_(once)
 
 
 @cache

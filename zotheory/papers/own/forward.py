@@ -17,10 +17,11 @@ from proofs_check.cards.ratio import cosine_of_chi2, number
 from proofs_check.gaussian import Derivation
 from proofs_check.results import Enclosed
 from zotheory.context import Context
+from zotheory.evidence.draws import Recipe
 from zotheory.evidence.exact import Counterexample, conjuncts, exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.snippets import inputs
-from zotheory.papers.shared.estimates import Contrast, Recipe, VectorCosines
+from zotheory.papers.shared.estimates import Contrast, VectorCosines
 from zotheory.statistics import Catoni, decide_less, decide_within
 from zotheory.vocabulary import Claim, Kind, Statement
 

@@ -12,14 +12,16 @@ import torch
 
 from proofs_check.gaussian import Derivation
 from zotheory.context import Context
+from zotheory.evidence.compared import Case
+from zotheory.evidence.draws import SEEDS, Recipe
 from zotheory.evidence.exact import exact
 from zotheory.evidence.measured import Measurement, measured
-from zotheory.evidence.modelled import on_model
-from zotheory.papers.shared.estimates import SEEDS, Recipe, linear, zeros
+from zotheory.evidence.modelled import Modelled, on_model
+from zotheory.papers.shared.estimates import linear, zeros
 from zotheory.papers.smezo import batches
 from zotheory.papers.smezo.batches import COSINE, agreement
 from zotheory.statistics import ClopperPearson, decide_within
-from zotheory.vocabulary import DRAWN, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import DRAWN, Claim, Kind, Statement
 
 LOWERED = sp.Symbol("P(a step on batch 1 lowers the loss of batch 2)")
 SHEPPARD = sp.Rational(1, 2) + sp.asin(COSINE) / sp.pi
@@ -46,22 +48,16 @@ def _measure(statement: Statement, _: Context) -> Sequence[Measurement]:
     return [Measurement(at, sampler, decide, 250, 72, first_look=36)]
 
 
-def _on_model(statement: Statement, context: Context) -> Evidence:
+def _on_model(statement: Statement, context: Context) -> Modelled:
     """Slopes of two batches of a language model along MeZO's directions, and the law's share."""
     study, directions = batches.steps(context), statement.setting["directions"]
     outcomes = batches.agree(study.slopes[:, :, 0] * study.slopes[:, :, 1], directions)
     found = batches.lowered(study, outcomes, directions, context.alpha, context.seed)
-    predicted = batches.law(statement.formula.rhs, study)
-    off = np.maximum(found.upper - predicted, predicted - found.lower)
-    apart = np.maximum(found.lower - predicted, predicted - found.upper)
-    verdict = Verdict.CONFIRMED if (off <= TOLERANCE).all() else Verdict.INCONCLUSIVE
-    if (apart > TOLERANCE).any():
-        verdict = Verdict.REFUTED
-    lines = [
-        f"{e:.1%} in [{a:.1%}, {b:.1%}], the law says {p:.1%} ({name})"
-        for e, a, b, p, name in zip(
-            found.estimate, found.lower, found.upper, predicted, batches.NAMES, strict=True
-        )
+    law = statement.formula.rhs
+    predicted = batches.law(law, study)
+    cases = [
+        Case(name, {LOWERED: share, law: float(p)}, tolerance=TOLERANCE)
+        for (name, share), p in zip(batches.told(found).items(), predicted, strict=True)
     ]
     numbers = {
         "counted share": batches.by_loss(outcomes.mean(axis=0)),
@@ -71,8 +67,7 @@ def _on_model(statement: Statement, context: Context) -> Evidence:
         "cosines": batches.by_loss(study.cosines),
         DRAWN: batches.by_pair(study, outcomes),
     }
-    told = batches.setting(study, context) | {"tolerance": TOLERANCE}
-    return Evidence(Kind.MODEL, verdict, "; ".join(lines), numbers, told)
+    return Modelled(cases, numbers, batches.setting(study, context) | {"tolerance": TOLERANCE})
 
 
 CLAIMS = (

@@ -12,9 +12,10 @@ from proofs_check.cards import card
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import M, N, R
 from zotheory.context import Context
+from zotheory.evidence.draws import Recipe
 from zotheory.evidence.exact import exact
 from zotheory.evidence.measured import Measurement, measured
-from zotheory.papers.shared.estimates import MatrixCosines, Recipe
+from zotheory.papers.shared.estimates import MatrixCosines
 from zotheory.statistics import Bernstein, decide_equal
 from zotheory.vocabulary import Claim, Kind, Statement
 

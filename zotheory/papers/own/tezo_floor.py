@@ -15,9 +15,10 @@ from estimators.zeroth_order import ZerothOrder
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import G_NORM2, M, N, R
 from zotheory.context import Context
+from zotheory.evidence.draws import SEEDS, Recipe
 from zotheory.evidence.exact import exact
 from zotheory.evidence.measured import Measurement, measured
-from zotheory.papers.shared.estimates import SEEDS, Recipe, zeros
+from zotheory.papers.shared.estimates import zeros
 from zotheory.papers.tezo import descent
 from zotheory.papers.tezo.descent import FrozenDescent
 from zotheory.statistics import Bernstein, decide_within

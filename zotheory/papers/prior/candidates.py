@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import estimators
-from zotheory.papers.shared.matrix_estimates import SEEDS
+from zotheory.evidence.draws import SEEDS
 
 if TYPE_CHECKING:
     from zotheory.model.points import Point

@@ -16,7 +16,8 @@ from proofs_check.cards.ratio import number
 from proofs_check.results import Proved
 from proofs_check.steps import follows
 from zotheory.context import Context
-from zotheory.evidence.enclosed import Case, enclosed
+from zotheory.evidence.compared import Case
+from zotheory.evidence.enclosed import enclosed
 from zotheory.evidence.exact import Counterexample, refuted
 from zotheory.evidence.instruments import Passes
 from zotheory.evidence.measured import Measurement, measured
@@ -84,7 +85,8 @@ def _greedy_cases(_: Statement) -> Sequence[Case]:
         "E||y||^2 = k; E[1/chi2_(d-1)] = 1/(d-3)",
     )
     return [
-        Case({"k": k}, {GREEDY2: greedy(k).second, PLAIN2: sp.Integer(k)}, steps) for k in (2, 3, 4)
+        Case({"k": k}, {GREEDY2: greedy(k).second, PLAIN2: sp.Integer(k)}, steps=steps)
+        for k in (2, 3, 4)
     ]
 
 
@@ -101,7 +103,7 @@ def _guided_cases(_: Statement) -> Sequence[Case]:
         spent = passes("guided", k)
         notes = {f"passes of GV ({spent}) buy plain directions": sp.Integer(spent // 2)}
         values = {GUIDED2: law.second / law.spread, PLAIN2: sp.Integer(k)}
-        cases.append(Case({"k": k, "s": s}, values, steps, notes))
+        cases.append(Case({"k": k, "s": s}, values, notes, steps))
     return cases
 
 
@@ -239,7 +241,7 @@ STEPS = (
             directions=1,
         ),
         needs=(Kind.EXACT, Kind.MEASURED, Kind.MODEL),
-        checks=(*_COSINE_CHECKS, on_model.cosine(_directions)),
+        checks=(*_COSINE_CHECKS, on_model.cosine(COS2, PLAIN_COS2, _directions)),
         mutant=_cosine(
             "It has a larger one than the mean of three of MeZO's estimates.",
             sp.Gt,

@@ -11,7 +11,8 @@ import sympy as sp
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, contraction, derive
 from proofs_check.moments import norm_moment
 from zotheory.context import Context
-from zotheory.evidence.enclosed import Case, enclosed
+from zotheory.evidence.compared import Case
+from zotheory.evidence.enclosed import enclosed
 from zotheory.evidence.exact import conjuncts, exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.prior import snippets
@@ -91,7 +92,7 @@ def _ratio(statement: Statement) -> Sequence[Case]:
         "root mean square over it": RMS / PRINTED,
         "ratio of the means over it": K / (chi(k) * length) / PRINTED,
     }
-    return [Case({"k": k, "d": d}, values, steps, notes)]
+    return [Case({"k": k, "d": d}, values, notes, steps)]
 
 
 def _measure_parts(statement: Statement, _: Context) -> Sequence[Measurement]:

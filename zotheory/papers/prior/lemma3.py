@@ -10,7 +10,8 @@ from proofs_check.cards.order_statistics import minimum, size_of_minimum
 from proofs_check.enclosures import compare
 from proofs_check.results import Violated
 from zotheory.context import Context
-from zotheory.evidence.enclosed import Case, enclosed
+from zotheory.evidence.compared import Case
+from zotheory.evidence.enclosed import enclosed
 from zotheory.evidence.exact import Counterexample, refuted
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.prior import snippets
@@ -65,8 +66,8 @@ def _sizes(_: Statement) -> Sequence[Case]:
         Case(
             {"k": k},
             {K: sp.Integer(k), SIZE: size_of_minimum(k)},
-            steps,
             {"|E Y_(1)|": -minimum(k).first, "sqrt(2 log k)": PRINTED},
+            steps,
         )
         for k in CANDIDATES
     ]
@@ -74,7 +75,7 @@ def _sizes(_: Statement) -> Sequence[Case]:
 
 def _size_limit(_: Statement) -> Sequence[Case]:
     found = size_of_minimum_limit()
-    return [Case({"k": "-> oo"}, {SIZE_LIMIT: found.value}, found.steps)]
+    return [Case({"k": "-> oo"}, {SIZE_LIMIT: found.value}, steps=found.steps)]
 
 
 def _seconds(statement: Statement) -> Sequence[Case]:
@@ -83,7 +84,7 @@ def _seconds(statement: Statement) -> Sequence[Case]:
     for k in statement.setting["candidates"]:
         law = minimum(k)
         values = {K: sp.Integer(k), SECOND: law.second}
-        cases.append(Case({"k": k}, values, law.steps, {"2 log k": 2 * sp.log(K)}))
+        cases.append(Case({"k": k}, values, {"2 log k": 2 * sp.log(K)}, law.steps))
     return cases
 
 

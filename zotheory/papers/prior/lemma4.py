@@ -18,7 +18,8 @@ from proofs_check.inequalities import decide
 from proofs_check.moments import scalar_moment
 from proofs_check.results import Proved
 from zotheory.context import Context
-from zotheory.evidence.enclosed import Case, enclosed
+from zotheory.evidence.compared import Case
+from zotheory.evidence.enclosed import enclosed
 from zotheory.evidence.exact import exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.prior import snippets
@@ -100,7 +101,7 @@ def _ratio1(_: Statement) -> Sequence[Case]:
             "ratio of the means over it": second / mean / sp.sqrt(2 * S) / length / printed,
             "root mean square over it": sp.sqrt(second / (2 * S) / (D - 3)) / printed,
         }
-        cases.append(Case({"k": k, "s": s, "d": DIMENSION}, values, steps, notes))
+        cases.append(Case({"k": k, "s": s, "d": DIMENSION}, values, notes, steps))
     return cases
 
 
@@ -115,7 +116,7 @@ def _ratio2(_: Statement) -> Sequence[Case]:
             "8 s log k": 8 * S * sp.log(K),
             "s E(m/s)^2, with the printed 1/s": S * law.second,
         }
-        cases.append(Case({"k": k, "s": s}, values, steps, notes))
+        cases.append(Case({"k": k, "s": s}, values, notes, steps))
     return cases
 
 
@@ -125,7 +126,7 @@ def _ratio2_growth(statement: Statement) -> Sequence[Case]:
     values = {DOUBLED: doubled.value}
     if limit.value.is_finite:
         values[LIMIT2] = limit.value
-    return [Case({"k": "2s", "s": "-> oo"}, values, (*limit.steps, *doubled.steps))]
+    return [Case({"k": "2s", "s": "-> oo"}, values, steps=(*limit.steps, *doubled.steps))]
 
 
 def _direction(statement: Statement) -> Mapping[sp.Expr, Derivation]:

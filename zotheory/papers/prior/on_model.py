@@ -10,11 +10,12 @@ import sympy as sp
 
 from proofs_check.cards.ratio import number
 from zotheory.context import Context
-from zotheory.evidence.modelled import WORDS, by_layer, on_model, once, points
+from zotheory.evidence.compared import Case, mean
+from zotheory.evidence.modelled import WORDS, Modelled, by_layer, on_model, once, points
 from zotheory.montecarlo import Accumulator
 from zotheory.papers.prior.quantities import guided
 from zotheory.statistics import Catoni
-from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import Check, Statement
 
 if TYPE_CHECKING:
     from zotheory.papers.prior.candidates import Candidates
@@ -35,64 +36,51 @@ def variance_bound(queries: int, d: int) -> float:
     return (number(law.fourth) + plain) * d**2 / ((d - 3) * (d - 5))
 
 
-def cosine(directions: Callable[[Statement], int]) -> Check:
-    """E cos^2 of MeZO-GV's direction and of the mean of `directions` MeZO estimates, in pairs."""
+def cosine(guiding: sp.Symbol, plain: sp.Symbol, directions: Callable[[Statement], int]) -> Check:
+    """E cos^2 of MeZO-GV's direction and of the mean of `directions` MeZO estimates, in pairs.
 
-    def judge(statement: Statement, context: Context) -> Evidence:
-        drawn = once("prior.candidates", context, _candidates)
-        return decide(statement, drawn, directions(statement), context)
-
-    return on_model(judge)
-
-
-def decide(
-    statement: Statement, drawn: dict[str, Candidates], queries: int, context: Context
-) -> Evidence:
-    """The mean difference over all draws of all layers by Catoni's interval.
-
-    It holds for draws of different means, too: the bound is one on second moments.
+    The mean difference over all draws of all layers is bounded by Catoni's interval. It holds for
+    draws of different means, too: the bound is one on second moments.
     """
-    differences = {name: c.guided() - c.plain(queries) for name, c in drawn.items()}
-    variance = max(variance_bound(queries, c.dimension) for c in drawn.values())
-    together = np.concatenate(list(differences.values()))
-    shards = [Accumulator.of(value[None]) for value in together]
-    interval = Catoni(variance)(shards, context.alpha)
-    low, high = float(interval.lower), float(interval.upper)
-    sign = 1 if isinstance(statement.formula, sp.Gt) else -1
-    least, most = (low, high) if sign > 0 else (-high, -low)
-    verdict = Verdict.INCONCLUSIVE
-    if least > 0:
-        verdict = Verdict.CONFIRMED
-    elif most <= 0:
-        verdict = Verdict.REFUTED
-    numbers = {
-        name: {
-            "d": c.dimension,
-            "draws": len(c.losses),
-            "mean d cos^2 of GV and plain": [c.guided().mean(), c.plain(queries).mean()],
-            "d cos^2 of GV, quartiles": np.quantile(c.guided(), QUARTILES),
-            "d cos^2 of plain, quartiles": np.quantile(c.plain(queries), QUARTILES),
-            "the elite are the lowest <g, z>": _agreement(c),
+
+    def measure(statement: Statement, context: Context) -> Modelled:
+        drawn = once("prior.candidates", context, _candidates)
+        queries = directions(statement)
+        variance = max(variance_bound(queries, c.dimension) for c in drawn.values())
+
+        def interval(values: np.ndarray, alpha: float) -> tuple[float, float]:
+            found = Catoni(variance)([Accumulator.of(value[None]) for value in values], alpha)
+            return float(found.lower), float(found.upper)
+
+        together = {
+            guiding: np.concatenate([c.guided() for c in drawn.values()]),
+            plain: np.concatenate([c.plain(queries) for c in drawn.values()]),
         }
-        for name, c in drawn.items()
-    }
-    guided_mean, plain_mean = (
-        float(np.mean([value for c in drawn.values() for value in of(c)]))
-        for of in (lambda c: c.guided(), lambda c: c.plain(queries))
-    )
-    summary = (
-        f"d E cos^2: GV {guided_mean:.2f}, mean of {queries} of MeZO's {plain_mean:.2f}; "
-        f"difference in [{low:.2f}, {high:.2f}] ({len(together)} draws, {len(drawn)} layers)"
-    )
-    certificate = {
-        "model": context.model,
-        "setting": f"matrices of one decoder layer at a time, {PROMPTS} review prompts of at "
-        f"most {WORDS} words, eps 1e-3, pretrained weights; MeZO's from the same four candidates",
-        "method": f"{Catoni.name}, second moment at most {variance:.3g}",
-        "error probability": context.alpha,
-        "seed": context.seed,
-    }
-    return Evidence(Kind.MODEL, verdict, summary, numbers, certificate)
+        case = Case(
+            f"in units of 1/d, {len(together[plain])} draws, {len(drawn)} layers, the mean of "
+            f"{queries} of MeZO's",
+            {symbol: mean(values, interval) for symbol, values in together.items()},
+        )
+        numbers = {
+            name: {
+                "d": c.dimension,
+                "draws": len(c.losses),
+                "mean d cos^2 of GV and plain": [c.guided().mean(), c.plain(queries).mean()],
+                "d cos^2 of GV, quartiles": np.quantile(c.guided(), QUARTILES),
+                "d cos^2 of plain, quartiles": np.quantile(c.plain(queries), QUARTILES),
+                "the elite are the lowest <g, z>": _agreement(c),
+            }
+            for name, c in drawn.items()
+        }
+        setting = {
+            "setting": f"matrices of one decoder layer at a time, {PROMPTS} review prompts of at "
+            f"most {WORDS} words, eps 1e-3, pretrained weights; MeZO's from the same four "
+            "candidates",
+            "method": f"{Catoni.name}, second moment at most {variance:.3g}",
+        }
+        return Modelled([case], numbers, setting)
+
+    return on_model(measure)
 
 
 def _agreement(drawn: Candidates) -> float:

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from zotheory.papers.shared.estimates import Recipe, linear, zeros
+from zotheory.evidence.draws import SEEDS, Recipe, estimate
+from zotheory.papers.shared.estimates import linear, zeros
 from zotheory.papers.shared.gram import gram_root
 
 _RECIPES = {"plain": "q_spsa", "greedy": "mezo_greedy", "guided": "mezo_gv"}
@@ -61,8 +62,8 @@ class Trained:
             return losses[-1]
 
         rows, slopes = np.empty((size, self.d)), np.empty(size)
-        for i, seed in enumerate(rng.integers(0, 2**62, size)):
-            rows[i] = optimizer.estimate(closure, seed=int(seed))["w"].numpy()
+        for i, seed in enumerate(rng.integers(SEEDS, size=size)):
+            rows[i] = estimate(optimizer, closure, seed)["w"].numpy()
             slopes[i] = (losses[-2] - losses[-1]) / (2 * optimizer.eps)
             losses.clear()
         return rows, slopes

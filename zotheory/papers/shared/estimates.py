@@ -1,38 +1,19 @@
 """Samplers that run the estimators' recipes, the code that trains, on linear losses.
 
-The estimates come from `ZerothOrder.estimate(closure)`; every sample has a seed of its own, so
-that whatever a recipe keeps between steps is drawn anew.
+The estimates come from `evidence.draws`; every sample has a seed of its own, so that whatever a
+recipe keeps between steps is drawn anew, unless it is said otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-import estimators
-from estimators.zeroth_order import ZerothOrder
-
-SEEDS = 1 << 62
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A recipe of `estimators` by name, with options as pairs; its seed is 0 unless they give one.
-
-    A seed by default would be drawn from PyTorch's global generator.
-    """
-
-    name: str
-    options: tuple[tuple[str, Any], ...] = ()
-
-    def build(self, named: list[tuple[str, Tensor]]) -> ZerothOrder:
-        """The optimiser over named parameters."""
-        return getattr(estimators, self.name)(named, **{"seed": 0} | dict(self.options))
+from zotheory.evidence.draws import SEEDS, Recipe, estimate, estimates
 
 
 def zeros(shapes: dict[str, tuple[int, ...]]) -> list[tuple[str, Tensor]]:
@@ -71,11 +52,12 @@ class VectorCosines:
         gradient = torch.linspace(-1.0, 2.0, self.d, dtype=torch.float64)
         closure = linear(named, [gradient])
         optimizers = [recipe.build(named) for recipe in self.recipes]
-        rows = np.empty((size, len(optimizers)))
-        for row in rows:
-            estimates = (o.estimate(closure, seed=int(rng.integers(SEEDS))) for o in optimizers)
-            row[:] = [cos2(gradient, estimate["w"]) for estimate in estimates]
-        return self.d * rows
+        seeds = rng.integers(SEEDS, size=(size, len(optimizers)))
+        columns = [
+            [cos2(gradient, found["w"]) for found in estimates(optimizer, closure, column)]
+            for optimizer, column in zip(optimizers, seeds.T, strict=True)
+        ]
+        return self.d * np.transpose(columns)
 
 
 @dataclass(frozen=True)
@@ -110,11 +92,12 @@ class MatrixCosines:
         named = zeros({f"rank{rank}_{i}": (self.m, self.n) for rank, i in keys})
         gradients = [fixed_gradient(self.m, self.n, rank) for rank, _ in keys]
         closure, optimizer = linear(named, gradients), self.recipe.build(named)
-        rows: list[float] = []
-        while len(rows) < size * len(self.ranks):
-            estimate = optimizer.estimate(closure, seed=int(rng.integers(SEEDS)))
-            pairs = zip(gradients, named, strict=True)
-            rows += [cos2(gradient, estimate[name]) for gradient, (name, _) in pairs]
+        rows = [
+            [cos2(g, found[name]) for g, (name, _) in zip(gradients, named, strict=True)]
+            for found in estimates(
+                optimizer, closure, rng.integers(SEEDS, size=-(-size // _TENSORS))
+            )
+        ]
         return np.reshape(rows, (-1, len(self.ranks)))[:size]
 
 
@@ -201,7 +184,7 @@ class Estimates:
         rows, step = np.empty((size, sum(map(len, self.weights)))), 0
         for row in rows:
             while True:
-                found = optimizer.estimate(lambda: self.loss(_joined(named)), seed=seed, step=step)
+                found = estimate(optimizer, lambda: self.loss(_joined(named)), seed, step=step)
                 step += 1
                 parts = [found[name] for name, _ in named]
                 off = tuple(i for i, part in enumerate(parts) if not part.any())
@@ -250,8 +233,8 @@ class AfterOneStep:
     def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """`size` independent rows, shape (size, number of estimates)."""
         columns = []
-        for estimates, eta in zip(self.estimates, self.rates, strict=True):
-            w = np.concatenate(estimates.weights)
-            moved = w - eta * estimates(rng, size)
+        for sampler, eta in zip(self.estimates, self.rates, strict=True):
+            w = np.concatenate(sampler.weights)
+            moved = w - eta * sampler(rng, size)
             columns.append(np.einsum("ij,ij->i", moved, moved) / (w @ w))
         return np.stack(columns, axis=1)

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-import estimators
 from estimators.zeroth_order import ZerothOrder
+from zotheory.evidence.draws import SEEDS, Recipe, rows
 
 Options = tuple[tuple[str, Any], ...]
-SEEDS = 2**62
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,7 @@ def plain(m: int, n: int) -> Loss:
 def build(recipe: str, loss: Loss, options: Options, seed: int) -> tuple[ZerothOrder, Callable]:
     """The optimiser of a recipe on a loss, with learning rate 0, and its closure."""
     weights = torch.tensor(loss.weights(), dtype=torch.float64, requires_grad=True)
-    make = getattr(estimators, recipe)
-    optimizer = make([("weight", weights)], lr=0.0, seed=seed, **dict(options))
+    optimizer = Recipe(recipe, options).build([("weight", weights)], lr=0.0, seed=seed)
     return optimizer, lambda: float(loss.values(weights.detach().numpy()[None])[0])
 
 
@@ -113,9 +111,8 @@ class MatrixEstimates:
     def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """`size` independent values."""
         optimizer, closure = self._start(int(rng.integers(SEEDS)))
-        seeds = rng.integers(SEEDS, size=size)
-        drawn = [optimizer.estimate(closure, seed=int(seed))["weight"] for seed in seeds]
-        return self.statistic(torch.stack(drawn).numpy(), self.target)
+        drawn = rows(optimizer, closure, rng.integers(SEEDS, size=size))
+        return self.statistic(drawn.reshape(size, self.loss.m, self.loss.n), self.target)
 
     def _start(self, seed: int) -> tuple[ZerothOrder, Callable]:
         """The optimiser; where the subspace is given, after the step that draws it from seed 0."""

@@ -16,12 +16,13 @@ import sympy as sp
 
 from proofs_check.gaussian import Derivation
 from zotheory.context import Context
+from zotheory.evidence.draws import Recipe
 from zotheory.evidence.exact import Counterexample, conjuncts, exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.searched import searched
 from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared import smoothing
-from zotheory.papers.shared.estimates import Estimates, Recipe, Sine
+from zotheory.papers.shared.estimates import Estimates, Sine
 from zotheory.papers.shared.smoothing import EPS, SMOOTHED_SQUARE, L, N
 from zotheory.search import Bound, as_bound
 from zotheory.search.smoothing import gradient_norm, second_moment
@@ -234,7 +235,7 @@ def lemma2(paper: Paper, where: str) -> Claim:
         ),
         needs=(Kind.EXACT, Kind.SEARCH),
         checks=(
-            _bounded(paper, paper.gradient_square, smoothing.gradient_square),
+            bounded(paper, paper.gradient_square, smoothing.gradient_square),
             searched(lambda s: gradient_norm(paper.search_bound(s)), share=SEARCH_SHARE),
         ),
         mutant=bound("The same with n + 4 in place of (n+4)^3.", 1),
@@ -252,7 +253,7 @@ def eq20(paper: Paper, says: str) -> Claim:
         ),
         needs=(Kind.EXACT, Kind.SEARCH),
         checks=(
-            _bounded(paper, SECOND_MOMENT, smoothing.second_moment),
+            bounded(paper, SECOND_MOMENT, smoothing.second_moment),
             searched(lambda s: second_moment(paper.search_bound(s)), share=SEARCH_SHARE),
         ),
         mutant=Statement(
@@ -262,6 +263,6 @@ def eq20(paper: Paper, says: str) -> Claim:
     )
 
 
-def _bounded(paper: Paper, quantity: sp.Symbol, derive) -> Check:
+def bounded(paper: Paper, quantity: sp.Symbol, derive) -> Check:
     """A bound for every L-smooth loss; it proves what lies above it and refutes nothing."""
     return exact(lambda _: {quantity: paper.named(derive())}, attained=False)

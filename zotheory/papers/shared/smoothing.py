@@ -85,23 +85,6 @@ def linear_second_moment() -> Derivation:
     return Derivation(sp.cancel(found.value / contraction(s[a] * s[a])), found.steps)
 
 
-def quadratic_second_moment() -> Derivation:
-    """E||g||^2 for every quadratic f, by the smoothed gradient, which is the gradient itself."""
-    level, slope, curvature = sp.symbols("f slope curvature", real=True)  # f, <s, z>, <z, H z>
-    plus, minus = (level + s * EPS * slope + EPS**2 * curvature / 2 for s in (1, -1))
-    if sp.expand((plus - minus) / (2 * EPS) - slope) != 0:
-        raise ArithmeticError("the quotient of a quadratic is not <grad f, z>")
-    linear = linear_second_moment()
-    value = linear.value * SMOOTHED_SQUARE
-    steps = (
-        f"f(x + eps z) = {plus}, f(x - eps z) = {minus}: the estimate is <grad f, z> z, and "
-        "grad f_eps = E[grad f + eps H z] = grad f",
-        *linear.steps,
-        f"E||g||^2 = {value}",
-    )
-    return Derivation(value, steps)
-
-
 def second_moment() -> Derivation:
     """A bound on E||g||^2 by the smoothed gradient s = grad f_eps(x), for every L-smooth f.
 

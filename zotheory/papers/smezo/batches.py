@@ -12,7 +12,8 @@ import sympy as sp
 
 from proofs_check.gaussian import Derivation
 from zotheory.context import Context
-from zotheory.evidence.modelled import BATCH_SIZE, language_model, once, sentences
+from zotheory.evidence.compared import Quantity
+from zotheory.evidence.modelled import BATCH_SIZE, WORDS, language_model, once, sentences
 from zotheory.montecarlo import Accumulator
 from zotheory.statistics import ClopperPearson, Interval
 
@@ -24,16 +25,17 @@ if TYPE_CHECKING:
     from zotheory.papers.smezo.directions import NoiseStudy, StepStudy
 
 
-BATCHES, WORDS = 4, 7
+BATCHES = 4
 DIRECTIONS, LENGTH = 144, 3e-5  # twelve for every ordered pair of batches
-DRAWS, SHARE, NORMS = 24, 0.2, (0.2,)  # less noise hardly moves the loss over the label words
+SHORT = 7  # words of a sentence where only steps are made
+DRAWS, SHARE, NORMS = 32, 0.2, (0.01, 0.03, 0.05)
 SIMULATED = 400_000  # pairs of inner products, drawn from the measured Gram matrices
 QUARTILES = np.arange(5) / 4
 NAMES = ("loss over the whole vocabulary", "loss over the label words")
 DIFFERS = (
     "the paper's figures are of larger models along MeZO's fine-tuning on RTE, its data batches of "
     f"16 + 16; here a small model before fine-tuning, {BATCHES} batches of {BATCH_SIZE} review "
-    f"sentences of at most {WORDS} words"
+    f"sentences of at most {SHORT} words"
 )
 
 
@@ -50,7 +52,7 @@ def noise(context: Context) -> NoiseStudy:
 def _steps(context: Context) -> StepStudy:
     from zotheory.papers.smezo.directions import measure_steps
 
-    model, batches = _borrowed(context)
+    model, batches = _borrowed(context, SHORT)
     told = _told(context, "direction")
     return measure_steps(
         model, batches, directions=DIRECTIONS, length=LENGTH, seed=context.seed, tell=told
@@ -60,17 +62,17 @@ def _steps(context: Context) -> StepStudy:
 def _noise(context: Context) -> NoiseStudy:
     from zotheory.papers.smezo.directions import measure_noise
 
-    model, batches = _borrowed(context)
+    model, batches = _borrowed(context, WORDS)
     told = _told(context, "draw")
     return measure_noise(
         model, batches, share=SHARE, norms=NORMS, draws=DRAWS, seed=context.seed, tell=told
     )
 
 
-def _borrowed(context: Context) -> tuple[LanguageModel, list[Batch]]:
+def _borrowed(context: Context, words: int) -> tuple[LanguageModel, list[Batch]]:
     from zotheory.papers.smezo.directions import make_batches
 
-    model, text = language_model(context), sentences(context, WORDS)
+    model, text = language_model(context), sentences(context, words)
     return model, make_batches(model, text, count=BATCHES, size=BATCH_SIZE, seed=context.seed)
 
 
@@ -147,6 +149,17 @@ def at_cosine(study: StepStudy, cosine: float) -> np.ndarray:
     change_i, change_j = study.changes[:, :, 0], study.changes[:, :, 1]
     sine = np.sqrt(1 - cosine**2)
     return cosine * change_i / np.sqrt(own) + sine * (change_j - k * change_i) / rest < 0
+
+
+def told(found: Interval, outcomes: np.ndarray | None = None) -> dict[str, Quantity]:
+    """By loss, the estimate with its interval; of the outcomes themselves if they are given."""
+    rows = np.stack([found.estimate, found.lower, found.upper], axis=1).tolist()
+    if outcomes is None:
+        return {name: Quantity(*row) for name, row in zip(NAMES, rows, strict=True)}
+    return {
+        name: Quantity(float(own.mean()), *ends, own, "np.mean(values)")
+        for name, (_, *ends), own in zip(NAMES, rows, outcomes.T, strict=True)
+    }
 
 
 def by_loss(values: Any) -> dict[str, Any]:

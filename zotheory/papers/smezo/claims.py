@@ -1,5 +1,31 @@
 """All claims, in the paper's order."""
 
-from zotheory.papers.smezo import masks, memory, noise, smoothing
+from zotheory.papers.smezo import (
+    grids,
+    masks,
+    memory,
+    noise,
+    smoothing,
+    table1,
+    table4,
+    table10,
+    table11,
+    table12,
+    table13,
+)
 
-CLAIMS = (*smoothing.CLAIMS, *masks.MASKS, *memory.CLAIMS, *masks.STEPS, *noise.CLAIMS)
+CLAIMS = (
+    table4.SIX,
+    *table1.CLAIMS,
+    *smoothing.CLAIMS,
+    *masks.MASKS,
+    *memory.CLAIMS,
+    *table4.CLAIMS,
+    *grids.CLAIMS,
+    *table10.CLAIMS,
+    *table11.CLAIMS,
+    *table12.CLAIMS,
+    *table13.CLAIMS,
+    *masks.STEPS,
+    *noise.CLAIMS,
+)

@@ -1,6 +1,6 @@
 """What Gaussian noise on a model's weights does to several batches: steps along it, and raises."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import permutations
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import estimators
+from zotheory.model.gradients import layer_weights
 from zotheory.model.language_model import LanguageModel, fixed_threads
 from zotheory.model.prompts import Batch, Loss, label_word_ids, last_logits, make_batch, prompt_loss
 from zotheory.model.reviews import Example
@@ -111,7 +112,7 @@ class NoiseStudy:
     """How much noise on the largest and on the smallest weights raises the losses, in T draws.
 
     Attributes:
-        norms: (S,) the noise's norms, relative to that of all weight matrices.
+        norms: (S,) the noise's norms, relative to that of the blocks' matrices together.
         raises: (T, S, 2, 2) the mean raise by +noise and -noise; by norm; on the largest and on
             the smallest; by loss.
         start: (2, B) the losses without noise.
@@ -132,13 +133,16 @@ def measure_noise(
     seed: int,
     tell: Tell = lambda done, of: None,
 ) -> NoiseStudy:
-    """Put Gaussian noise on the share of largest, and of smallest, weights of every matrix.
+    """Put Gaussian noise on the share of largest, and of smallest, weights of the blocks' matrices.
 
-    Both kinds of a draw have the same norm and see the same batch; batches take turns.
+    Both kinds of a draw have the same norm and see the same batch; batches take turns. Embeddings
+    and vectors stay as they are.
     """
     with fixed_threads():
-        masks = extremes(model.model, share)
-        total = sum(float(p.detach().square().sum()) for p in model.model.parameters()) ** 0.5
+        names = {weight.name for weight in layer_weights(model.model)}
+        masks = extremes(model.model, names, share)
+        matrices = [p.detach() for name, p in model.model.named_parameters() if name in names]
+        total = sum(float(matrix.square().sum()) for matrix in matrices) ** 0.5
         start = np.array([both_losses(model, b) for b in batches]).T
         raises = np.empty((draws, len(norms), 2, 2))
         with _moved(model.model) as move:
@@ -158,13 +162,13 @@ def measure_noise(
 
 
 @torch.no_grad()
-def extremes(model: nn.Module, share: float) -> tuple[list[Tensor], list[Tensor]]:
-    """Masks of the largest and of the smallest magnitudes of every matrix; vectors: none."""
+def extremes(
+    model: nn.Module, names: Collection[str], share: float
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Masks of the largest and of the smallest magnitudes of each named parameter; else none."""
     largest, smallest = [], []
-    for parameter in model.parameters():
-        sizes, count = parameter.abs(), round(share * parameter.numel())
-        if parameter.ndim < 2:
-            count = 0
+    for name, parameter in model.named_parameters():
+        sizes, count = parameter.abs(), round(share * parameter.numel()) if name in names else 0
         flat = sizes.flatten()
         if count:
             largest.append(sizes >= flat.kthvalue(flat.numel() - count + 1).values)

@@ -7,29 +7,36 @@ from collections.abc import Mapping
 import sympy as sp
 
 from proofs_check.gaussian import Derivation
-from zotheory.context import Context
 from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.modelled import on_model
 from zotheory.evidence.snippets import inputs
-from zotheory.papers.smezo.noise import same_batch
-from zotheory.papers.smezo.on_model import mask_changes, same_loss, selects_smallest, updates_share
-from zotheory.vocabulary import Claim, Evidence, Kind, Statement
+from zotheory.papers.smezo.noise import PROBABILITY, same_batch
+from zotheory.papers.smezo.on_model import (
+    CHANGED,
+    DISPLACED,
+    FIFTH,
+    FORWARD,
+    IN_PLACE,
+    LEFT,
+    SELECTED,
+    UPDATED,
+    mask_changes,
+    same_loss,
+    selects_smallest,
+    updates_share,
+)
+from zotheory.vocabulary import Claim, Kind, Statement
 
-SELECTED, LEFT, THRESHOLD = sp.symbols("selected left threshold", real=True)
+THRESHOLD = sp.Symbol("threshold", real=True)
 POSITIVE = sp.Gt(THRESHOLD, 0)
 SIGNED = (sp.Le(SELECTED, THRESHOLD), sp.Gt(LEFT, THRESHOLD), POSITIVE)
 BY_SIZE = (sp.Le(SELECTED**2, THRESHOLD**2), sp.Gt(LEFT**2, THRESHOLD**2), POSITIVE)
 
-UPDATED = sp.Symbol("weights updated")
-FIFTH = sp.Symbol("k", integer=True, positive=True)  # a layer of 5 k weights
-
 WEIGHT, NOISE, EPS = sp.symbols("w z eps", real=True)
 MASK, LATER_MASK = sp.symbols("mask later_mask", real=True)
-IN_PLACE = tuple(sp.Symbol(f"weight in place, {side}") for side in ("+", "-"))
-FORWARD = tuple(sp.Symbol(f"weight in the forward pass, {side}") for side in ("+", "-"))
 SAME = sp.And(*(sp.Eq(a, b) for a, b in zip(IN_PLACE, FORWARD, strict=True)))
 
-PROBABILITY = sp.Symbol("P(the step lowers the loss)")
+CHANGES = sp.And(*(sp.Gt(count, 0) for count in (*CHANGED, DISPLACED)))
 
 
 def _selection_witness(_: Statement, failed: Counterexample) -> str:
@@ -65,10 +72,6 @@ threshold = np.percentile(weights, {percentile}, method="inverted_cdf")
 print("claimed", k)  # 20% of the layer
 print("actual", np.count_nonzero(weights <= threshold))
 """
-
-
-def _updated_on_model(statement: Statement, context: Context) -> Evidence:
-    return updates_share(statement, context, float(statement.formula.rhs / (5 * FIFTH)))
 
 
 def _threshold(says: str, percentile: sp.Rational) -> Statement:
@@ -134,7 +137,7 @@ MASKS = (
             sp.Rational(4, 5),
         ),
         needs=(Kind.EXACT, Kind.MODEL),
-        checks=(exact(_updated, _updated_witness), on_model(_updated_on_model)),
+        checks=(exact(_updated, _updated_witness), on_model(updates_share)),
         correction=_threshold(
             "They update 80% of it. A threshold at the 20th percentile, 1 - sparsity, updates 20%.",
             sp.Rational(1, 5),
@@ -146,12 +149,14 @@ MASKS = (
         statement=Statement(
             "A mask recomputed from perturbed weights differs from the mask of the unperturbed "
             "ones, so restoring from the seed alone does not return the weights.",
+            CHANGES,
             setting={"mask": "again"},
         ),
         needs=(Kind.MODEL,),
         checks=(on_model(mask_changes),),
         mutant=Statement(
             "The same if the mask of the unperturbed weights is stored for the step.",
+            CHANGES,
             setting={"mask": "stored"},
         ),
     ),
@@ -192,7 +197,7 @@ STEPS = (
             setting={"cosine": sp.S.One},
         ),
         needs=(Kind.EXACT, Kind.MODEL),
-        checks=(exact(_lowers), on_model(same_batch)),
+        checks=(exact(_lowers), on_model(same_batch, alike=True)),
         mutant=Statement(
             "It lowers the loss of a batch with an orthogonal gradient at least 90% of the time.",
             sp.Ge(PROBABILITY, sp.Rational(9, 10)),

@@ -8,7 +8,8 @@ import sympy as sp
 
 import estimators
 from zotheory.context import Context
-from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.compared import Case
+from zotheory.evidence.counted import counted
 from zotheory.evidence.instruments import Footprint, at_depth, footprint
 from zotheory.papers.shared.architectures import batch, llama_7b
 from zotheory.vocabulary import Claim, Kind, Statement
@@ -22,7 +23,7 @@ VANILLA = (sp.Ge(RATIO, sp.Rational(9, 5)), sp.Le(RATIO, sp.Rational(11, 5)))
 DEPTH = 32
 
 
-def _memory(_: Statement, __: Context) -> Iterator[Count]:
+def _memory(_: Statement, __: Context) -> Iterator[Case]:
     """LLaMA-7B in 16 bits, one sentence of 8 tokens.
 
     The embedding is left alone by all three: its noise is looked up row by row, which needs the
@@ -32,7 +33,7 @@ def _memory(_: Statement, __: Context) -> Iterator[Count]:
     vanilla = _held("s_mezo", implementation="copy")
     forward = _held("s_mezo", implementation="forward")
     layer = max(p.nbytes for p in llama_7b(layers=1).parameters())
-    yield Count(
+    yield Case(
         {"model": "LLaMA-7B, float16", "batch": "1 x 8 tokens"},
         {RATIO: vanilla.peak / mezo.peak, MORE: forward.peak - mezo.peak, LAYER: layer},
         {

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from zotheory.context import Context
-from zotheory.evidence.modelled import BATCH_SIZE, WORDS, language_model
-from zotheory.vocabulary import Evidence, Kind, Statement, Verdict
+from zotheory.evidence.compared import Case
+from zotheory.evidence.modelled import BATCH_SIZE, WORDS, Modelled, language_model
+from zotheory.vocabulary import Statement
+
+SELECTED, LEFT = sp.symbols("selected left", real=True)
+UPDATED = sp.Symbol("weights updated")
+FIFTH = sp.Symbol("k", integer=True, positive=True)  # a layer of 5 k weights
+IN_PLACE = tuple(sp.Symbol(f"weight in place, {side}") for side in ("+", "-"))
+FORWARD = tuple(sp.Symbol(f"weight in the forward pass, {side}") for side in ("+", "-"))
+CHANGED = tuple(sp.Symbol(f"mask entries changed at the {move} move") for move in ("2nd", "3rd"))
+DISPLACED = sp.Symbol("weights not back")
 
 SPARSITY = 0.8  # the highest and usually best of the paper's Table 10
 SEEDS = 3
@@ -16,14 +27,18 @@ SHARE_TOLERANCE = 0.01  # ties and rounding of N p
 ROUNDING = 256 * np.finfo(np.float32).eps  # of a loss: some hundred roundings on its way
 
 
-def selects_smallest(statement: Statement, context: Context) -> Evidence:
-    """Weights that the rule selects although as many others are smaller, at the paper's h."""
+def selects_smallest(statement: Statement, context: Context) -> Modelled:
+    """The largest weight selected and the smallest left, where the rule at the paper's h is worst.
+
+    Beside it: weights that the rule selects although as many others are smaller.
+    """
     from zotheory.papers.smezo.masked import beyond_smallest, selected, weight_matrices
 
-    rule, found = statement.setting["rule"], {}
+    rule, found, extremes = statement.setting["rule"], {}, {}
     for name, weights in weight_matrices(language_model(context).model):
-        chosen = selected(weights, rule, SPARSITY)
+        chosen, sizes = selected(weights, rule, SPARSITY), weights.abs().flatten()
         found[name] = int(chosen.sum()), beyond_smallest(weights, chosen)
+        extremes[name] = float(sizes[chosen].max()), float(sizes[~chosen].min())
     chosen, wrong = np.sum(list(found.values()), axis=0).tolist()
     shares = [w / c for c, w in found.values()]
     numbers = {
@@ -31,17 +46,18 @@ def selects_smallest(statement: Statement, context: Context) -> Evidence:
         "of them not among as many smallest": wrong,
         "share by matrix, quartiles": np.quantile(shares, np.arange(5) / 4).tolist(),
     }
-    summary = (
+    further = (
         f"{wrong} of {chosen} weights selected in {len(found)} matrices ({wrong / chosen:.1%}) are "
         "not among the equally many of smallest magnitude"
     )
-    inputs = {"rule": rule, "h": f"percentile {SPARSITY:g} of what the rule compares"}
-    verdict = Verdict.REFUTED if wrong else Verdict.CONFIRMED
-    return _evidence(verdict, summary, numbers, inputs | {"claimed": 0, "actual": wrong}, context)
+    worst = max(extremes, key=lambda name: np.divide(*extremes[name]))
+    case = Case(worst, dict(zip((SELECTED, LEFT), extremes[worst], strict=True)))
+    setting = {"rule": rule, "h": f"percentile {SPARSITY:g} of what the rule compares"}
+    return _found([case], numbers, setting, context, further)
 
 
-def updates_share(statement: Statement, context: Context, claimed: float) -> Evidence:
-    """The share of every matrix's weights at or below the percentile, against the claimed one."""
+def updates_share(statement: Statement, context: Context) -> Modelled:
+    """The share of weights at or below the percentile, in the matrix farthest from the claimed."""
     from zotheory.papers.smezo.masked import selected, weight_matrices
 
     percentile = float(statement.setting["percentile"])
@@ -49,31 +65,28 @@ def updates_share(statement: Statement, context: Context, claimed: float) -> Evi
         name: selected(weights, "signed", percentile)
         for name, weights in weight_matrices(language_model(context).model)
     }
-    shares = np.array([float(chosen.float().mean()) for chosen in found.values()])
+    shares = {name: float(chosen.float().mean()) for name, chosen in found.items()}
     total = sum(int(c.sum()) for c in found.values()) / sum(c.numel() for c in found.values())
-    off = np.abs(shares - claimed)
-    verdict = Verdict.CONFIRMED if off.max() <= SHARE_TOLERANCE else Verdict.REFUTED
     numbers = {
         "updated, of all": total,
-        "by matrix, quartiles": np.quantile(shares, np.arange(5) / 4).tolist(),
+        "by matrix, quartiles": np.quantile(list(shares.values()), np.arange(5) / 4).tolist(),
     }
-    summary = (
-        f"the rule updates {total:.2%} of the weights of {len(found)} matrices "
-        f"({shares.min():.2%} to {shares.max():.2%}), claimed {claimed:.0%}"
-    )
-    inputs = {"percentile": percentile, "tolerance": SHARE_TOLERANCE}
-    return _evidence(
-        verdict, summary, numbers, inputs | {"claimed": claimed, "actual": total}, context
-    )
+    layer = {FIFTH: sp.Rational(1, 5)}  # all of it is 1
+    claimed = float(statement.formula.rhs.subs(layer))
+    farthest = max(shares, key=lambda name: abs(shares[name] - claimed))
+    case = Case(farthest, {UPDATED: shares[farthest], **layer}, tolerance=SHARE_TOLERANCE)
+    setting = {"percentile": percentile, "tolerance": SHARE_TOLERANCE}
+    further = f"{total:.2%} of the weights of all {len(found)} matrices"
+    return _found([case], numbers, setting, context, further)
 
 
-def same_loss(statement: Statement, context: Context) -> Evidence:
-    """Both losses of a step in place, the mask as the statement says, and in the forward pass."""
+def same_loss(statement: Statement, context: Context) -> Modelled:
+    """The losses of a step at the formula's weights: in place, the mask as the statement says."""
     from zotheory.evidence.borrowed import prompts_loss
     from zotheory.evidence.modelled import borrowed_model
     from zotheory.papers.smezo.masked import losses_masked_again, step_losses
 
-    pairs = []
+    cases, pairs = [], []
     for seed in range(context.seed, context.seed + SEEDS):
         with borrowed_model(context) as found:
             context.tell(f"{context.claim}  seed {seed}")
@@ -84,23 +97,25 @@ def same_loss(statement: Statement, context: Context) -> Evidence:
             else:
                 placed = losses_masked_again(found.model, closure, SPARSITY, seed)
         pairs.append((placed, forward))
+        values = dict(zip((*IN_PLACE, *FORWARD), (*placed, *forward), strict=True))
+        rounding = float(ROUNDING * min(map(abs, forward)))
+        cases.append(Case(f"losses, seed {seed}", values, tolerance=rounding))
     placed, forward = np.array(pairs).transpose(1, 0, 2)
-    gap, allowed = np.abs(placed - forward), ROUNDING * np.abs(forward)
-    verdict = Verdict.CONFIRMED if (gap <= allowed).all() else Verdict.REFUTED
+    gap, allowed = np.abs(placed - forward), max(case.tolerance for case in cases)
     numbers = {
         "in place, + and -, by seed": placed.tolist(),
         "in the forward pass": forward.tolist(),
         "their distance": gap.tolist(),
-        "rounding allowed": float(allowed.max()),
+        "rounding allowed": allowed,
         "change of the loss by the perturbation": np.abs(np.diff(forward)).ravel().tolist(),
     }
-    summary = f"losses differ by at most {gap.max():.2g}; rounding may make {allowed.max():.2g}"
     batch = f"{BATCH_SIZE} review prompts of at most {WORDS} words"
-    inputs = {"batch": batch, "seeds": SEEDS, "sparsity": SPARSITY}
-    return _evidence(verdict, summary, numbers, inputs, context)
+    setting = {"batch": batch, "seeds": SEEDS, "sparsity": SPARSITY}
+    further = f"losses differ by at most {gap.max():.2g}; rounding may make {allowed:.2g}"
+    return _found(cases, numbers, setting, context, further)
 
 
-def mask_changes(statement: Statement, context: Context) -> Evidence:
+def mask_changes(statement: Statement, context: Context) -> Modelled:
     """Entries in which the masks of a cycle differ, and weights that it does not bring back."""
     from zotheory.evidence.modelled import borrowed_model
     from zotheory.papers.smezo.masked import cycle
@@ -109,7 +124,6 @@ def mask_changes(statement: Statement, context: Context) -> Evidence:
     with borrowed_model(context) as found:
         context.tell(f"{context.claim}  perturbing, the mask {mask}")
         cycled = cycle(found.model, mask, SPARSITY, context.seed)
-    holds = min(cycled.changed) > 0 and cycled.displaced > 0
     numbers = {
         "weights": cycled.weights,
         "masked at first": cycled.masked,
@@ -117,23 +131,18 @@ def mask_changes(statement: Statement, context: Context) -> Evidence:
         "weights not back": cycled.displaced,
         "the farthest is off by": cycled.farthest,
     }
-    summary = (
-        f"of {cycled.weights} mask entries {cycled.changed[0]} differ at the second move and "
-        f"{cycled.changed[1]} at the third; {cycled.displaced} weights do not come back, the "
-        f"farthest by {cycled.farthest:.2g}"
-    )
-    inputs = {"mask": mask, "sparsity": SPARSITY, "moves": "+eps, -2 eps, +eps, eps = 1e-3"}
-    return _evidence(
-        Verdict.CONFIRMED if holds else Verdict.REFUTED, summary, numbers, inputs, context
-    )
+    values = dict(zip((*CHANGED, DISPLACED), (*cycled.changed, cycled.displaced), strict=True))
+    setting = {"mask": mask, "sparsity": SPARSITY, "moves": "+eps, -2 eps, +eps, eps = 1e-3"}
+    further = f"the farthest of {cycled.weights} weights is off by {cycled.farthest:.2g}"
+    return _found([Case(f"the mask {mask}", values)], numbers, setting, context, further)
 
 
-def _evidence(
-    verdict: Verdict,
-    summary: str,
-    numbers: dict[str, Any],
-    inputs: dict[str, Any],
+def _found(
+    cases: Sequence[Case],
+    numbers: Mapping[str, Any],
+    setting: Mapping[str, Any],
     context: Context,
-) -> Evidence:
-    told = {"model": language_model(context).name, "seed": context.seed}
-    return Evidence(Kind.MODEL, verdict, summary, numbers, {**inputs, **told})
+    further: str,
+) -> Modelled:
+    model = {"model": language_model(context).name}
+    return Modelled(cases, numbers, {**setting, **model}, further)

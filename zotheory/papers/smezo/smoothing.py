@@ -9,12 +9,13 @@ import sympy as sp
 
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, TensorSum, contraction, derive
 from zotheory.context import Context
+from zotheory.evidence.draws import Recipe
 from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.searched import searched
 from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared import smoothing
-from zotheory.papers.shared.estimates import Estimates, Linear, Recipe, SquaredError
+from zotheory.papers.shared.estimates import Estimates, Linear, SquaredError
 from zotheory.papers.shared.restricted import (
     SEARCH_SHARE,
     Example,

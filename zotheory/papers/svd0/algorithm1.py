@@ -31,7 +31,14 @@ from zotheory.papers.svd0.frames import (
     multiple,
 )
 from zotheory.papers.svd0.subspaces import Kept, LeadingShare, Projections, Shares, upper_identity
-from zotheory.statistics import Bernstein, Decision, decide_equal, decide_less, sequential
+from zotheory.statistics import (
+    Bernstein,
+    Decision,
+    decide_at_least,
+    decide_equal,
+    decide_less,
+    sequential,
+)
 from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
 
 PROPER = (sp.Lt(R, M, evaluate=False), sp.Lt(R, N, evaluate=False))  # r = m = n keeps everything
@@ -158,7 +165,7 @@ def _search_directions(statement: Statement, context: Context) -> Evidence:
     """
     target = float(statement.formula.rhs.subs(LARGE))
     limit = 4 * max(LARGE[M], LARGE[N])
-    decide = partial(_decide_kept, target=target)
+    decide = partial(decide_at_least, method=Bernstein(), bound=target)
     ladder = [2**i for i in reversed(range(limit.bit_length())) if 2**i <= limit]
     found: dict[int, Decision] = {}
     for k in ladder:
@@ -171,25 +178,6 @@ def _search_directions(statement: Statement, context: Context) -> Evidence:
             if found[k].verdict == "confirmed":
                 break
     return _found(found, target, limit, context)
-
-
-def _decide_kept(shards, *, alpha: float, target: float) -> Decision:
-    """Judge "mean >= target"."""
-    interval = Bernstein()(shards, alpha)
-    low, high = float(interval.lower), float(interval.upper)
-    verdict = "confirmed" if low >= target else "refuted" if high < target else "inconclusive"
-    return Decision(
-        verdict,
-        float(interval.estimate),
-        (low, high),
-        target,
-        tolerance=0.0,
-        alpha=alpha,
-        samples=sum(shard.count for shard in shards),
-        looks=1,
-        method=Bernstein.name,
-        assumption=Bernstein.assumption,
-    )
 
 
 def _run(k: int, decide, runs: int, context: Context) -> Decision:
@@ -298,7 +286,7 @@ BETTER = (
         needs=(Kind.MEASURED, Kind.MODEL),
         checks=(
             Check(Kind.MEASURED, _search_directions),
-            on_model.averaged(LARGE[R], LARGE),
+            on_model.averaged(BEST, LARGE[R]),
         ),
         mutant=Statement("The same with 300 times in place of twice.", sp.Ge(BEST, 300 * SHARE)),
     ),

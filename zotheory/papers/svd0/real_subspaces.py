@@ -18,7 +18,7 @@ import estimators
 from estimators.perturbations.svd_subspace import leading_vectors
 from estimators.slots import Slot
 from estimators.zeroth_order import ZerothOrder
-from zotheory.papers.shared.matrix_estimates import SEEDS
+from zotheory.evidence.draws import SEEDS, estimate
 
 if TYPE_CHECKING:
     from zotheory.model.points import Point
@@ -113,11 +113,11 @@ def spectra(point: Point, tops: Sequence[int], rng: np.random.Generator) -> Spec
     The estimate is made with two forward passes.
     """
     optimizer = estimators.mezo(list(point.named), seed=0)
-    estimate = optimizer.estimate(point.loss, seed=int(rng.integers(SEEDS)))
+    found = estimate(optimizer, point.loss, int(rng.integers(SEEDS)))
     origin, after = [], {top: [] for top in tops}
     for name, gradient in point.gradients.items():
         noise = torch.from_numpy(rng.standard_normal(tuple(gradient.shape), dtype=np.float32))
-        others = estimate[name], noise
+        others = found[name], noise
         flat = [x.double().flatten().numpy() for x in (gradient, *others)]
         origin.append([_cosine(x, flat[0]) for x in flat[1:]])
         true, *values = (_largest(x, max(tops)) for x in (gradient, *others))

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from estimators.perturbations.subspace import orthonormal
-from zotheory.papers.shared.estimates import MatrixCosines, Recipe
-from zotheory.papers.shared.matrix_estimates import SEEDS, Loss, Options, bases, build
+from zotheory.evidence.draws import SEEDS, Recipe
+from zotheory.papers.shared.estimates import MatrixCosines
+from zotheory.papers.shared.matrix_estimates import Loss, Options, bases, build
 
 
 def _upper(matrices: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ import sympy as sp
 from proofs_check.gaussian import Derivation
 from proofs_check.matrices import M, N, R
 from zotheory.context import Context
-from zotheory.evidence.counted import Count, counted
+from zotheory.evidence.compared import Case
+from zotheory.evidence.counted import counted
 from zotheory.evidence.exact import exact
 from zotheory.papers.tezo import memory
 from zotheory.vocabulary import Claim, Kind, Statement
@@ -28,7 +29,7 @@ NUMBERS = sp.Symbol("random numbers")
 GRID = tuple(product((7, 130), (5, 263), (1, 2, 4), (2, 3)))
 
 
-def _random_numbers(statement: Statement, context: Context) -> Iterator[Count]:
+def _random_numbers(statement: Statement, context: Context) -> Iterator[Case]:
     """Steps of the method on one m x n weight of 64 bits, all draws recorded."""
     import torch
 
@@ -46,7 +47,7 @@ def _random_numbers(statement: Statement, context: Context) -> Iterator[Count]:
         with Draws() as draws:
             for _ in range(steps):
                 optimizer.step(closure)
-        yield Count(
+        yield Case(
             {"m": m, "n": n, "r": r, "T": steps},
             {M: m, N: n, R: r, T: steps, NUMBERS: draws.drawn if repeated else draws.distinct},
             {"drawn, repetitions counted": draws.drawn, "forward passes": closure.made},
@@ -122,7 +123,7 @@ def _induction(statement: Statement) -> Mapping[sp.Expr, Derivation]:
     return {FACTORED: Derivation(factored, steps), DENSE: Derivation(dense, ())}
 
 
-def _moments(statement: Statement, context: Context) -> Iterator[Count]:
+def _moments(statement: Statement, context: Context) -> Iterator[Case]:
     """Steps in 64 bits: the state expanded, beside the same average of the dense estimates."""
     import torch
 
@@ -151,7 +152,7 @@ def _moments(statement: Statement, context: Context) -> Iterator[Count]:
             left, right = state["U"] ** power, state["V"] ** power
             expanded = (left * state[name]) @ right.T
             worst = int((expanded - dense).abs().argmax())
-            yield Count(
+            yield Case(
                 {"m": m, "n": n, "r": r, "step": step, "entry": divmod(worst, n)},
                 {FACTORED: float(expanded.view(-1)[worst]), DENSE: float(dense.view(-1)[worst])},
                 tolerance=float(1e-12 * dense.abs().max()),

@@ -23,14 +23,13 @@ def label(weight: Weight) -> str:
 
 
 def spectra(study: GradientStudy, weights: list[Weight]) -> dict[str, Any]:
-    """Relative singular values of the compared layers' gradients; one matrix, batch by batch.
+    """Relative singular values of these matrices' gradients; one matrix, batch by batch.
 
     Keys: "by matrix", with the index, and median and greatest value over the batches; "by batch",
     with rows of relative singular values of one output projection, a middle layer's.
     """
-    compared = [w for w in weights if w.name in study.cosines]
     curves = {}
-    for weight in compared:
+    for weight in weights:
         relative = _relative(study.spectra[weight.name])
         index = _spread(relative.shape[1], POSITIONS)
         rows = relative[:, index - 1]
@@ -40,7 +39,7 @@ def spectra(study: GradientStudy, weights: list[Weight]) -> dict[str, Any]:
             "median": _rounded(np.median(rows, axis=0)),
             "max": _rounded(rows.max(axis=0)),
         }
-    outputs = [w for w in compared if w.module in ("o_proj", "out_proj")] or compared
+    outputs = [w for w in weights if w.module in ("o_proj", "out_proj")] or weights
     shown = outputs[(len(outputs) - 1) // 2]
     relative = _relative(study.spectra[shown.name])
     index = _spread(min(TOP, relative.shape[1]), 2 * POSITIONS)
@@ -52,11 +51,11 @@ def spectra(study: GradientStudy, weights: list[Weight]) -> dict[str, Any]:
     return {"by matrix": curves, "by batch": by_batch}
 
 
-def crossings(found: np.ndarray, weights: list[Weight]) -> dict[str, Any]:
-    """By module and layer: quartiles over the batches of where spectra fall below the threshold."""
+def counts(found: Mapping[Weight, np.ndarray]) -> dict[str, Any]:
+    """By module and layer: quartiles over the batches of a number of singular values."""
     values: dict[str, Any] = {}
-    for weight, row in zip(weights, found, strict=True):
-        quartiles = _rounded(np.quantile(row, QUARTILES))
+    for weight, row in found.items():
+        quartiles = _rounded(np.quantile(row, QUARTILES), 2)
         values.setdefault(weight.module, {})[f"layer {weight.layer}"] = quartiles
     return values
 

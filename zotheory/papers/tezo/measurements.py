@@ -9,29 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm, rankdata
+from scipy.stats import norm, spearmanr
 
 from zotheory.model.study import GradientStudy
-
-
-def crossing(singular_values: ArrayLike, threshold: float = 0.02) -> float:
-    """Where a spectrum falls below ``threshold`` of its largest value, as a share of its length.
-
-    The 1-based index i of the first sigma_i < threshold sigma_1, divided by the number of singular
-    values; above 1 when none is that small (TeZO, Figure 5: the white lines, at 2%).
-
-    Raises:
-        ValueError: not a falling spectrum with a positive first value, or threshold not in (0, 1).
-    """
-    values = _spectrum(singular_values, threshold)
-    return (int(np.count_nonzero(values >= threshold * values[0])) + 1) / len(values)
 
 
 def threshold_rank(singular_values: ArrayLike, threshold: float = 0.25) -> int:
     """Number of singular values above ``threshold`` times the largest (TeZO, Sec. 4.2 and Table 6).
 
     Raises:
-        ValueError: as ``crossing``.
+        ValueError: not a falling spectrum with a positive first value, or threshold not in (0, 1).
     """
     values = _spectrum(singular_values, threshold)
     return int(np.count_nonzero(values > threshold * values[0]))
@@ -119,17 +106,16 @@ def random_directions(batches: int, entries: int, fraction: float = 0.2) -> Rand
 
 @dataclass(frozen=True)
 class RankCorrelation:
-    """Spearman's correlation of weight ranks with gradient ranks.
+    """Spearman's correlation of Eq. 7's ranks with gradient ranks, ties averaged.
 
     Attributes:
         modules: name of each matrix's module.
-        layers, weight_ranks, gradient_ranks: one entry a matrix; a gradient's rank is its mean over
-            the batches at which all matrices were measured.
-        pooled: over all matrices, with ``pooled_p`` (one-sided, for a positive correlation, by
-            permutation) and the 95% interval ``pooled_interval`` (Bonett and Wright 2000).
+        layers, weight_ranks, gradient_ranks: one entry a matrix. The rank of a weight is Eq. 7's
+            with r_max infinite, the least over the matrices of its layer; a gradient's is its mean
+            over the batches at which all matrices were measured.
+        pooled: over all matrices.
         within: by module type, over its layers; NaN where all ranks are equal.
-        within_mean, within_p: the mean of ``within`` and its one-sided p-value, permuting the
-            layers inside each type only: what is left once shape and type are accounted for.
+        within_mean: their mean.
     """
 
     threshold: float
@@ -138,25 +124,14 @@ class RankCorrelation:
     weight_ranks: np.ndarray
     gradient_ranks: np.ndarray
     pooled: float
-    pooled_p: float
-    pooled_interval: tuple[float, float]
     within: dict[str, float]
     within_mean: float
-    within_p: float
 
 
 def rank_correlation(
-    weight_spectra: dict[str, np.ndarray],
-    study: GradientStudy,
-    *,
-    seed: int,
-    threshold: float = 0.25,
-    permutations: int = 9999,
+    weight_spectra: dict[str, np.ndarray], study: GradientStudy, *, threshold: float = 0.25
 ) -> RankCorrelation:
-    """Correlate the rank of each weight with the rank of its gradient (TeZO, Figure 7 and Eq. 7).
-
-    Permutations treat layers as exchangeable. Neighbouring layers resemble each other, so small
-    p-values overstate the evidence.
+    """Correlate Eq. 7's rank of each weight with the rank of its gradient (TeZO, Figure 7).
 
     Raises:
         KeyError: ``weight_spectra`` lacks a matrix of the study.
@@ -165,9 +140,9 @@ def rank_correlation(
     if len(study.weights) < 4:
         raise ValueError(f"a rank correlation needs four matrices, got {len(study.weights)}")
     measured = np.all([np.isfinite(study.spectra[w.name][:, 0]) for w in study.weights], axis=0)
-    weight_ranks = np.array(
-        [threshold_rank(weight_spectra[w.name], threshold) for w in study.weights]
-    )
+    own = np.array([threshold_rank(weight_spectra[w.name], threshold) for w in study.weights])
+    layers = np.array([w.layer for w in study.weights])
+    least = np.array([own[layers == layer].min() for layer in layers])
     gradient_ranks = np.array(
         [
             np.mean([threshold_rank(row, threshold) for row in study.spectra[w.name][measured]])
@@ -175,24 +150,18 @@ def rank_correlation(
         ]
     )
     modules = np.array([w.module for w in study.weights])
-    one_group = [np.arange(len(modules))]
-    groups = [np.flatnonzero(modules == module) for module in dict.fromkeys(modules)]
-    generator = np.random.default_rng(seed)
-    ranks = weight_ranks, gradient_ranks
-    (pooled,), pooled_p = _spearman(*ranks, one_group, permutations, generator)
-    within, within_p = _spearman(*ranks, groups, permutations, generator)
+    groups = {str(m): modules == m for m in dict.fromkeys(modules)}
+    within = {m: _spearman(least[of], gradient_ranks[of]) for m, of in groups.items()}
+    known = [rho for rho in within.values() if np.isfinite(rho)]
     return RankCorrelation(
         threshold=threshold,
         modules=tuple(modules.tolist()),
-        layers=np.array([w.layer for w in study.weights]),
-        weight_ranks=weight_ranks,
+        layers=layers,
+        weight_ranks=least,
         gradient_ranks=gradient_ranks,
-        pooled=pooled,
-        pooled_p=pooled_p,
-        pooled_interval=spearman_interval(pooled, len(modules)),
-        within={str(modules[g[0]]): rho for g, rho in zip(groups, within, strict=True)},
-        within_mean=float(np.nanmean(within)) if np.isfinite(within).any() else float("nan"),
-        within_p=within_p,
+        pooled=_spearman(least, gradient_ranks),
+        within=within,
+        within_mean=float(np.mean(known)) if known else float("nan"),
     )
 
 
@@ -210,29 +179,7 @@ def spearman_interval(rho: float, count: int, confidence: float = 0.95) -> tuple
     return (float(np.tanh(np.arctanh(inside) - half)), float(np.tanh(np.arctanh(inside) + half)))
 
 
-def _spearman(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: list[np.ndarray],
-    permutations: int,
-    generator: np.random.Generator,
-) -> tuple[list[float], float]:
-    """Spearman's rho in each group, and the one-sided permutation p-value of their mean."""
-    pairs = [(_standard_ranks(x[g]), _standard_ranks(y[g])) for g in groups]
-    observed = [float(a @ b) for a, b in pairs]  # NaN where one side is constant
-    usable = [(a, b) for (a, b), rho in zip(pairs, observed, strict=True) if np.isfinite(rho)]
-    if not usable:
-        return observed, 1.0
-    null = np.zeros(permutations)
-    for a, b in usable:
-        null += generator.permuted(np.tile(b, (permutations, 1)), axis=1) @ a
-    reached = np.count_nonzero(null >= sum(a @ b for a, b in usable) - 1e-12)
-    return observed, (reached + 1) / (permutations + 1)
-
-
-def _standard_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks (ties averaged), centred, of unit norm; NaN when all are equal."""
-    ranks = rankdata(values)
-    centred = ranks - ranks.mean()
-    length = np.linalg.norm(centred)
-    return centred / length if length > 0 else np.full(len(ranks), np.nan)
+def _spearman(x: np.ndarray, y: np.ndarray) -> float:
+    """NaN where one side is constant."""
+    constant = len(np.unique(x)) < 2 or len(np.unique(y)) < 2
+    return float("nan") if constant else float(spearmanr(x, y).statistic)

@@ -14,7 +14,7 @@ import sympy as sp
 
 from proofs_check import matrices
 from proofs_check.gaussian import Derivation, Index, contraction
-from proofs_check.matrices import M, N, R
+from proofs_check.matrices import G, H, M, N, R, indices
 from zotheory.context import Context
 from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.measured import Measurement, measured
@@ -24,7 +24,9 @@ from zotheory.papers.tezo import terms
 from zotheory.statistics import Catoni, decide_at_most, decide_equal, decide_less
 from zotheory.vocabulary import Claim, Kind, Statement
 
-CROSS = sp.Symbol("E sum_ij H_ij cross_ij")
+CROSS = sp.Symbol("E[kappa^2 sum_(p != q) tau_p tau_q u_pi u_qi v_pj v_qj]")
+BRACE = sp.Symbol("E[sum_(p != q) tau_p tau_q u_pi u_qi v_pj v_qj]")
+ENTRY = sp.Symbol("G_ij", real=True)
 AVERAGE2 = sp.Symbol("E(mean of the cross term over coordinates)^2 / (E separable)^2")
 COORDINATE2 = sp.Symbol("E(cross term at a coordinate)^2 / (E separable)^2")
 SIZE = (4096, 4096, 64)
@@ -36,7 +38,55 @@ MEAN_M1, MEAN_M2 = (sp.Symbol(f"E_T({m})^2/||w||^2") for m in (M1, M2))
 EACH_M1, EACH_M2 = (sp.Symbol(f"e_T({m})^2/||w||^2") for m in (M1, M2))
 W_NORM2 = contraction(*(terms.W[t] * terms.W[t] for t in [Index("t", terms.STEPS)]))
 DOUBLED = (sp.Eq(M2, 2 * M1), sp.Ge(R, 2, evaluate=False))
+GRADIENT, COORDINATES = ((1.0, 0.5, 0.0), (-0.5, 0.25, 2 / 3)), ((0, 0), (1, 2))
 FALLS_BY = 0.9  # "falls" is measured as: the mean square loses at least a tenth
+
+
+def _cross(_: Statement) -> Mapping[sp.Expr, Derivation]:
+    """The cross term's mean at a coordinate, with the factor kappa^2 and without."""
+    (i, j) = indices()
+    entry = contraction(G[i, j] * G[i, j] * H[i, j])  # seen along H = e_i e_j^T
+    found = {CROSS: terms.weighted_cross_entry, BRACE: terms.cross_entry}
+    means = {name: matrices.mean(quantity) for name, quantity in found.items()}
+    at = {entry: ENTRY**2}
+    return {name: Derivation(m.value.subs(at), m.steps) for name, m in means.items()}
+
+
+def _cross_witness(statement: Statement, failed: Counterexample) -> str:
+    return f"""import numpy as np
+from itertools import product
+
+G_ij, r = {failed.inputs["G_ij"]}, {failed.inputs["r"]}
+claimed = {sp.pycode(statement.formula.rhs)}
+# m = n = 1, so that kappa = G_ij sum_s w_s with w_s = tau_s u_s v_s; a w only enters squared or not
+# at all in what does not average out: +-1, with E w_s^2 = 1, stand for the law of each
+x, weight = np.polynomial.hermite_e.hermegauss(4)
+assert np.isclose(weight @ x**2 / weight.sum(), 1)  # E tau^2 = E u^2 = E v^2
+signs = np.array(list(product((1, -1), repeat=r)))
+kappa = G_ij * signs.sum(axis=1)
+actual = np.mean(kappa**2 * (signs.sum(axis=1) ** 2 - r))
+print("claimed", float(claimed))
+print("actual", float(actual))
+z = np.prod(np.random.default_rng(0).standard_normal((3, 400_000, r)), axis=0)
+print("simulated", np.mean((G_ij * z.sum(1)) ** 2 * (z.sum(1) ** 2 - (z**2).sum(1))))
+"""
+
+
+def _measure_cross(statement: Statement, _: Context) -> Sequence[Measurement]:
+    """At two coordinates of a 2 x 3 gradient with r = 3: one where G is 1, one where it is 2/3."""
+    sampler = WeightedCross(GRADIENT, COORDINATES, 3)
+    targets = [
+        float(statement.formula.rhs.subs({R: sampler.r, ENTRY: GRADIENT[i][j]}))
+        for i, j in COORDINATES
+    ]
+    decide = partial(
+        decide_equal,
+        method=Catoni(sampler.variances()),
+        target=np.array(targets),
+        tolerance=0.05,
+        scale=2.0 * sampler.r * (sampler.r - 1),
+    )
+    return [Measurement("m=2 n=3 r=3", sampler, decide, 5_000, 256)]
 
 
 def _average(_: Statement) -> Mapping[sp.Expr, Derivation]:
@@ -188,19 +238,33 @@ def _measure_each(statement: Statement, _: Context) -> Sequence[Measurement]:
 CLAIMS = (
     Claim(
         id="tezo.eq8.cross_mean",
-        where="Eq. 8",
+        where="Eq. 8 and the sentence under it",
         statement=Statement(
-            "E over tau, u, v of the cross term kappa-free part sum_{p != q} tau_p tau_q u_p u_q "
-            "v_p v_q is 0 at every coordinate.",
+            "The second term of Eq. 8 with its factor, kappa^2 sum_{p != q} tau_p tau_q u_p u_q "
+            "v_p v_q with kappa = <G, Z> (rho -> 0), has expectation 0 at every coordinate, for "
+            "every G and all m, n, r >= 1.",
             sp.Eq(CROSS, 0),
-            setting={"quantity": terms.cross_entry},
+        ),
+        needs=(Kind.EXACT, Kind.MEASURED),
+        checks=(exact(_cross, _cross_witness), measured(_measure_cross)),
+        correction=Statement(
+            "Its expectation at (i, j) is 2 r (r-1) G_ij^2: kappa is not independent of tau, u, v.",
+            sp.Eq(CROSS, 2 * R * (R - 1) * ENTRY**2),
+        ),
+    ),
+    Claim(
+        id="tezo.eq8.brace",
+        where="Eq. 8, under the brace",
+        statement=Statement(
+            "E over tau, u, v of sum_{p != q} tau_p tau_q u_p u_q v_p v_q, without kappa, is 0 at "
+            "every coordinate.",
+            sp.Eq(BRACE, 0),
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(lambda statement: {CROSS: matrices.mean(statement.setting["quantity"])}),),
+        checks=(exact(_cross),),
         mutant=Statement(
             "The same with the factor kappa^2, kappa = <G, Z>, that stands before it in Eq. 8.",
             sp.Eq(CROSS, 0),
-            setting={"quantity": terms.weighted_cross_entry},
         ),
     ),
     Claim(
@@ -292,6 +356,41 @@ def overlap(rng: np.random.Generator, size: int, m: int, n: int, r: int) -> np.n
     """C = (U U^T) o (V V^T), shape (size, r, r), for Gaussian factors of lengths m and n."""
     left, right = (gram_root(rng, size, np.empty((size, r, 0)), d) for d in (m, n))
     return (left @ left.transpose(0, 2, 1)) * (right @ right.transpose(0, 2, 1))
+
+
+@dataclass(frozen=True)
+class WeightedCross:
+    """kappa^2 times the cross term at coordinates (i, j), in expectation over tau; a column each.
+
+    With y_s = <G, u_s v_s^T> u_si v_sj it is 2 sum_{p != q} y_p y_q, where the y_s are independent,
+    E y = G_ij and E y^2 = sum_ab G_ab^2 (1 + 2 [a = i]) (1 + 2 [b = j]).
+    """
+
+    gradient: tuple[tuple[float, ...], ...]
+    coordinates: tuple[tuple[int, int], ...]
+    r: int
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent rows, shape (size, number of coordinates)."""
+        g = np.array(self.gradient)
+        u, v = (rng.standard_normal((size, self.r, d)) for d in g.shape)
+        h = np.einsum("bsi,ij,bsj->bs", u, g, v)
+        columns = [h * u[:, :, i] * v[:, :, j] for i, j in self.coordinates]
+        return np.stack([2 * (y.sum(axis=1) ** 2 - (y**2).sum(axis=1)) for y in columns], axis=1)
+
+    def variances(self) -> np.ndarray:
+        """The variance of each column, exactly."""
+        g, r, found = np.array(self.gradient), self.r, []
+        for i, j in self.coordinates:
+            rows, columns = (
+                1 + 2 * (np.arange(d) == k) for d, k in zip(g.shape, (i, j), strict=True)
+            )
+            y2, y = float(rows @ g**2 @ columns), g[i, j]
+            pairs, triples = r * (r - 1), r * (r - 1) * (r - 2)
+            fours = triples * (r - 3)
+            square = 2 * pairs * y2**2 + 4 * triples * y2 * y**2 + fours * y**4
+            found.append(4 * (square - (pairs * y**2) ** 2))
+        return np.array(found)
 
 
 @dataclass(frozen=True)

@@ -19,26 +19,18 @@ from zotheory.montecarlo import stream
 from zotheory.papers.tezo import descent
 from zotheory.papers.tezo.descent import (
     ETA,
-    HORIZON,
     ConditionalDescent,
     FrozenDescent,
-    ResampledDescent,
     frozen_projections,
 )
-from zotheory.papers.tezo.lemma1 import LAM, RHO, delta_rho
-from zotheory.papers.tezo.theorem1 import DELTA, SIZES
-from zotheory.statistics import Bernstein, Catoni, decide_at_most, decide_equal, decide_within
+from zotheory.papers.tezo.lemma1 import LAM
+from zotheory.papers.tezo.theorem1 import SIZES
+from zotheory.statistics import Bernstein, Catoni, decide_equal, decide_within
 from zotheory.vocabulary import Claim, Kind, Statement
 
 DELTA_SYMBOL = sp.Symbol("delta", nonnegative=True)
 CONDITIONAL = sp.Symbol("E_t <grad f(W_t), -G_t>")
 LIMIT = sp.Symbol("lim E||grad f(W_T)||^2 / ||grad f(W_0)||^2")
-MEAN_SQUARE = sp.Symbol("(1/T) sum_t E||grad f(W_t)||^2")
-D0 = sp.Symbol("D_0", positive=True)
-SMOOTH = sp.Symbol("delta_rho", nonnegative=True)
-BOUND = 2 * D0 / (ETA * HORIZON) + ETA * RHO**2 * SMOOTH  # lambda = 1 on this f
-STEP_DOMAIN = (sp.Le(ETA, 1 / (DELTA_SYMBOL + 1), evaluate=False),)
-NAMED = {DELTA_SYMBOL: DELTA, SMOOTH: delta_rho()}
 
 
 def _conditional(statement: Statement) -> Mapping[sp.Expr, Derivation]:
@@ -99,19 +91,6 @@ print("actual", float(np.mean(np.sum(gradient**2, axis=1))))  # share of ||grad 
 """
 
 
-def _mean_square(statement: Statement) -> Mapping[sp.Expr, Derivation]:
-    """sum_{t<T} q^t <= 1/(1 - q) with the exact contraction factor q; D_0 = ||G_0||^2 / 2."""
-    factor = descent.contraction_factor()
-    q = 1 - 2 * ETA + ETA**2 * (DELTA_SYMBOL + 1)
-    if sp.cancel(factor.value - q.subs(statement.where)) != 0:
-        raise ArithmeticError(
-            f"the contraction factor {factor.value} is not {q} with delta's formula"
-        )
-    value = sp.cancel(2 * D0 / (HORIZON * (1 - q)))
-    steps = (*factor.steps, f"(1/T) sum_(t<T) q^t ||G_0||^2 <= ||G_0||^2/(T (1-q)) = {value}")
-    return {MEAN_SQUARE: Derivation(value, steps)}
-
-
 def _measure_conditional(statement: Statement, context: Context) -> Sequence[Measurement]:
     """At iterates of Algorithm 1 with different factors; r = 2, m = 3, n = 4."""
     m, n, r = 3, 4, 2
@@ -139,19 +118,6 @@ def _measure_limit(statement: Statement, _: Context) -> Sequence[Measurement]:
         sampler = FrozenDescent(m, n, r, steps=400)
         measurements.append(Measurement(f"m={m} n={n} r={r} T=400", sampler, decide, 100, 128))
     return measurements
-
-
-def _measure_resampled(statement: Statement, _: Context) -> Sequence[Measurement]:
-    """Per ||grad f(W_0)||^2 = 2 D_0; the term in rho is dropped, which favours no one."""
-    m, n, r, horizons = 2, 3, 2, (30, 100, 300)
-    sizes = {M: m, N: n, R: r}
-    eta = 1 / (4 * (DELTA.subs(sizes) + 1))
-    at = {**sizes, ETA: eta, RHO: 0, D0: sp.Rational(1, 2)}
-    bounds = np.array([float(statement.bound.subs({**at, HORIZON: t})) for t in horizons])
-    variance = np.array([descent.mean_square_bound(m, n, r, eta, t) for t in horizons])
-    decide = partial(decide_at_most, method=Catoni(variance), bound=bounds)
-    sampler = ResampledDescent(m, n, r, float(eta), horizons)
-    return [Measurement(f"m={m} n={n} r={r} T={horizons}", sampler, decide, 100, 64)]
 
 
 CLAIMS = (
@@ -211,25 +177,6 @@ CLAIMS = (
             sp.Eq(LIMIT, 1 - R / (M * N)),
             (*SIZES, sp.Lt(R, M * N)),
             setting={"factors": "frozen"},
-        ),
-    ),
-    Claim(
-        id="tezo.thm2.resampled",
-        where="Theorem 2, Eq. 10",
-        statement=Statement(
-            "The same, with factors redrawn at every step, stays below "
-            "2 D_0/(eta T) + eta lambda rho^2 lambda^2 delta_rho for every T.",
-            sp.Le(MEAN_SQUARE, BOUND),
-            STEP_DOMAIN,
-            NAMED,
-        ),
-        needs=(Kind.MEASURED,),
-        checks=(exact(_mean_square, attained=False), measured(_measure_resampled)),
-        mutant=Statement(
-            "The same with D_0/(eta T) in place of 2 D_0/(eta T).",
-            sp.Le(MEAN_SQUARE, BOUND - D0 / (ETA * HORIZON)),
-            STEP_DOMAIN,
-            NAMED,
         ),
     ),
 )

@@ -1,12 +1,16 @@
-"""Steps as printed: whole tensors of noise, regenerated from a seed, weights moved in place.
+"""Steps as the papers print and publish them, for what is claimed of *them*.
 
-These are the algorithms of the papers, line by line, for what is claimed of *them*; the estimators
-write the same steps block by block.
+MeZO's and TeZO-Adam's on whole tensors of noise, regenerated from a seed, weights moved in place;
+MeZO's and LeZO's as their reference code loops; SVD-0's Algorithm 3 as lines to be executed on
+arrays, numbers or symbols. The estimators write the same steps block by block, and none of their
+code is here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,6 +58,12 @@ class MeZO:
         for w in self.weights:
             z = torch.randn(w.shape, dtype=w.dtype, device=w.device, generator=source)
             add(w, z, move, scale, self.economical)
+
+
+def cycle(w: Tensor, z: Tensor, eps: float) -> None:
+    """MeZO's three perturbations with one z, in place: every product and sum is rounded."""
+    once, back = z * eps, (-2 * z).mul_(eps)
+    w.add_(once).add_(back).add_(once)
 
 
 class TeZOAdam:
@@ -150,18 +160,12 @@ def _normal(shape: Sequence[int], like: Tensor, source: torch.Generator | None) 
     return torch.randn(shape, dtype=like.dtype, device=like.device, generator=source)
 
 
-# MeZO's and LeZO's step the way their reference code makes it: one parameter after the other.
-
-
-LossClosure = Callable[[], Tensor]
-
-
 class PublishedStep:
-    """Perturb by +eps, -2 eps, +eps, then update, drawing the noise anew each time.
+    """Perturb by +eps, -2 eps, +eps, then update, one parameter after the other, as released.
 
     MeZO (Malladi et al. 2023), Algorithm 1; with `layers`, LeZO's Algorithm 1: of the groups of
     parameters in `layers`, the share `sparsity` is skipped in every pass, drawn anew each step.
-    Nothing is fused, no two tensors are drawn at a time.
+    Noise is drawn anew in every pass; nothing is fused, no two tensors are drawn at a time.
     """
 
     def __init__(
@@ -177,7 +181,7 @@ class PublishedStep:
         self.layers, self.sparsity = layers, sparsity
         self.steps = 0
 
-    def __call__(self, closure: LossClosure) -> None:
+    def __call__(self, closure: Callable[[], Tensor]) -> None:
         """Make one step."""
         kept = self._kept()
         self.steps += 1
@@ -203,3 +207,104 @@ class PublishedStep:
         for parameter in kept:
             z = torch.empty_like(parameter).normal_(generator=generator)
             parameter.data = parameter.data + scale * z
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """name <- loss(W)."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} <- loss(W)"
+
+
+@dataclass(frozen=True)
+class Perturb:
+    """W <- W + scale * eps * Z, the same Z at every call: the generator is reset first."""
+
+    scale: int = 1
+
+    def __str__(self) -> str:
+        return f"W <- W + ({self.scale}) eps Z"
+
+
+@dataclass(frozen=True)
+class Update:
+    """rho <- (first - second) / (2 eps); W <- W - eta rho Z."""
+
+    first: str
+    second: str
+
+    def __str__(self) -> str:
+        return f"W <- W - eta (({self.first} - {self.second}) / (2 eps)) Z"
+
+
+Line = Evaluate | Perturb | Update
+
+
+@dataclass(frozen=True)
+class Executed:
+    """The weights just before the update, and after it."""
+
+    before: Any
+    after: Any
+
+
+def run(
+    lines: Sequence[Line], weights: Any, loss: Callable[[Any], Any], noise: Any, eps: Any, eta: Any
+) -> Executed:
+    """Execute the lines one after the other; the last one is the update.
+
+    Weights and noise are whatever adds and multiplies: arrays, numbers or symbols.
+
+    Raises ValueError where an update comes before the end or not at all, KeyError where it reads
+    a loss that was not evaluated.
+    """
+    if [isinstance(line, Update) for line in lines].count(True) != 1 or not lines:
+        raise ValueError("a step has one update")
+    if not isinstance(lines[-1], Update):
+        raise ValueError("the update is the last line of a step")
+    losses: dict[str, Any] = {}
+    for line in lines[:-1]:
+        if isinstance(line, Evaluate):
+            losses[line.name] = loss(weights)
+        else:
+            weights = weights + line.scale * eps * noise
+    last = lines[-1]
+    slope = (losses[last.first] - losses[last.second]) / (2 * eps)
+    return Executed(before=weights, after=weights - eta * slope * noise)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """for t = start, start + 1, ...: where (t + shift) mod F = 0 draw U, V; else keep the last."""
+
+    start: int = 1
+    shift: int = 0
+
+    def drawn_at(self, interval: int, steps: int) -> Iterator[tuple[int, int | None]]:
+        """(t, the step at which the U, V of step t were drawn or None if they are undefined)."""
+        current = None
+        for t in range(self.start, self.start + steps):
+            if (t + self.shift) % interval == 0:
+                current = t
+            yield t, current
+
+
+# SVD-0, Algorithm 3, lines 12 to 20, and the step that they abbreviate (MeZO's, along U Z V^T).
+PRINTED: tuple[Line, ...] = (
+    Evaluate("l_plus"),
+    Perturb(),
+    Evaluate("l_minus"),
+    Perturb(),
+    Update("l_plus", "l_minus"),
+)
+MEANT: tuple[Line, ...] = (
+    Perturb(1),
+    Evaluate("l_plus"),
+    Perturb(-2),
+    Evaluate("l_minus"),
+    Perturb(1),
+    Update("l_plus", "l_minus"),
+)

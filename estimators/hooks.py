@@ -1,0 +1,201 @@
+"""Hooks: what adds the noise of one parameter while a module that owns it runs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from estimators.assignment import Assignment, Terms, assign, low_rank
+from estimators.products import add_product
+from estimators.rounding import narrowed_rows
+from estimators.slots import Slot
+from estimators.streams import Stream
+from estimators.watch import Inside
+from estimators.workspace import Perturbed, Workspace
+
+
+class Hook(ABC):
+    """Adds the noise of one parameter while a module that owns it runs."""
+
+    def __init__(self, slot: Slot, terms: Terms) -> None:
+        self.slot = slot
+        self.terms = terms
+
+    def attach(
+        self, module: nn.Module, stack: ExitStack, watch: Inside, parameter: nn.Parameter
+    ) -> None:
+        """Take the place of `module.forward` until `stack` is left.
+
+        PyTorch's own hooks would do, at twice the cost of a call.
+        """
+        key, inner = id(self.slot.param), module.forward
+        own = module.__dict__.get("forward")
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            watch.open.append(key)
+            output = self.run(module, inner, watch, args, kwargs)
+            watch.open.remove(key)
+            watch.ran.add(key)
+            return output
+
+        self.parameter = parameter
+        stack.callback(self.detach, module, own)
+        module.__dict__["forward"] = forward
+
+    @abstractmethod
+    def run(
+        self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
+    ) -> Any:
+        """Return the output of the perturbed module; `inner` is its forward."""
+
+    def detach(self, module: nn.Module, own: Callable | None) -> None:
+        """Give the module its forward back, and what an interrupted forward left."""
+        if own is None:
+            module.__dict__.pop("forward", None)
+        else:
+            module.__dict__["forward"] = own
+
+
+class LinearHook(Hook):
+    """y + x Z^T = y + H A^T for Z = A B^T, without forming Z."""
+
+    def __init__(self, slot: Slot, terms: Terms) -> None:
+        self.factors = low_rank(terms)
+        super().__init__(slot, self.factors)
+
+    def run(
+        self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
+    ) -> Tensor:
+        output = inner(*args, **kwargs)
+        x = args[0] if args else kwargs["input"]
+        with watch.pause():
+            flat, total = x.reshape(-1, self.slot.n), output.view(-1, self.slot.m)
+            for weight, noise in self.factors:
+                hidden, left = noise.basis.act(flat, noise.coordinates)
+                add_product(total, hidden.to(total.dtype), left.to(total.dtype), weight)
+        return output
+
+
+class EmbeddingHook(Hook):
+    """Adds the rows of Z that the indices ask for."""
+
+    def __init__(self, slot: Slot, terms: Terms, rounding: Stream | None) -> None:
+        super().__init__(slot, terms)
+        self.rounding = rounding
+
+    def run(
+        self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
+    ) -> Tensor:
+        output, slot = inner(*args, **kwargs), self.slot
+        index = (args[0] if args else kwargs["input"]).flatten()
+        with watch.pause():
+            total = output.view(-1, slot.n).to(slot.compute_dtype, copy=True)
+            for weight, noise in self.terms:
+                rows = noise.lookup(index, slot.matrix).to(total.dtype)
+                for fixed in slot.fixed:
+                    rows.masked_fill_((index == fixed)[:, None], 0.0)
+                total.add_(rows, alpha=weight)
+            return narrowed_rows(slot, total, index, self.rounding).to(output.dtype).view_as(output)
+
+
+class _Replacing(Hook):
+    """Puts perturbed entries, in a reused buffer, in the place of the parameter `name`."""
+
+    def __init__(
+        self, slot: Slot, terms: Terms, name: str, space: Workspace, rounding: Stream | None
+    ) -> None:
+        super().__init__(slot, terms)
+        self.name = name
+        self.space = space
+        self.rounding = rounding
+
+    def detach(self, module: nn.Module, own: Callable | None) -> None:
+        super().detach(module, own)
+        _put(module, self.name, self.parameter)
+
+
+class SwapHook(_Replacing):
+    """Puts a whole perturbed tensor in the place of the parameter."""
+
+    def __init__(
+        self, slot: Slot, terms: Terms, name: str, space: Workspace, rounding: Stream | None
+    ) -> None:
+        super().__init__(slot, terms, name, space, rounding)
+        self.depth = 0
+        self.wanted = Perturbed(slot, terms, rounding)
+        space.waiting.append(self.wanted)
+
+    def run(
+        self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
+    ) -> Any:
+        if self.depth == 0:  # a module that calls itself keeps the tensor it has
+            if self.wanted.tensor is None:
+                with watch.pause():
+                    self.space.perturb(self.wanted)
+            _put(module, self.name, self.wanted.tensor)
+        self.depth += 1
+        output = inner(*args, **kwargs)
+        self.depth -= 1
+        if self.depth == 0:
+            _put(module, self.name, self.parameter)
+            self.space.leave(self.wanted)
+        return output
+
+
+class WholeHook(_Replacing):
+    """Puts a whole perturbed tensor in the place of the parameter, for the whole closure."""
+
+    def attach(
+        self, module: nn.Module, stack: ExitStack, watch: Inside, parameter: nn.Parameter
+    ) -> None:
+        slot, self.parameter = self.slot, parameter
+        key = id(slot.param)
+        if key not in watch.whole:
+            out = torch.empty_like(slot.matrix)
+            assign([Assignment(slot, out, slot.matrix, 1.0, self.terms, self.rounding)])
+            for row in slot.fixed:
+                out[row] = slot.matrix[row]
+            watch.whole[key] = out.view(slot.param.shape)
+            watch.keys[id(watch.whole[key])] = key
+        stack.callback(_put, module, self.name, parameter)
+        _put(module, self.name, watch.whole[key])
+
+    def run(
+        self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
+    ) -> Any:
+        return inner(*args, **kwargs)
+
+
+class RowsHook(_Replacing):
+    """y = x (W + noise)^T for a large Linear without bias, some rows of W + noise at a time."""
+
+    def run(
+        self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
+    ) -> Tensor:
+        slot = self.slot
+        output: Any = None
+        height = slot.rows_within(self.space.piece)
+        buffer = self.space.take(height * slot.n, slot)
+        for low in range(0, slot.m, height):
+            with watch.pause():
+                base = slot.matrix[low : low + height]
+                rows = buffer[: base.numel()].view(base.shape)
+                assign([Assignment(slot, rows, base, 1.0, self.terms, self.rounding, low)])
+            _put(module, self.name, rows)
+            part = inner(*args, **kwargs)
+            if output is None:
+                output = part.new_empty(*part.shape[:-1], slot.m)
+            output[..., low : low + height] = part
+        _put(module, self.name, self.parameter)
+        self.space.free.append(buffer)
+        return output
+
+
+def _put(module: nn.Module, name: str, tensor: Tensor | None) -> None:
+    """Put a tensor in the place of a parameter, which takes no tensor that is none by itself."""
+    cast(dict[str, Tensor | None], module._parameters)[name] = tensor

@@ -1,0 +1,82 @@
+"""Claims about times, judged on made-up seconds, say both."""
+
+import numpy as np
+import pytest
+
+from zotheory.budget import BUDGETS
+from zotheory.context import Context
+from zotheory.papers import claim
+from zotheory.papers.lezo import timing as lezo
+from zotheory.papers.svd0 import timing as svd0
+
+CONTEXT = Context("a claim", 0, BUDGETS["quick"], None, "a model", None)
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    def judge(id, kind, seconds):
+        for module in (lezo, svd0):
+            monkeypatch.setattr(module, "once", lambda *_: seconds)
+        found = claim(id)
+        (check,) = found.checks
+        return check.judge(getattr(found, kind), CONTEXT)
+
+    return judge
+
+
+def rounds(seconds, count=lezo.SHORT_ROUNDS):
+    return seconds * (1 + 0.001 * np.random.default_rng(0).standard_normal(count))
+
+
+def prompts(forward, mezo, sparse, dropped=0.7):
+    """Seconds of a forward pass and of both methods' steps, the same for either loop."""
+    times = {lezo.FORWARD: rounds(forward)}
+    seconds = {
+        by: times | {f"MeZO, {by}": rounds(mezo), f"LeZO, {by}": rounds(sparse)}
+        for by in (lezo.PUBLISHED, lezo.OURS)
+    }
+    return seconds, dropped
+
+
+def test_half_of_a_step(judged):
+    most, little = prompts(1.0, 6.0, 4.0), prompts(1.0, 2.5, 2.2)
+    assert judged("lezo.fig2.half", "statement", most).verdict == "confirmed"
+    assert judged("lezo.fig2.half", "mutant", most).verdict == "refuted"
+    refuted = judged("lezo.fig2.half", "statement", little)
+    assert refuted.verdict == "refuted"
+    assert "snippet" in refuted.certificate
+    assert judged("lezo.fig2.half", "correction", little).verdict == "confirmed"
+
+
+def test_amdahls_law(judged):
+    follows = prompts(1.0, 6.0, 6.0 * (1 - 0.7 * 4 / 6))
+    assert judged("lezo.fig5.amdahl", "statement", follows).verdict == "confirmed"
+    assert judged("lezo.fig5.amdahl", "mutant", follows).verdict == "refuted"
+    assert judged("lezo.fig5.amdahl", "statement", prompts(1.0, 6.0, 6.0)).verdict == "refuted"
+    away = prompts(1.0, 6.0, 1.2 * 6.0 * (1 - 0.7 * 4 / 6))
+    assert judged("lezo.fig5.amdahl", "statement", away).verdict == "refuted"
+    assert judged("lezo.fig5.amdahl", "correction", away).verdict == "confirmed"
+
+
+def test_what_is_saved_falls_with_length(judged):
+    def rows(*speed_ups):
+        return {
+            length: {f"MeZO, {lezo.OURS}": rounds(s), f"LeZO, {lezo.OURS}": np.ones(32)}
+            for length, s in zip(lezo.LENGTHS, speed_ups, strict=True)
+        }
+
+    assert judged("lezo.fig6.length", "statement", rows(3, 2, 1.5)).verdict == "confirmed"
+    assert judged("lezo.fig6.length", "mutant", rows(3, 2, 1.5)).verdict == "refuted"
+    assert judged("lezo.fig6.length", "statement", rows(3, 2, 2.5)).verdict == "refuted"
+    assert judged("lezo.fig6.length", "statement", rows(3, 2, 2)).verdict == "inconclusive"
+
+
+def test_the_overhead_of_a_subspace(judged):
+    def seconds(times):
+        kept = {f"{m}, kept": rounds(t, svd0.ROUNDS) for m, t in zip(svd0.METHODS, times, strict=1)}
+        return kept | {f"{method}, renewed": np.array([3.0]) for method in svd0.METHODS}
+
+    assert judged("svd0.table1.overhead", "statement", seconds((1.02, 1))).verdict == "confirmed"
+    assert judged("svd0.table1.overhead", "statement", seconds((1.3, 1))).verdict == "refuted"
+    assert judged("svd0.table1.overhead", "correction", seconds((1.3, 1))).verdict == "confirmed"
+    assert judged("svd0.table1.overhead", "mutant", seconds((1.02, 1))).verdict == "refuted"
