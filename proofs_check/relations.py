@@ -62,6 +62,8 @@ def decide(relation: Relational, conditions: Iterable[sp.Basic] = ()) -> Result:
         raise ValueError(f"the domain is empty: no point satisfies {told}")
     if isinstance(found, Violated) and not question.confirmed(found.point):
         found = Undecided("a point that seemed to violate it is not certain to")
+    if isinstance(found, Undefined) and not question.admitted(found.point):
+        found = Undecided(f"it may be undefined: {found.reason}")
     if isinstance(found, Proved):
         return found
     if question.contractions:
@@ -235,7 +237,8 @@ def _other(question: _Question) -> Result:
         lhs, rhs = (known(side) for side in question.sides)
         found = None if known.doubts else _abstract(question.relation, lhs, rhs, known.conditions)
     except values.Undefined as error:
-        return Undefined(str(error), _a_point(question) or {})
+        point = _a_point(question)
+        return Undecided(str(error)) if point is None else Undefined(str(error), point)
     except Unknown as error:
         found, reason = None, str(error)
     seen = _look(question)

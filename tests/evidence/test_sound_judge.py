@@ -259,6 +259,7 @@ def test_beyond_the_judge(statement):
         (says(sp.Le, x, 1, sp.Ge(x, 2), sp.Le(x, 1)), "the domain is empty"),
         (says(sp.Le, 0, x**2, sp.Ge(y, 1), sp.Le(y, 0)), "the domain is empty"),
         (says(sp.Le, 0, x**2, sp.false), "the domain is empty"),
+        (says(sp.Le, n, (-2) ** third, unevaluated(sp.Le, n, -1)), "the domain is empty"),
         (says(sp.Le, sp.exp(x), 3, sp.Ge(x, 1), sp.Lt(x, 1)), "the domain is empty"),
         (says(sp.Le, sp.Symbol("x", positive=True), x), "share a name"),
         (Statement("so", sp.Le(x**2, x**2 + 1)), "evaluate=False"),
@@ -272,6 +273,11 @@ def test_what_nobody_can_judge_is_an_error(statement, message):
 def test_a_symbol_may_be_bounded_by_the_domain():
     p = sp.Symbol("p")
     assert judge(says(sp.Le, p, p**2, sp.Ge(p, 1))).verdict is Verdict.PROVED
+
+
+def test_where_a_condition_is_undefined_is_no_point_of_the_domain():
+    condition = sp.Le((x**2 - 1) / (x - 1), 5)
+    assert judge(says(sp.Le, -1 / (x - 1) ** 2, 0, condition)).verdict is not Verdict.REFUTED
 
 
 def test_cauchy_schwarz_is_proved_and_its_half_refuted_by_vectors():
