@@ -24,7 +24,7 @@ from zotheory.evidence.exact import (
 )
 from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.smoothing import N, linear_second_moment
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
 
 Q, BLOCKS, F = sp.symbols("q K F", integer=True, positive=True)
 D, L1, EPS = sp.symbols("d L1 epsilon", positive=True)
@@ -179,6 +179,7 @@ STALLED = sp.Lt(ONE_BLOCK, OUTSIDE)
 LEMMA12 = Claim(
     id="svd0.lemma12.eq11",
     where="Lemma 12, Eq. 11 and its proof",
+    setting=Setting("a step of the proof, any q, eps, eta and L1 > 0"),
     statement=_step(
         "From phi_{k+1} <= phi_k - (eta/2) E||grad h_eps||^2 + (3 eps^2 (q+4)/32) L1 and Eq. 10 "
         "follows phi_{k+1} - phi_k <= -(eta/4) E||grad h||^2 + (eps^2 (q+6)^3/8) L1^2 + "
@@ -205,6 +206,7 @@ STEPS16_23 = (
     Claim(
         id="svd0.eq16.steps",
         where="Eq. 16",
+        setting=Setting("a step of the proof, any F and K"),
         statement=Statement(
             "Summing Lemma 12 over one block of F steps gives the printed constant terms, with the "
             "factor K (the number of blocks).",
@@ -221,6 +223,7 @@ STEPS16_23 = (
     Claim(
         id="svd0.eq23.average",
         where="Eq. 22 to Eq. 23",
+        setting=Setting("a step of the proof, any F, K and any smooth loss"),
         statement=_step(
             "Eq. 22, a bound on the sum over the K block starts, gives Eq. 23, a bound on the "
             "average over all T = KF iterates, for every F >= 1.",
