@@ -40,7 +40,7 @@ LEZO = Paper("lezo", gradient="R grad L", smoothed="R grad L_R")
 SQUARE = LEZO.smoothed_square
 
 MEAN_ON_LAYER = sp.Symbol("<E estimate, H> over a layer")
-ON_LAYER = sp.Symbol("<gradient, H> over a layer")
+ON_LAYER = sp.Symbol("<gradient, H> over a layer", real=True)
 NORM3_SQUARE = sp.Symbol("(E||z||^3)^2")
 SMOOTH_PART = 3 * EPS**2 * L**2 * (N + 4) ** 3
 EQ20 = SMOOTH_PART + 4 * (N + 4) ** 2 * SQUARE
@@ -181,7 +181,7 @@ CLAIMS = (
             "printed Eq. 20 for every n >= 1.",
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(witness=_from_eq20_witness),),
+        checks=(exact(witness=_from_eq20_witness, step=True),),
         correction=_from(
             LEZO.named(smoothing.second_moment()).value,
             "It follows from Eq. 20 with 4(n+2) in place of 4(n+4)^2, which every L-smooth loss "
