@@ -102,7 +102,7 @@ def _shares(ax: Axes, data: Data) -> None:
         if run is FAST:
             ax.fill_between(x, quartiles[0], quartiles[4], color=look.colour, alpha=0.15, lw=0)
     ax.plot([0, 1], [0, 1], lw=0.9, **NOISE.on_line())
-    least = claim(SUBSPACE).statement.setting["above"]
+    least = float(claim(SUBSPACE).statement.formula.rhs)
     entry = data.claim(SUBSPACE)
     look = {"color": VERDICT_COLOURS[entry.verdict], "mec": "white", "mew": 0.5}
     label = judged("every matrix above", entry)

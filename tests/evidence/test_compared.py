@@ -113,6 +113,7 @@ def test_an_equation_within_a_band_and_a_sharp_one(ends, plain, sharp):
     case = Case({}, {A: within(*ends)}, tolerance=0.1)
     assert judged(sp.Eq(A, 1), case).verdict == plain
     assert judged(sp.Eq(A, 1), case, sharp=True).verdict == sharp
+    assert "claimed = 1 to within 0.1" in judged(sp.Eq(A, 1), case).summary
 
 
 def test_sides_are_expressions_in_quantities_symbols_and_numbers():
@@ -207,7 +208,9 @@ def test_more_can_mean_more_by_a_margin():
     case = Case("x", {A: mean(a), B: mean(b)})
     assert judged(sp.Gt(A, B), case, margin=1.1).verdict is Verdict.CONFIRMED
     assert judged(sp.Lt(B, A), case, margin=1.1).verdict is Verdict.CONFIRMED
-    assert judged(sp.Gt(A, B), case, margin=1.3).verdict is Verdict.REFUTED
+    refuted = judged(sp.Gt(A, B), case, margin=1.3)
+    assert refuted.verdict is Verdict.REFUTED
+    assert "claimed > 1.3 x b 1.3" in refuted.summary
     assert judged(sp.Gt(A, 1), case, margin=1.3).verdict is Verdict.CONFIRMED  # a number claimed
 
 

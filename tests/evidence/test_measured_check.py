@@ -186,3 +186,44 @@ def test_one_measurement_will_do_and_what_is_none_is_told(tmp_path):
     assert alone == measured(lambda statement, context: [one]).judge(stated, context)
     with pytest.raises(ValueError, match=r"a plan lists zotheory\.Measurement objects, got 'here'"):
         measured(lambda statement, context: ["here"]).judge(stated, context)
+
+
+# The claimed number can be the formula's own, at the measurement's point.
+
+
+FACTOR, SCALE = sp.symbols("c s")
+
+
+def claimed(times, point, place="c = 2"):
+    decide = partial(decide_equal, method=Catoni(8.0), tolerance=0.1)
+    measurement = Measurement(place, Square(2.0), decide, 1000, 64, point=point)
+    context = Context("p.a", 3, BUDGETS["quick"], MonteCarlo(3), None, None)
+    statement = Statement("so", sp.Eq(MEAN, times * FACTOR * SCALE))
+    return measured(lambda *_: [measurement]).judge(statement, context)
+
+
+@pytest.mark.parametrize(("times", "verdict"), [(1, Verdict.CONFIRMED), (3, Verdict.REFUTED)])
+def test_what_is_claimed_is_read_from_the_formula(times, verdict):
+    found = claimed(times, {FACTOR: 2, SCALE: 1})
+    assert found.verdict is verdict
+    assert found.numbers["c = 2"]["claimed"] == 2.0 * times
+
+
+def test_a_place_can_be_values_of_symbols():
+    found = claimed(1, None, place={FACTOR: 2, SCALE: 1})
+    assert found.verdict is Verdict.CONFIRMED
+    assert set(found.numbers) == {"c=2 s=1"}
+
+
+def test_a_point_has_to_give_every_symbol():
+    with pytest.raises(ValueError, match=r"not known at c = 2: 2\*s"):
+        claimed(1, {FACTOR: 2})
+
+
+def test_a_bound_is_read_from_the_formula_too():
+    decide = partial(decide_at_most, method=Catoni(2.0))
+    for times, verdict in ((2, Verdict.CONFIRMED), (sp.Rational(1, 2), Verdict.REFUTED)):
+        measurement = Measurement({FACTOR: 1}, Square(), decide, 1000, 64)
+        context = Context("p.a", 3, BUDGETS["quick"], MonteCarlo(3), None, None)
+        statement = Statement("so", sp.Le(MEAN, times * FACTOR))
+        assert measured(lambda *_, m=measurement: [m]).judge(statement, context).verdict is verdict

@@ -147,6 +147,7 @@ class Comparison:
     case: Case
     sides: tuple[Quantity, Quantity]
     verdict: Verdict
+    scales: tuple[float, float] = (1.0, 1.0)
     further: str = ""
     snippet: str = ""
 
@@ -155,10 +156,17 @@ class Comparison:
         """What was found and what is claimed, each with its interval."""
         sign = {"==": "="}.get(self.relation.rel_op, self.relation.rel_op)
         found, claimed = (
-            str(known) if side.is_number else f"{side} {known}"
-            for side, known in zip((self.relation.lhs, self.relation.rhs), self.sides, strict=True)
+            str(known)
+            if side.is_number
+            else f"{'' if scale == 1 else f'{scale:g} x '}{side} {known}"
+            for side, known, scale in zip(
+                (self.relation.lhs, self.relation.rhs), self.sides, self.scales, strict=True
+            )
         )
-        told = f"{found}, claimed {sign} {claimed}{self.further}"
+        told = f"{found}, claimed {sign} {claimed}"
+        if sign == "=" and self.case.tolerance:
+            told += f" to within {self.case.tolerance:.3g}"
+        told += self.further
         if self.verdict is Verdict.INCONCLUSIVE:
             told += ", which the intervals leave open"
         return f"{self.case.at}: {told}" if self.case.at else told
@@ -287,7 +295,7 @@ def _compare(
     if holds or fails:
         verdict = Verdict.CONFIRMED if holds else Verdict.REFUTED
     snippet = _snippet(relation, case, alpha, scales) if fails else ""
-    return Comparison(relation, case, known, verdict, further, snippet)
+    return Comparison(relation, case, known, verdict, tuple(scales), further, snippet)
 
 
 # What is known of one side of a relation.

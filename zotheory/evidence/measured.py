@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
+from inspect import signature
 from typing import Any
 
 import cloudpickle
 import joblib
+import sympy as sp
 
 from zotheory.arguments import flat, function, shown
 from zotheory.context import Context
@@ -23,21 +26,40 @@ class Measurement:
     """One mean to measure.
 
     Attributes:
-        at: where in the claim's domain, in words; with the claim's id it keys the random stream.
+        at: where in the claim's domain, in words, or as values of its symbols (``m=3 n=4``); with
+            the claim's id it keys the random stream.
         sampler: draws the statistic (see `MonteCarlo.run`).
         decide: one of `zotheory.statistics.decide_*` with everything but shards and alpha filled
-            in.
+            in, and the claimed number where it is the formula's right side at `point`.
         shard_size: samples per shard.
         max_shards: shards at budget 1; the run's budget multiplies it.
         first_look: shards before the first decision.
+        point: values of the symbols of the formula's right side; unless given, those of `at`.
     """
 
-    at: str
+    at: str | Mapping[sp.Symbol, Any]
     sampler: Sampler
     decide: Callable[..., Decision]
     shard_size: int
     max_shards: int
     first_look: int = 32
+    point: Mapping[sp.Symbol, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.at, str):
+            object.__setattr__(self, "point", self.point or self.at)
+            told = " ".join(f"{symbol}={value}" for symbol, value in self.at.items())
+            object.__setattr__(self, "at", told)
+
+    def decided(self, statement: Statement) -> Callable[..., Decision]:
+        """`decide` with the number that the statement claims at the point, if there is one."""
+        if self.point is None:
+            return self.decide
+        claimed = statement.bound.subs(self.point)
+        if not claimed.is_number:
+            raise ValueError(f"the claimed number is not known at {self.at}: {claimed}")
+        known = {"target", "bound"} & set(signature(self.decide).parameters)
+        return partial(self.decide, **dict.fromkeys(known, float(claimed)))
 
 
 def measured(plan: Callable[[Statement, Context], Sequence[Measurement]]) -> Check:
@@ -58,7 +80,7 @@ def measured(plan: Callable[[Statement, Context], Sequence[Measurement]]) -> Che
         if not measurements or len({m.at for m in measurements}) < len(measurements):
             raise ValueError("a plan lists at least one measurement, each `at` its own place")
         alpha = context.alpha / len(measurements)
-        decisions = {m.at: _decide(m, context, alpha) for m in measurements}
+        decisions = {m.at: _decide(m, statement, context, alpha) for m in measurements}
         verdicts = {Verdict(d.verdict) for d in decisions.values()}
         verdict = next(
             v for v in (Verdict.REFUTED, Verdict.INCONCLUSIVE, Verdict.CONFIRMED) if v in verdicts
@@ -78,13 +100,15 @@ def measured(plan: Callable[[Statement, Context], Sequence[Measurement]]) -> Che
     return Check(Kind.MEASURED, judge)
 
 
-def _decide(measurement: Measurement, context: Context, alpha: float) -> Decision:
+def _decide(
+    measurement: Measurement, statement: Statement, context: Context, alpha: float
+) -> Decision:
     context.tell(f"{context.claim}  measuring at {measurement.at}")
     return sequential(
         context.monte_carlo,
         f"{context.claim}/{measurement.at}",
         measurement.sampler,
-        measurement.decide,
+        measurement.decided(statement),
         max_shards=max(
             measurement.first_look, int(measurement.max_shards * context.budget.samples)
         ),

@@ -84,7 +84,7 @@ def measure_gradients(
     layers: Sequence[int] | None = None,
     similarity_layers: Sequence[int] | None = None,
     phases: Sequence[int] = (),
-    held_out: int = 4,
+    held_out: int = 6,
     scratch: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> GradientStudy:

@@ -30,7 +30,7 @@ from zotheory.papers.shared.restricted_descent import (
 )
 from zotheory.papers.shared.smoothing import EPS, L, N
 from zotheory.statistics import Catoni, decide_less
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 OF_SQUARE = sp.Symbol("coefficient of ||grad L_R||^2")
 OF_ONE = sp.Symbol("constant term")
@@ -147,6 +147,7 @@ CLAIMS = (
     Claim(
         id="lezo.eq24.algebra",
         where="Eq. 24",
+        setting=Setting("a step of the proof, any n, eps, L"),
         statement=_eq24(
             "With eta = 1/(4(n+4)L), Eq. 23 as printed gives the coefficients -1/(8(n+4)L) and "
             "(3 eps^2/32) L (n+4).",
@@ -161,6 +162,7 @@ CLAIMS = (
     Claim(
         id="lezo.eq27.eps_direction",
         where="above Eq. 27",
+        setting=Setting("a step of the proof, any n, sigma, L"),
         statement=Statement(
             "Choosing eps = Omega(sigma/(n^(3/2) L)), a lower bound on eps, suffices for the "
             "eps-term to be O(sigma^2).",
@@ -179,6 +181,7 @@ CLAIMS = (
     Claim(
         id="lezo.lemma3.full_gradient",
         where="Lemma 3 and the text under it",
+        setting=Setting("any L-smooth loss; the text says that sparser steps converge faster"),
         statement=Statement(
             "On f = (L/2)||theta||^2 with the best constant step for each sparsity, the number of "
             "steps in which E of the FULL squared gradient falls tenfold is smaller when fewer "

@@ -13,7 +13,7 @@ from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.instruments import Footprint, Passes, footprint
 from zotheory.papers.shared.architectures import batch, opt_13b, small_llama
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 LEZO, MEZO = sp.symbols("LeZO MeZO", positive=True)
 LAYERS = 4  # of OPT-13B's 40; LeZO leaves out 3 of them, 75% as in the paper
@@ -46,6 +46,7 @@ CLAIMS = (
     Claim(
         id="lezo.remark1.memory",
         where="Remark 1",
+        setting=Setting("Algorithm 1 beside MeZO, any model"),
         statement=Statement("LeZO holds no more memory than MeZO.", sp.Le(LEZO, MEZO)),
         needs=(Kind.COUNTED,),
         checks=(counted(_peaks),),

@@ -34,13 +34,13 @@ from zotheory.papers.shared.restricted import (
 from zotheory.papers.shared.smoothing import EPS, L, N
 from zotheory.search.smoothing import second_moment
 from zotheory.statistics import Catoni, decide_equal
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 LEZO = Paper("lezo", gradient="R grad L", smoothed="R grad L_R")
 SQUARE = LEZO.smoothed_square
 
 MEAN_ON_LAYER = sp.Symbol("<E estimate, H> over a layer")
-ON_LAYER = sp.Symbol("<gradient, H> over a layer")
+ON_LAYER = sp.Symbol("<gradient, H> over a layer", real=True)
 NORM3_SQUARE = sp.Symbol("(E||z||^3)^2")
 SMOOTH_PART = 3 * EPS**2 * L**2 * (N + 4) ** 3
 EQ20 = SMOOTH_PART + 4 * (N + 4) ** 2 * SQUARE
@@ -136,6 +136,7 @@ CLAIMS = (
     Claim(
         id="lezo.selection_mean",
         where="Sec. 4.1",
+        setting=Setting("any loss, layers chosen uniformly at every step"),
         statement=_selected(
             "Averaged over the uniform choice of n_dropped of N layers too, the small-eps mean is "
             "(1 - n_dropped/N) times the gradient on the layers.",
@@ -149,6 +150,7 @@ CLAIMS = (
     Claim(
         id="lezo.eq14.moment",
         where="Eq. 14",
+        setting=Setting("standard Gaussian vectors of any length"),
         statement=_norm3("E||z||^3 <= (n+3)^(3/2), for all n >= 1.", 3),
         needs=(Kind.EXACT,),
         checks=(exact(lambda _: {NORM3_SQUARE: kept.enclose(3, N)}),),
@@ -158,6 +160,7 @@ CLAIMS = (
     Claim(
         id="lezo.eq20.polynomial",
         where="under Eq. 20",
+        setting=Setting("any number n of kept parameters"),
         statement=_polynomial("2n^3 + (n+6)^3 <= 3(n+4)^3 for every integer n >= 1.", 4),
         needs=(Kind.EXACT,),
         checks=(exact(),),
@@ -171,13 +174,14 @@ CLAIMS = (
     Claim(
         id="lezo.eq23.from_eq20",
         where="Eq. 23",
+        setting=Setting("a step of the proof, any n"),
         statement=_from(
             EQ20,
             "The bound 4(n+4)||grad||^2 + 3 eps^2 L^2 (n+4)^3 used in Eq. 23 follows from the "
             "printed Eq. 20 for every n >= 1.",
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(witness=_from_eq20_witness),),
+        checks=(exact(witness=_from_eq20_witness, step=True),),
         correction=_from(
             LEZO.named(smoothing.second_moment()).value,
             "It follows from Eq. 20 with 4(n+2) in place of 4(n+4)^2, which every L-smooth loss "
@@ -187,6 +191,7 @@ CLAIMS = (
     Claim(
         id="lezo.eq23.bound",
         where="Eq. 23",
+        setting=Setting("any L-smooth loss, n kept parameters"),
         statement=Statement(
             "E||estimate||^2 <= 4(n+4)||grad L_R||^2 + 3 eps^2 L^2 (n+4)^3, for every L-smooth "
             "loss, n >= 1 and eps > 0.",

@@ -25,7 +25,7 @@ from zotheory.papers.shared.estimates import zeros
 from zotheory.papers.tezo import terms
 from zotheory.papers.tezo.second_moment import AccumulatedCoordinate, decay
 from zotheory.statistics import Catoni, decide_equal
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 BETA2 = sp.Symbol("beta2", positive=True)
 ERROR = sp.Symbol("lim E(V_T - Vhat_T)_ij^2 / (E(V_T)_ij)^2")
@@ -102,6 +102,7 @@ CLAIMS = (
     Claim(
         id="own.adam_error",
         where="ours, for tezo.fig8",
+        setting=Setting("TeZO-Adam's second moment in the stationary regime, constant kappa"),
         statement=_statement(
             "In the stationary regime the root-mean-square per-coordinate error of TeZO-Adam's "
             "second moment, relative to the mean of V, is "

@@ -19,7 +19,7 @@ from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.instruments import Passes
 from zotheory.papers.shared.steps import cycle
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 CHANGED = sp.Symbol("weights changed")
 HALF, BRAIN = sp.Symbol("moved in float16"), sp.Symbol("moved in bfloat16")
@@ -76,6 +76,7 @@ CLAIMS = (
     Claim(
         id="own.drift",
         where="ours",
+        setting=Setting("MeZO's perturbations in 32-bit floats"),
         statement=Statement(
             "Perturbing in place by +eps, -2 eps, +eps in 32-bit floats, as MeZO does, does not "
             "return the weights bit for bit.",
@@ -93,6 +94,7 @@ CLAIMS = (
     Claim(
         id="own.drift_16bit",
         where="ours",
+        setting=Setting("MeZO's perturbations in 16-bit floats, a million weights"),
         statement=Statement(
             "With learning rate 0 and eps = 1e-3, 1000 such cycles on a million weights drawn from "
             "N(0, 0.02^2) move them by more than 1% of their norm in float16 and more than 5% in "

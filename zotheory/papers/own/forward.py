@@ -23,7 +23,7 @@ from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.estimates import Contrast, VectorCosines
 from zotheory.statistics import Catoni, decide_less, decide_within
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 # The squared cosine of MeZO-GV's guiding vector, bounded for every number M of candidates.
 #
@@ -161,6 +161,7 @@ CLAIMS = (
     Claim(
         id="own.forward_differences",
         where="ours",
+        setting=Setting("a linear loss, large dimension"),
         statement=Statement(
             "Given the same even number B = 2h of loss values, one-sided differences around one "
             "shared point have a larger E cos^2 on a linear loss than two-sided ones, by the ratio "
@@ -180,6 +181,7 @@ CLAIMS = (
     Claim(
         id="own.gv_forward",
         where="ours",
+        setting=Setting("a linear loss in any dimension d >= 2"),
         statement=Statement(
             "Given the same number B = M + 2 of loss values, B - 1 one-sided differences have a "
             "larger E cos^2 on a linear loss than MeZO-GV at alpha = 1/2, for every even "

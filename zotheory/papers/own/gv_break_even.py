@@ -14,7 +14,7 @@ from proofs_check.gaussian import Derivation
 from proofs_check.inequalities import decide
 from proofs_check.results import Proved
 from zotheory.evidence.exact import exact
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 # From how many candidates on MeZO-GV's losses are better spent than on two-point directions.
 #
@@ -97,6 +97,7 @@ CLAIMS = (
     Claim(
         id="own.gv_break_even",
         where="ours",
+        setting=Setting("a linear loss, large dimension"),
         statement=_statement(
             "There is a least even M, below 20, from which MeZO-GV at alpha = 1/2 (M + 2 passes) "
             "has a larger E cos^2 in the limit of large d than (M + 2)/2 two-point directions: "

@@ -18,7 +18,7 @@ from zotheory.context import Context
 from zotheory.evidence.exact import exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.statistics import Catoni, decide_within
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 # A guiding vector that is rebuilt by re-seeding once per tensor: its squared cosine, bounded.
 #
@@ -145,6 +145,7 @@ CLAIMS = (
     Claim(
         id="own.gv_reseeding",
         where="ours, a trap for implementations of prior Eq. 5",
+        setting=Setting("a linear loss over many tensors of equal size"),
         statement=_statement(
             "If the candidates are evaluated with noise drawn in one stream over all tensors, but "
             "the guiding vector is rebuilt by re-seeding once per tensor, then on a linear loss "

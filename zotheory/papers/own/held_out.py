@@ -21,7 +21,7 @@ from zotheory.papers.shared.estimates import linear, zeros
 from zotheory.papers.smezo import batches
 from zotheory.papers.smezo.batches import COSINE, agreement
 from zotheory.statistics import ClopperPearson, decide_within
-from zotheory.vocabulary import DRAWN, Claim, Kind, Statement
+from zotheory.vocabulary import DRAWN, Claim, Kind, Setting, Statement
 
 LOWERED = sp.Symbol("P(a step on batch 1 lowers the loss of batch 2)")
 SHEPPARD = sp.Rational(1, 2) + sp.asin(COSINE) / sp.pi
@@ -74,6 +74,7 @@ CLAIMS = (
     Claim(
         id="own.held_out",
         where="ours, for smezo.fig2b",
+        setting=Setting("any two smooth losses, a small step"),
         statement=Statement(
             "The probability that a small ZO step (to first order, along one Gaussian direction) "
             "made on batch 1 lowers the loss of batch 2 is 1/2 + arcsin(cos(g1, g2))/pi.",

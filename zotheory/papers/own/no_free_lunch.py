@@ -17,7 +17,7 @@ from zotheory.evidence.exact import exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.shared.estimates import MatrixCosines
 from zotheory.statistics import Bernstein, decide_equal
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 # E cos^2(G, Z) for every Z != 0 whose law is invariant under orthogonal maps from both sides.
 #
@@ -106,6 +106,7 @@ CLAIMS = (
     Claim(
         id="own.no_free_lunch",
         where="ours",
+        setting=Setting("a linear loss, any gradient matrix"),
         statement=Statement(
             "For every one-direction estimator whose Z (not 0) is distributed as A Z B for all "
             "orthogonal A (m x m), B (n x n), and every G whatever its rank: "

@@ -19,7 +19,7 @@ from zotheory.evidence.exact import Counterexample, conjuncts, exact
 from zotheory.evidence.searched import searched
 from zotheory.evidence.snippets import inputs
 from zotheory.search import Parameter, Point, Problem, Sides
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 # What B loss values of a linear loss tell about the direction of its gradient, exactly.
 #
@@ -172,6 +172,7 @@ CLAIMS = (
     Claim(
         id="own.query_limit",
         where="ours",
+        setting=Setting("a linear loss in any dimension"),
         statement=Statement(
             "With B loss values of a linear loss (2 <= B <= d), no estimator whose directions do "
             "not depend on g in advance has E cos^2 above (B-1)/d, averaged over a uniformly "

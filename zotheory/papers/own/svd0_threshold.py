@@ -22,7 +22,7 @@ from zotheory.context import Context
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.shared.matrix_estimates import Loss, bases
 from zotheory.statistics import Bernstein, decide_less, decide_within
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 THRESHOLD = sp.Symbol("k from which the top singular pair correlates with G's")
 GROWTH, FALLS_TO = 4, 0.6
@@ -73,6 +73,7 @@ CLAIMS = (
     Claim(
         id="own.svd0_threshold",
         where="ours, for svd0",
+        setting=Setting("a linear loss with a rank-one gradient, large m and n at a fixed ratio"),
         statement=Statement(
             "For rank-one G of size m x n, the top singular pair of a MeZO gradient averaged over "
             "k directions starts to correlate with G's at k of order sqrt(mn), as spiked-matrix "

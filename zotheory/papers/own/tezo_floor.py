@@ -22,7 +22,7 @@ from zotheory.papers.shared.estimates import zeros
 from zotheory.papers.tezo import descent
 from zotheory.papers.tezo.descent import FrozenDescent
 from zotheory.statistics import Bernstein, decide_within
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 FLOOR = sp.Symbol("E lim f(W_T) / f(W_0)")
 DOMAIN = (*(sp.Ge(size, 1, evaluate=False) for size in (M, N, R)), sp.Le(R, M * N, evaluate=False))
@@ -38,7 +38,7 @@ def _floor(_: Statement) -> Mapping[sp.Expr, Derivation]:
     return {FLOOR: Derivation(sp.cancel(found.value / G_NORM2), (*found.steps, *steps))}
 
 
-def _measure(statement: Statement, _: Context) -> Sequence[Measurement]:
+def _measure(_: Statement, __: Context) -> Sequence[Measurement]:
     """After so many steps that next to nothing is left within the span."""
     runs = (
         (TrainedDescent(2, 2, 1, steps=20), 0.07, 24, 50),
@@ -47,13 +47,11 @@ def _measure(statement: Statement, _: Context) -> Sequence[Measurement]:
     )
     measurements = []
     for run, tolerance, shard_size, shards in runs:
-        target = float(statement.formula.rhs.subs({M: run.m, N: run.n, R: run.r}))
-        decide = partial(
-            decide_within, method=Bernstein(), target=target, tolerance=tolerance, scale=1.0
-        )
+        decide = partial(decide_within, method=Bernstein(), tolerance=tolerance, scale=1.0)
         code = "tezo" if isinstance(run, TrainedDescent) else "reduced"
         at = f"m={run.m} n={run.n} r={run.r} T={run.steps} ({code})"
-        measurements.append(Measurement(at, run, decide, shard_size, shards))
+        point = {M: run.m, N: run.n, R: run.r}
+        measurements.append(Measurement(at, run, decide, shard_size, shards, point=point))
     return measurements
 
 
@@ -66,6 +64,7 @@ CLAIMS = (
     Claim(
         id="own.tezo_floor",
         where="ours, for tezo.thm2",
+        setting=Setting("a quadratic loss, Algorithm 1 of TeZO with its factors drawn once"),
         statement=_statement(
             "On f = ||W - W*||^2/2, Algorithm 1 with its factors drawn once converges to a floor "
             "whose mean over factors is (1 - r/(mn)) f(W_0), for r <= mn, with step sizes that "

@@ -31,7 +31,7 @@ from zotheory.papers.prior.quantities import (
 )
 from zotheory.papers.prior.selection import PlainEstimate, Reduced, Statistic, Trained, ratio
 from zotheory.statistics import Catoni, decide_equal
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 G, H, Z = Fixed("g"), Fixed("h"), Gaussian("z")
 _A = Index("a", D)
@@ -138,6 +138,7 @@ EQUATION2 = (
     Claim(
         id="prior.eq2",
         where="Eq. 2",
+        setting=Setting("standard Gaussian vectors of any length"),
         statement=Statement(
             "E[u u^T] g = g.", sp.Eq(OUTER_ALONG, GH), SIZES[1:], setting={"law": "Gaussian"}
         ),
@@ -156,6 +157,7 @@ LEMMA2 = (
     Claim(
         id="prior.lemma2.mean",
         where="Lemma 2",
+        setting=Setting("any gradient in any dimension d, k directions"),
         statement=Statement(
             "E V = g, E||V_perp||^2 = (d-1)/k.",
             sp.And(sp.Eq(MEAN_ALONG, GH), sp.Eq(PERP2, (D - 1) / K)),
@@ -172,6 +174,7 @@ LEMMA2 = (
     Claim(
         id="prior.lemma2.ratio1_large",
         where="Lemma 2",
+        setting=Setting("any gradient, many directions, large d"),
         statement=_aligned(
             "E||V_par||/||V_perp|| is within 2% of sqrt(k/(d-1)) at k = 64, d = 10^5.",
             64,
@@ -184,6 +187,7 @@ LEMMA2 = (
     Claim(
         id="prior.lemma2.ratio1_one",
         where="Lemma 2 at the paper's own setting k = 1",
+        setting=Setting("any gradient, the k = 1 of MeZO, large d"),
         statement=_aligned(
             "E||V_par||/||V_perp|| is within 10% of sqrt(1/(d-1)) at k = 1, d = 10^5.",
             1,

@@ -18,7 +18,7 @@ from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.prior import snippets
 from zotheory.papers.prior.selection import CovarianceFails
 from zotheory.statistics import ClopperPearson, decide_at_most
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
 
 # How many samples make the empirical covariance of a standard Gaussian close to the identity.
 #
@@ -184,6 +184,7 @@ CLAIMS = (
     Claim(
         id="prior.lemma1",
         where="Lemma 1",
+        setting=Setting("k standard Gaussian vectors in any dimension d"),
         statement=_statement(
             "There is a constant C, the same for every d, such that k = C eps^-2 log(d/delta) "
             "samples give ||S_k - I_d|| <= eps with probability at least 1 - delta.",

@@ -25,7 +25,7 @@ from zotheory.papers.prior.quantities import (
     within,
 )
 from zotheory.papers.prior.selection import Reduced, Statistic, Trained, along
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
 
 Y = sp.Symbol("y", real=True)
 PHI = sp.exp(-(Y**2) / 2) / sp.sqrt(2 * sp.pi)
@@ -111,6 +111,7 @@ CLAIMS = (
     Claim(
         id="prior.lemma3.density",
         where="Lemma 3",
+        setting=Setting("k standard normal numbers"),
         statement=Statement(
             "The least of k standard normals has density k (1 - Phi)^(k-1) phi.",
             sp.Eq(DENSITY, K * ABOVE ** (K - 1) * PHI),
@@ -125,6 +126,9 @@ CLAIMS = (
     Claim(
         id="prior.lemma3.minimum",
         where="Lemma 3",
+        setting=Setting(
+            "k standard normal numbers, k large in the lemma, 2 to 12 in the experiments"
+        ),
         statement=Statement(
             "E|Y_(1)| is within 10% of sqrt(2 log k) at k = 2, 4, 8 and 12, the paper's settings.",
             within(SIZE, PRINTED, TENTH),
@@ -141,6 +145,7 @@ CLAIMS = (
     Claim(
         id="prior.lemma3.minimum_limit",
         where="Lemma 3",
+        setting=Setting("k standard normal numbers, k -> infinity"),
         statement=Statement(
             "E|Y_(1)| / sqrt(2 log k) -> 1 as k -> infinity.", sp.Eq(SIZE_LIMIT / sp.sqrt(2), 1)
         ),
@@ -151,6 +156,9 @@ CLAIMS = (
     Claim(
         id="prior.lemma3.ratio2",
         where="Lemma 3",
+        setting=Setting(
+            "k standard normal numbers, k large in the lemma, 2 to 12 in the experiments"
+        ),
         statement=_second(
             "E[Y_(1)^2] is within 10% of 2 log k at k = 2, 4, 8 and 12.",
             within(SECOND, 2 * sp.log(K), TENTH),
@@ -172,6 +180,7 @@ STEPS = (
     Claim(
         id="prior.step.greedy_m2",
         where="Sec. 3.2, App. A (M = 2)",
+        setting=Setting("one step at M = 2, any smooth loss, as eps -> 0"),
         statement=_second(
             "At M = 2, greedy's E[Y_(1)^2] exceeds MeZO's E[Y^2] = 1.", sp.Gt(SECOND, MEZO), 2
         ),
@@ -187,6 +196,7 @@ STEPS = (
     Claim(
         id="prior.step.greedy_m4",
         where="Sec. 3.2, App. A (M = 4)",
+        setting=Setting("one step at M = 4, any smooth loss, as eps -> 0"),
         statement=_second(
             "At M = 4, greedy's E[Y_(1)^2] exceeds MeZO's E[Y^2] = 1.", sp.Gt(SECOND, MEZO), 4
         ),

@@ -50,7 +50,7 @@ from zotheory.papers.prior.selection import (
     ratio,
 )
 from zotheory.statistics import Catoni, decide_at_most
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 N2 = sp.Symbol("E||N||^2")
 RATIO1, RATIO2 = sp.Symbol("E||V_par||/||V_perp||"), sp.Symbol("E||V_par||/||g||")
@@ -212,6 +212,7 @@ CLAIMS = (
     Claim(
         id="prior.lemma4.orthogonal",
         where="Lemma 4",
+        setting=Setting("k Gaussian directions, the s best and the s worst, any d"),
         statement=Statement(
             "E||N||^2 = 2 s (d-1), for s <= k/2 (the two sets of Lemma 4 overlap for other s).",
             sp.Eq(N2, 2 * S * (D - 1)),
@@ -224,6 +225,10 @@ CLAIMS = (
     Claim(
         id="prior.lemma4.ratio1",
         where="Lemma 4",
+        setting=Setting(
+            "k Gaussian directions, the s best and the s worst, large d; k = 2 to 12 in the "
+            "experiments",
+        ),
         statement=Statement(
             "E||V_par||/||V_perp|| is within 10% of 2 sqrt(s log k)/sqrt(d-1) at d = 10^5 and "
             "(k, s) = (2,1), (4,2), (8,4), (12,6).",
@@ -240,6 +245,10 @@ CLAIMS = (
     Claim(
         id="prior.lemma4.ratio2",
         where="Lemma 4",
+        setting=Setting(
+            "k Gaussian directions, the s best and the s worst, large d; k = 2 to 12 in the "
+            "experiments",
+        ),
         statement=Statement(
             "E||V_par||/||g||, for V = zhat zhat^T g with zhat as defined, is within 10% of "
             "8 s log k at the same (k, s).",
@@ -256,6 +265,7 @@ CLAIMS = (
     Claim(
         id="prior.lemma4.ratio2_scaling",
         where="Lemma 4",
+        setting=Setting("k Gaussian directions, s = k/2 -> infinity"),
         statement=Statement(
             "E||V_par||/||g|| grows without bound, linearly in s, when s = k/2 -> infinity.",
             sp.Eq(DOUBLED, 2),
@@ -276,6 +286,7 @@ DIRECTION = (
     Claim(
         id="prior.gv.direction",
         where="Eq. 6",
+        setting=Setting("any smooth loss, one step, as eps -> 0"),
         statement=Statement(
             "On a linear loss the GV estimate's mean is a positive multiple of g.",
             sp.Gt(SCALE, 0),

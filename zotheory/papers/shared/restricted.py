@@ -27,7 +27,7 @@ from zotheory.papers.shared.smoothing import EPS, SMOOTHED_SQUARE, L, N
 from zotheory.search import Bound, as_bound
 from zotheory.search.smoothing import gradient_norm, second_moment
 from zotheory.statistics import Catoni, decide_equal
-from zotheory.vocabulary import Check, Claim, Kind, Statement
+from zotheory.vocabulary import Check, Claim, Kind, Setting, Statement
 
 MEAN_KEPT, MEAN_LEFT = sp.Symbol("E estimate_i, i kept"), sp.Symbol("E estimate_i, i left out")
 SMOOTHED_ENTRY, ENTRY = sp.Symbol("i-th of the smoothed gradient"), sp.Symbol("i-th of grad L")
@@ -87,6 +87,7 @@ def assumption1(paper: Paper, where: str) -> Claim:
     return Claim(
         id=f"{paper.id}.assumption1",
         where=where,
+        setting=Setting("any loss that meets Assumption 1 as printed"),
         statement=condition(
             "The printed condition ||grad L(a) - grad L(b)|| <= (L/2)||a-b||^2 for all a, b admits "
             "a loss that is not affine.",
@@ -161,6 +162,7 @@ def lemma1(paper: Paper, where: str, says: str, example: Example) -> Claim:
     return Claim(
         id=f"{paper.id}.lemma1",
         where=where,
+        setting=Setting("any loss, the same n weights perturbed, any eps"),
         statement=Statement(says, sp.And(sp.Eq(MEAN_KEPT, SMOOTHED_ENTRY), zero)),
         needs=(Kind.EXACT, Kind.MEASURED),
         checks=(exact(_mean), measured(partial(_measure_mean, example))),
@@ -228,6 +230,7 @@ def lemma2(paper: Paper, where: str) -> Claim:
     return Claim(
         id=f"{paper.id}.lemma2",
         where=where,
+        setting=Setting("any L-smooth loss, n weights perturbed"),
         statement=bound(
             f"For every L-smooth loss: ||{paper.gradient}||^2 <= 2||{paper.smoothed}||^2 + "
             "(eps^2 L^2/2)(n+4)^3.",
@@ -248,6 +251,7 @@ def eq20(paper: Paper, says: str) -> Claim:
     return Claim(
         id=f"{paper.id}.eq20",
         where="Eq. 20",
+        setting=Setting("any L-smooth loss, n weights perturbed"),
         statement=Statement(
             says, sp.Le(SECOND_MOMENT, smooth + 4 * (N + 4) ** 2 * paper.smoothed_square)
         ),

@@ -13,7 +13,7 @@ from zotheory.papers.shared import telescoping
 from zotheory.papers.shared.restricted import Paper
 from zotheory.papers.shared.smoothing import EPS, L, N
 from zotheory.papers.shared.telescoping import HORIZON, LEAST, START
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 RATE = 1 / (4 * (N + 4) * L)
 FALL = 8 * (N + 4) * L
@@ -40,6 +40,7 @@ def last_iterate(paper: Paper) -> Claim:
     return Claim(
         id=f"{paper.id}.eq25.last_iterate",
         where="Eq. 25",
+        setting=Setting("a step of the proof, any L-smooth loss"),
         statement=Statement(
             "Summing Eq. 24 bounds the squared gradient at the last iterate theta_T (not only its "
             "average over t).",
@@ -47,7 +48,7 @@ def last_iterate(paper: Paper) -> Claim:
             domain,
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(_largest, _last_witness),),
+        checks=(exact(_largest, _last_witness, step=True),),
         correction=Statement(
             "It bounds the average over t = 0, ..., T, hence the least of them and an iterate "
             "drawn at random, by the right side of Eq. 25.",
@@ -104,6 +105,7 @@ def eps_term(paper: Paper) -> Claim:
     return Claim(
         id=f"{paper.id}.eq26.constant",
         where="Eq. 26",
+        setting=Setting("a step of the proof, any n, eps and L"),
         statement=term(
             "2 x (Eq. 25) + (eps^2 L^2/2)(n+4)^3 has the eps-term (eps^2 L^2/2)(n+4)^2 (n + 11/2).",
             sp.Rational(11, 2),

@@ -25,7 +25,7 @@ from zotheory.papers.smezo.on_model import (
     selects_smallest,
     updates_share,
 )
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 THRESHOLD = sp.Symbol("threshold", real=True)
 POSITIVE = sp.Gt(THRESHOLD, 0)
@@ -112,6 +112,7 @@ MASKS = (
     Claim(
         id="smezo.alg3.magnitude",
         where="Algorithm 3 against Sec. 3.2",
+        setting=Setting("Algorithm 3 as printed, any weights"),
         statement=Statement(
             "The printed rule theta_ij <= h_i selects exactly the weights of smallest magnitude.",
             sp.Le(SELECTED**2, LEFT**2),
@@ -131,6 +132,7 @@ MASKS = (
     Claim(
         id="smezo.appendix8.sparsity",
         where="Sec. 8.2 with Algorithm 3",
+        setting=Setting("Algorithm 3 as printed with Sec. 8.2's threshold, any layer"),
         statement=_threshold(
             "Threshold at the 80th percentile and mask theta_ij <= h_i update 20% of a layer "
             "(sparsity 0.8).",
@@ -146,6 +148,10 @@ MASKS = (
     Claim(
         id="smezo.mask_changes",
         where="Sec. 3.3",
+        setting=Setting(
+            "the dynamic mask of Sec. 3.3 during fine-tuning",
+            "SmolLM2-135M at its pretrained weights, one perturbation",
+        ),
         statement=Statement(
             "A mask recomputed from perturbed weights differs from the mask of the unperturbed "
             "ones, so restoring from the seed alone does not return the weights.",
@@ -163,6 +169,7 @@ MASKS = (
     Claim(
         id="smezo.ei.same_loss",
         where="Sec. 3.3",
+        setting=Setting("any model, any mask"),
         statement=Statement(
             "Computing the masked perturbation inside the forward pass gives the same loss as "
             "perturbing in place (to rounding).",
@@ -190,6 +197,10 @@ STEPS = (
     Claim(
         id="smezo.fig2b.same_batch",
         where="Fig. 2b, Sec. 3.1",
+        setting=Setting(
+            "LLaMA-7B fine-tuned on RTE, batches of 16; judged for any smooth loss and a small "
+            "step, and measured on SmolLM2-135M",
+        ),
         statement=Statement(
             "A small step along -estimate lowers the loss of the batch it was computed on at "
             "least 90% of the time.",

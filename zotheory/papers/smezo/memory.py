@@ -12,7 +12,7 @@ from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.instruments import Footprint, at_depth, footprint
 from zotheory.papers.shared.architectures import batch, llama_7b
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 RATIO = sp.Symbol("vanilla / MeZO")
 MORE = sp.Symbol("S-MeZO-EI - MeZO")
@@ -64,6 +64,10 @@ CLAIMS = (
     Claim(
         id="smezo.table4.memory",
         where="Table 4",
+        setting=Setting(
+            "LLaMA-7B on SuperGLUE, batch size 1, GPU memory",
+            "bytes that the weights and a step's tensors take, without activations",
+        ),
         statement=Statement(
             "Vanilla S-MeZO, which stores a copy, holds about twice MeZO's weight memory (within "
             "10%); S-MeZO-EI holds the same as MeZO plus at most one layer.",

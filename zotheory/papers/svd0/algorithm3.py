@@ -25,7 +25,7 @@ from zotheory.papers.shared.steps import (
     run,
 )
 from zotheory.statistics import Catoni, ClopperPearson, decide_at_most, decide_equal
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 Q = sp.Symbol("q", integer=True, positive=True)
 EPS, ETA = sp.symbols("epsilon eta", positive=True)
@@ -229,6 +229,7 @@ CLAIMS = (
     Claim(
         id="svd0.alg3.as_printed",
         where="Algorithm 3, lines 11 to 20",
+        setting=Setting("Algorithm 3 as printed, any loss"),
         statement=_step_statement(
             "The step as printed (evaluate, perturb by eps, evaluate, perturb by eps, update) "
             "moves against the gradient on average and returns the weights before updating.",
@@ -246,6 +247,7 @@ CLAIMS = (
     Claim(
         id="svd0.alg3.first_subspace",
         where="Algorithm 3, lines 1 to 9",
+        setting=Setting("Algorithm 3 as printed, any F > 1"),
         statement=Statement(
             "With t starting at 1 and the test t mod F = 0, U and V are defined at every step for "
             "F > 1.",

@@ -43,7 +43,7 @@ from zotheory.papers.shared.matrix_estimates import (
 from zotheory.papers.svd0.frames import QT, Q, distance_to_identity
 from zotheory.papers.svd0.subspaces import Reshaped
 from zotheory.statistics import Bernstein, Catoni, ClopperPearson, decide_equal
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
 
 SIZE, SPACE = sp.symbols("q d", integer=True, positive=True)
 LENGTH = sp.Symbol("n", integer=True, positive=True)
@@ -57,7 +57,7 @@ ALONG = sp.Symbol("<E[estimate], h>")
 PROJECTED, WHOLE = sp.Symbol("<P P^T grad f, h>"), sp.Symbol("<grad f, h>")
 SECOND, KEPT2 = sp.Symbol("E||estimate||^2"), sp.Symbol("||P^T grad f||^2")
 COSINE = sp.Symbol("E[<grad f, estimate>^2 / (||P^T grad f||^2 ||estimate||^2)]")
-GAUSSIAN_SECOND, Y_NORM2 = sp.Symbol("E||<y,z> z||^2"), sp.Symbol("||y||^2", nonnegative=True)
+GAUSSIAN_SECOND = sp.Symbol("E||<y,z> z||^2")
 
 _X, _H, _P, _TEST, _Y, _Z = (
     Fixed("x"),
@@ -71,6 +71,9 @@ _X, _H, _P, _TEST, _Y, _Z = (
 
 def _indices(letters: str, size: sp.Expr) -> list[Index]:
     return [Index(letter, size) for letter in letters]
+
+
+Y_NORM2 = contraction(*(_Y[i] * _Y[i] for i in _indices("i", LENGTH)))
 
 
 def _moved(i: Index, sign: int) -> TensorSum:
@@ -205,7 +208,7 @@ def _measure_vec(statement: Statement, _: Context) -> Sequence[Measurement]:
     ]
 
 
-def _measure_gaussian(statement: Statement, _: Context) -> Sequence[Measurement]:
+def _measure_gaussian(_: Statement, __: Context) -> Sequence[Measurement]:
     """<y, z> z is MeZO's estimate on the loss <y, w>; reduced for small and for large n."""
     points = [
         (f"MeZO, n={n}", n, MatrixEstimates("mezo", plain(n, 1), squared_norm), tolerance, 50)
@@ -216,14 +219,10 @@ def _measure_gaussian(statement: Statement, _: Context) -> Sequence[Measurement]
         Measurement(
             at,
             sampler,
-            partial(
-                decide_equal,
-                method=Catoni(second_moment_variance(n)),
-                target=float(statement.formula.rhs.subs({LENGTH: n, Y_NORM2: 1})),
-                tolerance=tolerance,
-            ),
+            partial(decide_equal, method=Catoni(second_moment_variance(n)), tolerance=tolerance),
             shard_size,
             256,
+            point={LENGTH: n, Y_NORM2: 1},
         )
         for at, n, sampler, tolerance, shard_size in points
     ]
@@ -258,30 +257,24 @@ def _measure_mean(statement: Statement, _: Context) -> Sequence[Measurement]:
     return [Measurement("SVD-0, m=2 n=3 r=2, eps=0.5", sampler, decide, 50, 256)]
 
 
-def _measure_second(statement: Statement, _: Context) -> Sequence[Measurement]:
+def _measure_second(_: Statement, __: Context) -> Sequence[Measurement]:
     measurements = []
     for m, n, r, tolerance in ((2, 3, 1, 0.3), (3, 4, 3, 0.15)):
-        decide = partial(
-            decide_equal,
-            method=Catoni(second_moment_variance(r * r)),
-            target=float(statement.formula.rhs.subs({SIZE: r * r, KEPT2: 1})),
-            tolerance=tolerance,
-        )
+        method = Catoni(second_moment_variance(r * r))
+        decide = partial(decide_equal, method=method, tolerance=tolerance)
         sampler = _estimates(m, n, r, squared_norm)
-        measurements.append(
-            Measurement(f"SVD-0, m={m} n={n} r={r}, eps=0.5", sampler, decide, 50, 256)
-        )
+        at, point = f"SVD-0, m={m} n={n} r={r}, eps=0.5", {SIZE: r * r, KEPT2: 1}
+        measurements.append(Measurement(at, sampler, decide, 50, 256, point=point))
     return measurements
 
 
-def _measure_cosine(statement: Statement, _: Context) -> Sequence[Measurement]:
+def _measure_cosine(_: Statement, __: Context) -> Sequence[Measurement]:
     measurements = []
     for m, n, r in ((2, 3, 1), (2, 3, 2)):
-        target = float(statement.formula.rhs.subs(SIZE, r * r))
-        decide = partial(decide_equal, method=Bernstein(), target=target, tolerance=0.05, scale=1.0)
+        decide = partial(decide_equal, method=Bernstein(), tolerance=0.05, scale=1.0)
         sampler = _estimates(m, n, r, squared_cosine)
-        at = f"SVD-0, m={m} n={n} r={r}, eps=0.5"
-        measurements.append(Measurement(at, sampler, decide, 50, 256))
+        at, point = f"SVD-0, m={m} n={n} r={r}, eps=0.5", {SIZE: r * r}
+        measurements.append(Measurement(at, sampler, decide, 50, 256, point=point))
     return measurements
 
 
@@ -292,6 +285,7 @@ def _quadratic_moments(_: Statement) -> Mapping[sp.Expr, Derivation]:
 LEMMA3 = Claim(
     id="svd0.lemma3",
     where="Lemma 3",
+    setting=Setting("any column-orthonormal U, V"),
     statement=Statement(
         "vec(U Z V^T) = (V kron U) vec(Z), and (V kron U)^T (V kron U) = I.",
         sp.And(sp.Eq(VEC, KRONECKER), sp.Eq(GRAM, 0)),
@@ -311,6 +305,7 @@ LEMMA3 = Claim(
 LEMMA9 = Claim(
     id="svd0.lemma9",
     where="Lemma 9",
+    setting=Setting("standard Gaussian vectors of any length"),
     statement=Statement(
         "E||<y,z> z||^2 = (n+2)||y||^2.", sp.Eq(GAUSSIAN_SECOND, (LENGTH + 2) * Y_NORM2)
     ),
@@ -323,6 +318,7 @@ THEOREM2 = (
     Claim(
         id="svd0.thm2.mean",
         where="Theorem 2, Eq. 6",
+        setting=Setting("f = x^T H x, a fixed subspace"),
         statement=Statement(
             "On f = x^T H x: E[estimate] = P P^T grad f.", sp.Eq(ALONG, PROJECTED), FITS
         ),
@@ -333,6 +329,7 @@ THEOREM2 = (
     Claim(
         id="svd0.thm2.second_moment",
         where="Theorem 2, Eq. 7",
+        setting=Setting("f = x^T H x, a fixed subspace"),
         statement=Statement(
             "On f = x^T H x: E||estimate||^2 = (q+2)||P^T grad f||^2.",
             sp.Eq(SECOND, (SIZE + 2) * KEPT2),
@@ -346,6 +343,7 @@ THEOREM2 = (
     Claim(
         id="svd0.thm2.cosine",
         where="Theorem 2, Eq. 8",
+        setting=Setting("f = x^T H x, a fixed subspace"),
         statement=Statement(
             "On f = x^T H x: E[<grad f, estimate>^2 / (||P^T grad f||^2 ||estimate||^2)] = 1/q.",
             sp.Eq(COSINE, 1 / SIZE),

@@ -20,7 +20,7 @@ from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.matrix_estimates import plain
 from zotheory.papers.svd0.subspaces import Columns, Projections, upper_identity
 from zotheory.statistics import Bernstein, decide_equal
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 K = sp.Symbol("k", integer=True, positive=True)
 FITS = (sp.Le(R, N, evaluate=False),)
@@ -117,6 +117,7 @@ def multiple(diagonal: sp.Symbol, off: sp.Symbol, share: sp.Expr) -> sp.Basic:
 LEMMA14 = Claim(
     id="svd0.lemma14",
     where="Lemma 14",
+    setting=Setting("Gaussian matrices of any size"),
     statement=Statement(
         "For the Gram-Schmidt columns e_k of an n x r Gaussian matrix: E[e_k e_k^T] = I/n.",
         multiple(COLUMN, COLUMN_OFF, 1 / N),
@@ -135,6 +136,7 @@ LEMMA15 = (
     Claim(
         id="svd0.lemma15",
         where="Lemma 15",
+        setting=Setting("Gaussian matrices of any size"),
         statement=Statement("E[Q Q^T] = (r/n) I.", multiple(FRAME, FRAME_OFF, R / N), FITS),
         needs=(Kind.EXACT, Kind.MEASURED),
         checks=(exact(_frame), measured(_measure_frame)),
@@ -143,6 +145,7 @@ LEMMA15 = (
     Claim(
         id="svd0.lemma15.identity",
         where="Lemma 15, proof",
+        setting=Setting("the proof's column-orthonormal n x r matrix, r < n"),
         statement=Statement(
             "For the n x r column-orthonormal Q of the proof with r < n: Q Q^T = I.",
             sp.Eq(DISTANCE, 0),
@@ -162,6 +165,7 @@ LEMMA15 = (
 LEMMA16 = Claim(
     id="svd0.lemma16",
     where="Lemma 16",
+    setting=Setting("independent Gaussian matrices of any size"),
     statement=Statement(
         "For P = Q2 kron Q1 from independent Gaussian matrices: E[P P^T] = (r^2/(mn)) I.",
         multiple(DIAGONAL, OFF, SHARE),

@@ -19,7 +19,7 @@ from zotheory.papers.shared import smoothing
 from zotheory.papers.shared.smoothing import SMOOTHED_SQUARE, N
 from zotheory.search import Bound, Problem, as_bound
 from zotheory.search.smoothing import bias, gradient_norm
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
 
 Q = sp.Symbol("q", integer=True, positive=True)
 EPS, L1, L2 = sp.symbols("eps L1 L2", positive=True)
@@ -115,6 +115,7 @@ def _moment_statement(says: str, shift: sp.Expr) -> Statement:
 LEMMA2 = Claim(
     id="svd0.lemma2.bias",
     where="Lemma 2, Eq. 5",
+    setting=Setting("any loss with an L2-Lipschitz Hessian, a fixed subspace"),
     statement=Statement(
         "For f with L2-Lipschitz Hessian: ||E[estimate] - P P^T grad f|| <= (eps^2/6) L2 (q+4)^2.",
         sp.Le(BIAS, EPS**2 / 6 * L2 * (Q + 4) ** 2),
@@ -127,6 +128,7 @@ LEMMA2 = Claim(
 LEMMA8 = Claim(
     id="svd0.lemma8",
     where="Lemma 8",
+    setting=Setting("standard Gaussian vectors of any length"),
     statement=_moment_statement(
         "n^(t/2) <= E||z||^t <= (n+t)^(t/2), for all t >= 2 and n >= 1; E||z||^t <= n^(t/2) for "
         "0 <= t <= 2.",
@@ -140,6 +142,7 @@ LEMMA8 = Claim(
 LEMMA11 = Claim(
     id="svd0.lemma11.eq10",
     where="Lemma 11, Eq. 10",
+    setting=Setting("any L1-smooth loss"),
     statement=Statement(
         "||grad f||^2 <= 2||grad f_eps||^2 + (eps^2/2) L1^2 (n+6)^3 for every L1-smooth f.",
         sp.Le(GRADIENT, 2 * SMOOTHED_SQUARE + EPS**2 / 2 * L1**2 * (N + 6) ** 3),

@@ -13,7 +13,7 @@ from zotheory.context import Context
 from zotheory.evidence.compared import Case, median
 from zotheory.evidence.modelled import once
 from zotheory.evidence.timed import interleaved, timed
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 OVERHEAD = sp.Symbol("time of SVD-0 / time of SubZero")
 INTERVAL = 1000
@@ -63,6 +63,10 @@ CLAIMS = (
     Claim(
         id="svd0.table1.overhead",
         where="Table 1",
+        setting=Setting(
+            "OPT-1.3B, Qwen-1.8B, OPT-13B fine-tuned for 20,000 steps on GPUs",
+            "SmolLM2-135M on one processor in 32 bits",
+        ),
         statement=Statement(
             "With an update every 1000 steps, SVD-0's time is at most 10% above SubZero's.",
             sp.Le(OVERHEAD, sp.Rational(11, 10)),

@@ -15,7 +15,7 @@ from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.exact import exact
 from zotheory.papers.tezo import memory
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 if TYPE_CHECKING:
     import torch
@@ -58,6 +58,7 @@ def _table2(method: str, says: str, claimed: sp.Expr, mutant: Statement, **optio
     return Claim(
         id=f"tezo.table2.{method}",
         where="Table 2",
+        setting=Setting("one m x n weight, T steps"),
         statement=_drawn(method, says, claimed, **options),
         needs=(Kind.COUNTED,),
         checks=(counted(_random_numbers),),
@@ -167,6 +168,7 @@ STATE = (
     Claim(
         id="tezo.momentum.exact",
         where="Sec. 4.3, TeZO-m",
+        setting=Setting("Algorithm 1's TeZO-m, any loss and any number of steps"),
         statement=_momentum(
             "Momentum kept on kappa_t tau_t and expanded with u, v equals dense momentum of "
             "kappa_t Z_t, exactly, at every step.",

@@ -32,7 +32,7 @@ from zotheory.papers.tezo.lemma1_search import eq12, eq12_snippet, pathwise
 from zotheory.papers.tezo.theorem1 import DELTA, SIZES
 from zotheory.search import Bound, Parameter, Point, Problem, Sides, as_bound
 from zotheory.statistics import Catoni, decide_at_most
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
 
 NORM4, NORM6 = sp.Symbol("E||u||^4"), sp.Symbol("E||u||^6")
 TAU2, TAU4, TAU6 = (sp.Symbol(f"E[tau^{k}]") for k in (2, 4, 6))
@@ -206,15 +206,15 @@ def _eq12_witness(statement: Statement, point: dict[str, Any]) -> str:
     return eq12_snippet(_bound(statement), point)
 
 
-def _measure_eq12(statement: Statement, _: Context) -> Sequence[Measurement]:
+def _measure_eq12(_: Statement, __: Context) -> Sequence[Measurement]:
     """m = n = r = 1, rho = lambda = 1, f(w) = g w + w|w|/2 with g at several scales, no noise."""
     measurements = []
     for g in (1, 10, 100):
-        at = {M: 1, N: 1, R: 1, RHO: 1, LAM: 1, SIGMA: 0, GRADIENT: g}
+        point = {M: 1, N: 1, R: 1, RHO: 1, LAM: 1, SIGMA: 0, GRADIENT: g}
         mean, second = (scalar_error_moment(g, power) for power in (1, 2))
-        bound = float(statement.bound.subs(at))
-        decide = partial(decide_at_most, method=Catoni(second - mean**2), bound=bound)
-        measurements.append(Measurement(f"g = {g}", ScalarError(float(g)), decide, 50_000, 512))
+        decide = partial(decide_at_most, method=Catoni(second - mean**2))
+        sampler = ScalarError(float(g))
+        measurements.append(Measurement(f"g = {g}", sampler, decide, 50_000, 512, point=point))
     return measurements
 
 
@@ -222,6 +222,7 @@ CLAIMS = (
     Claim(
         id="tezo.lemma1.norm4",
         where="App. B.2",
+        setting=Setting("standard Gaussian vectors of any length"),
         statement=_norm("E||u||^4 = m(2m-1), for all m >= 1.", sp.Eq(NORM4, M * (2 * M - 1))),
         needs=(Kind.EXACT,),
         checks=(exact(_norms, _norm_witness),),
@@ -230,6 +231,7 @@ CLAIMS = (
     Claim(
         id="tezo.lemma1.norm4_bound",
         where="App. B.2",
+        setting=Setting("standard Gaussian vectors of any length"),
         statement=_norm("E||u||^4 <= 2 m^2, for all m >= 1.", sp.Le(NORM4, 2 * M**2)),
         needs=(Kind.EXACT,),
         checks=(exact(_norms, _norm_witness),),
@@ -242,6 +244,7 @@ CLAIMS = (
     Claim(
         id="tezo.lemma1.norm6",
         where="App. B.2",
+        setting=Setting("standard Gaussian vectors of any length"),
         statement=_norm(
             "E||u||^6 = m(15 + 3(m-1) + (m-1)(m-2)), for all m >= 1.", sp.Eq(NORM6, NORM6_PRINTED)
         ),
@@ -254,6 +257,7 @@ CLAIMS = (
     Claim(
         id="tezo.lemma1.norm6_bound",
         where="App. B.2",
+        setting=Setting("standard Gaussian vectors of any length"),
         statement=_norm("E||u||^6 <= (m+3)^3, for all m >= 1.", sp.Le(NORM6, (M + 3) ** 3)),
         needs=(Kind.EXACT,),
         checks=(exact(_norms, _norm_witness),),
@@ -262,6 +266,7 @@ CLAIMS = (
     Claim(
         id="tezo.lemma1.tau_moments",
         where="App. B.2",
+        setting=Setting("a standard normal number"),
         statement=Statement(
             "E tau^2 = 1, E tau^4 = 3, E tau^6 = 15.",
             sp.And(sp.Eq(TAU2, 1), sp.Eq(TAU4, 3), sp.Eq(TAU6, 15)),
@@ -276,6 +281,7 @@ CLAIMS = (
     Claim(
         id="tezo.lemma1.sixth_bound",
         where="App. B.2",
+        setting=Setting("fresh Gaussian factors of one m x n weight, any m, n, r"),
         statement=Statement(
             "E(sum_s tau_s^2 ||u_s||^2 ||v_s||^2)^3 <= 15 r (m+3)^3 (n+3)^3 + 36 r^2 m^3 n^3 "
             "+ r^3 m^3 n^3, for all m, n, r >= 1 (the domain of Theorem 2, which sets no other).",
@@ -293,6 +299,7 @@ CLAIMS = (
     Claim(
         id="tezo.lemma1.sixth_bound_low_rank",
         where="App. B.2, at ranks that a matrix can have",
+        setting=Setting("fresh Gaussian factors of one m x n weight, any m, n and r <= min(m, n)"),
         statement=low_rank,
         needs=(Kind.EXACT,),
         checks=(exact(_sixth, _sixth_witness),),
@@ -320,6 +327,7 @@ CLAIMS = (
     Claim(
         id="tezo.lemma1.pathwise",
         where="App. B.2",
+        setting=Setting("any lambda-smooth loss of one m x n weight, any rho, any perturbation"),
         statement=Statement(
             "For every lambda-smooth f and every Z: ||(1/r)(two-point estimate) - (1/r)<G,Z>Z||^2 "
             "<= rho^2 lambda^2 ||Z||^6 / (4 r^2).",
@@ -338,6 +346,9 @@ CLAIMS = (
     Claim(
         id="tezo.lemma1.eq12",
         where="Lemma 1, Eq. 12",
+        setting=Setting(
+            "any lambda-smooth loss with gradient noise sigma, one m x n weight, fresh factors"
+        ),
         statement=Statement(
             "For every lambda-smooth f with gradient noise sigma: E||(1/r) two-point estimate - "
             "grad f||^2 <= rho^2 lambda^2 delta_rho + (delta+1) sigma^2 + delta E||grad f||^2, "

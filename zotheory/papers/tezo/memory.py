@@ -13,7 +13,7 @@ from zotheory.context import Context
 from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.exact import Counterexample
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 if TYPE_CHECKING:
     from zotheory.papers.shared import steps
@@ -189,6 +189,10 @@ CLAIMS = (
     Claim(
         id="tezo.memory.adam_share",
         where="abstract, Fig. 3a, Table 7",
+        setting=Setting(
+            "OPT-13B fine-tuned on RTE, memory reserved on one H100",
+            "bytes of OPT-13B's weights and optimiser state at 16 bits, without activations",
+        ),
         statement=Statement(
             "For OPT-13B at 16 bits, weights plus optimiser state of TeZO-Adam are 30% to 40% of "
             "MeZO-Adam's.",
@@ -206,6 +210,11 @@ CLAIMS = (
     Claim(
         id="tezo.memory.adam_below_mezo",
         where="abstract, Table 7, against the released MeZO step",
+        setting=Setting(
+            "OPT-13B fine-tuned on RTE, memory reserved on one H100",
+            "bytes of OPT-13B's weights, state and a step's temporaries at 16 bits, without "
+            "activations",
+        ),
         statement=BELOW_RELEASED,
         needs=(Kind.COUNTED,),
         checks=(counted(_peaks, witness=_peak_witness),),
@@ -214,6 +223,11 @@ CLAIMS = (
     Claim(
         id="tezo.memory.adam_below_mezo_in_place",
         where="abstract, Table 7, against an in-place step",
+        setting=Setting(
+            "OPT-13B fine-tuned on RTE, memory reserved on one H100",
+            "bytes of OPT-13B's weights, state and a step's temporaries at 16 bits, without "
+            "activations",
+        ),
         statement=BELOW_IN_PLACE,
         needs=(Kind.COUNTED,),
         checks=(counted(_peaks, witness=_peak_witness),),

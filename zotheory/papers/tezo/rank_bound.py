@@ -23,7 +23,7 @@ from zotheory.evidence.searched import searched
 from zotheory.search import Bound, Point, Problem, Sides, as_bound, search
 from zotheory.search.problem import coded
 from zotheory.statistics import ClopperPearson, decide_equal
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
 
 GRADIENT, PRODUCT, LEAST = sp.symbols(
     "gradient_rank product_rank min_rank", integer=True, nonnegative=True
@@ -99,6 +99,10 @@ CLAIMS = (
     Claim(
         id="tezo.eq6.linear",
         where="Eq. 6",
+        setting=Setting(
+            "a cascade of layers with activation functions, any batch",
+            "a deep linear network, where the paper's activation is the identity",
+        ),
         statement=Statement(
             "For a deep linear network, rank(df/dW_l) <= rank(product of the later weights) <= the "
             "least of their ranks, for any batch.",
@@ -114,6 +118,7 @@ CLAIMS = (
     Claim(
         id="tezo.eq6.relu",
         where="Eq. 6",
+        setting=Setting("a cascade of layers with activation functions, any batch"),
         statement=Statement(
             "The same for a network with ReLU between the layers, for any batch.",
             _chain(PRODUCT, LEAST),

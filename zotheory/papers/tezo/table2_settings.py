@@ -162,8 +162,8 @@ CLAIMS = (
         where="Table 2, Algorithm 1 (ours)",
         statement=_repeated(
             "Counting every draw, repeated ones too, as Algorithm 1 makes them (three "
-            "perturbations and the update), TeZO draws (m + n + 4T) r numbers and MeZO 4 m n T for one m "
-            "x n weight in T steps.",
+            "perturbations and the update), TeZO draws (m + n + 4T) r numbers and MeZO 4 m n "
+            "T for one m x n weight in T steps.",
             4,
         ),
         needs=(Kind.COUNTED,),

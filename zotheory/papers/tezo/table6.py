@@ -15,7 +15,8 @@ from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.enclosed import enclosed
 from zotheory.evidence.exact import Counterexample
-from zotheory.evidence.printed import Table, above, printed
+from zotheory.evidence.printed import above, printed
+from zotheory.evidence.tables import Table
 from zotheory.papers.tezo import lemma1_mean
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 

@@ -19,13 +19,13 @@ from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.gram import gram_root
 from zotheory.papers.tezo import terms
 from zotheory.statistics import Catoni, decide_equal
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 DELTA = 1 + M * N + 2 * M * N / R + 6 * (M + N) / R + 10 / R
 SIZES = tuple(sp.Ge(size, 1, evaluate=False) for size in (M, N, R))
 
 PHI = sp.Symbol("(f(W + rho Z) - f(W - rho Z)) / (2 rho) as rho -> 0")
-ALONG_Z = sp.Symbol("<G, Z>")
+ALONG_Z = sp.Symbol("<G, Z>", real=True)
 RHO, F_PLUS, F_MINUS = sp.symbols("rho f_plus f_minus")
 
 MEAN_ALONG_H = sp.Symbol("E <estimate, H>")
@@ -101,11 +101,10 @@ def _measure_variance(statement: Statement, _: Context) -> Sequence[Measurement]
         (5, 4, 3, (2, 1), 0.015, 10_000, 256),
         (4096, 4096, 64, (1, 1, 1, 1), 0.01, 250, 512),
     ]
-    return [_measure_squared_error(statement, *point) for point in points]
+    return [_measure_squared_error(*point) for point in points]
 
 
 def _measure_squared_error(
-    statement: Statement,
     m: int,
     n: int,
     r: int,
@@ -118,12 +117,11 @@ def _measure_squared_error(
     variance = (
         matrices.at(matrices.variance(terms.squared_error_given_factors), m, n, r, sigma) / norm2**2
     )
-    target = statement.formula.rhs.subs({M: m, N: n, R: r, G_NORM2: 1})
-    decide = partial(
-        decide_equal, method=Catoni(float(variance)), target=float(target), tolerance=tolerance
-    )
+    decide = partial(decide_equal, method=Catoni(float(variance)), tolerance=tolerance)
     sampler = Linear(m, n, r, tuple(float(s) for s in sigma))
-    return Measurement(f"m={m} n={n} r={r}", sampler, decide, shard_size, max_shards)
+    at = {M: m, N: n, R: r}
+    point = {**at, G_NORM2: 1}
+    return Measurement(at, sampler, decide, shard_size, max_shards, point=point)
 
 
 def _scale_witness(statement: Statement, failed: Counterexample) -> str:
@@ -153,6 +151,7 @@ CLAIMS = (
     Claim(
         id="tezo.spsa_limit",
         where="App. B.1, first display",
+        setting=Setting("any differentiable loss of one m x n weight, rho -> 0"),
         statement=Statement(
             "For differentiable f, as rho -> 0 the two-point estimate "
             "(f(W+rho Z) - f(W-rho Z))/(2 rho) Z tends to <G, Z> Z.",
@@ -170,6 +169,10 @@ CLAIMS = (
     Claim(
         id="tezo.thm1.mean",
         where="Theorem 1, Eq. 9",
+        setting=Setting(
+            "any differentiable loss of one m x n weight, rho -> 0, expectation over fresh tau, "
+            "u, v",
+        ),
         statement=Statement(
             "With Z = sum_s tau_s u_s v_s^T and fresh Gaussian tau, u, v: E[(1/r) <G,Z> Z] = G, "
             "for all m, n, r >= 1.",
@@ -208,6 +211,10 @@ CLAIMS = (
     Claim(
         id="tezo.thm1.variance",
         where="Theorem 1, Eq. 9",
+        setting=Setting(
+            "any differentiable loss of one m x n weight, rho -> 0, expectation over fresh tau, "
+            "u, v",
+        ),
         statement=Statement(
             "E||(1/r)<G,Z>Z - G||^2 = delta ||G||^2 with "
             "delta = 1 + mn + 2mn/r + 6(m+n)/r + 10/r, for all m, n, r >= 1.",
@@ -225,6 +232,7 @@ CLAIMS = (
     Claim(
         id="tezo.thm1.a7b1",
         where="App. B.1",
+        setting=Setting("the proof's terms for one m x n weight, fresh tau, u, v"),
         statement=Statement(
             "E[A7 B1] = 2 r (r-1) ||G||^2.", sp.Eq(A7_B1, 2 * R * (R - 1) * G_NORM2), SIZES
         ),
@@ -235,6 +243,7 @@ CLAIMS = (
     Claim(
         id="tezo.thm1.a8b2",
         where="App. B.1",
+        setting=Setting("the proof's terms for one m x n weight, fresh tau, u, v"),
         statement=Statement(
             "E[A8 B2] = (mn r^2 + 2mn r + 6mr + 6nr + 12r) ||G||^2.",
             sp.Eq(A8_B2, (M * N * R**2 + 2 * M * N * R + 6 * M * R + 6 * N * R + 12 * R) * G_NORM2),
@@ -251,6 +260,7 @@ CLAIMS = (
     Claim(
         id="tezo.remark1.order",
         where="Remark 1",
+        setting=Setting("one m x n weight, fresh tau, u, v, at fixed r"),
         statement=Statement(
             "delta/(mn) -> 1 + 2/r as m, n -> infinity, where MeZO's own relative variance is "
             "mn + 1.",

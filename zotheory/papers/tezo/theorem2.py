@@ -26,7 +26,7 @@ from zotheory.papers.tezo.descent import (
 from zotheory.papers.tezo.lemma1 import LAM
 from zotheory.papers.tezo.theorem1 import SIZES
 from zotheory.statistics import Bernstein, Catoni, decide_equal, decide_within
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 DELTA_SYMBOL = sp.Symbol("delta", nonnegative=True)
 CONDITIONAL = sp.Symbol("E_t <grad f(W_t), -G_t>")
@@ -108,15 +108,13 @@ def _measure_conditional(statement: Statement, context: Context) -> Sequence[Mea
     return measurements
 
 
-def _measure_limit(statement: Statement, _: Context) -> Sequence[Measurement]:
+def _measure_limit(_: Statement, __: Context) -> Sequence[Measurement]:
     measurements = []
     for m, n, r in ((2, 2, 1), (3, 4, 2)):
-        target = float(statement.formula.rhs.subs({M: m, N: n, R: r}))
-        decide = partial(
-            decide_within, method=Bernstein(), target=target, tolerance=0.03, scale=1.0
-        )
-        sampler = FrozenDescent(m, n, r, steps=400)
-        measurements.append(Measurement(f"m={m} n={n} r={r} T=400", sampler, decide, 100, 128))
+        decide = partial(decide_within, method=Bernstein(), tolerance=0.03, scale=1.0)
+        sampler, point = FrozenDescent(m, n, r, steps=400), {M: m, N: n, R: r}
+        at = f"m={m} n={n} r={r} T=400"
+        measurements.append(Measurement(at, sampler, decide, 100, 128, point=point))
     return measurements
 
 
@@ -124,6 +122,7 @@ CLAIMS = (
     Claim(
         id="tezo.thm2.step_size",
         where="App. B.2",
+        setting=Setting("any positive eta, lambda, delta that the theorem admits"),
         statement=Statement(
             "-eta (1 - lambda (1+delta) eta / 2) <= -eta/2 whenever "
             "0 < eta <= 1/(lambda (delta+1)).",
@@ -141,6 +140,9 @@ CLAIMS = (
     Claim(
         id="tezo.thm2.conditional_mean",
         where="App. B.2, second line of the descent",
+        setting=Setting(
+            "any smooth nonconvex loss, the iterates of Algorithm 1 (factors drawn once)"
+        ),
         statement=Statement(
             "For the iterates of Algorithm 1, whose factors u, v are drawn once before training: "
             "E_t<grad f(W_t), -G_t> = -||grad f(W_t)||^2.",
@@ -161,6 +163,9 @@ CLAIMS = (
     Claim(
         id="tezo.thm2.algorithm1",
         where="Theorem 2, Eq. 10",
+        setting=Setting(
+            "any smooth nonconvex loss, the iterates of Algorithm 1 (factors drawn once)"
+        ),
         statement=Statement(
             "On f = ||W - W*||^2 / 2 with r < mn, Algorithm 1 (factors drawn once, exact loss, "
             "rho -> 0) drives the mean squared gradient to 0 as T grows.",

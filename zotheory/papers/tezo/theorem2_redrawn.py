@@ -32,7 +32,7 @@ from zotheory.papers.tezo.lemma1 import LAM, RHO, delta_rho
 from zotheory.papers.tezo.theorem1 import DELTA, SIZES
 from zotheory.search import Parameter, Point, Problem, Sides, as_bound
 from zotheory.statistics import Bernstein, Catoni, Decision, decide_at_most
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
 
 DELTA_SYMBOL, SMOOTH, SIXTH = sp.symbols("delta delta_rho E||Z||^6", nonnegative=True)
 D0 = sp.Symbol("D_0", positive=True)
@@ -269,6 +269,9 @@ CLAIMS = (
     Claim(
         id="tezo.thm2.resampled",
         where="Theorem 2, Eq. 10, and the display above it",
+        setting=Setting(
+            "any smooth nonconvex loss; the proof's expectation redraws the factors at every step"
+        ),
         statement=Statement(
             "With u, v redrawn at every step, G_t divided by r, exact loss (sigma = 0), any fixed "
             "rho > 0 and 0 < eta <= 1/(lambda(delta+1)): every lambda-smooth f has "
@@ -285,6 +288,7 @@ CLAIMS = (
     Claim(
         id="tezo.thm2.resampled_quadratic",
         where="Theorem 2, Eq. 10, on a quadratic",
+        setting=Setting("f = ||W - W*||^2 / 2, factors redrawn at every step"),
         statement=Statement(
             "The same on f = ||W - W*||^2 / 2, where the two-point estimate does not depend on "
             "rho.",
