@@ -7,6 +7,7 @@ not a property of the gradients but of the phase of training that the rate reach
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,14 @@ FIFTH = sp.Rational(1, 5)
 BETWEEN = sp.And(sp.Gt(COSINE, -FIFTH), sp.Lt(COSINE, FIFTH))
 UNRELATED = sp.Symbol("share that unrelated gradients hold at most")
 CORRELATION = sp.Symbol("rank correlation")
+LARGER = sp.Symbol("larger rank correlation of two thresholds")
+NEAR = sp.Symbol("share of matrices with r_l within a factor 2")
+ABOVE = sp.Symbol("share of matrices with r_l more than twice the gradient's rank")
+THRESHOLDS = (0.25, 0.3)
 
 MEAN_COSINE = "values[np.tril_indices(len(values), -1)].mean()"
+RANKED = "(values[:, :, None] > values[:, None]).sum(2)"  # ties averaged with the half below
+SPEARMAN = f"np.corrcoef({RANKED} + (values[:, :, None] == values[:, None]).sum(2) / 2)[0, 1]"
 TOP_FIFTH = "np.linalg.eigvalsh(values)[-int(np.ceil(len(values) / 5)) :].sum() / np.trace(values)"
 
 FAST, SLOW = ALONG, Trajectory("vocabulary", 2e-4)
@@ -136,14 +143,9 @@ def _subspace(_: Statement, studies: Studies, context: Context) -> Modelled:
 
 def _rank_correlation(_: Statement, studies: Studies, context: Context) -> Modelled:
     """Spearman's correlation of Eq. 7's rank and the gradient's mean one over all matrices."""
-    from zotheory.model.gradients import weight_spectra
-    from zotheory.papers.tezo.measurements import rank_correlation
-
     (study,) = studies.values()
-    spectra = weight_spectra(language_model(context).model, study.weights)
     cases, numbers, pictures = [], {}, {}
-    for threshold in (0.25, 0.3):
-        found = rank_correlation(spectra, study, threshold=threshold)
+    for threshold, found in _ranks(study, context).items():
         at = f"threshold {threshold:.0%}"
         cases.append(Case(f"{at}, {len(found.layers)} matrices", {CORRELATION: found.pooled}))
         numbers[at] = {
@@ -157,6 +159,51 @@ def _rank_correlation(_: Statement, studies: Studies, context: Context) -> Model
         }
         pictures[at] = drawn.ranks(found)
     return _found(cases, numbers, pictures, context, study)
+
+
+def _high_correlation(_: Statement, studies: Studies, context: Context) -> Modelled:
+    """The same correlation, at the threshold where it is larger."""
+    (study,) = studies.values()
+    found = _ranks(study, context)
+    numbers = {f"threshold {t:.0%}": {"correlation": ranks.pooled} for t, ranks in found.items()}
+    known = {t: ranks for t, ranks in found.items() if np.isfinite(ranks.pooled)}
+    if not known:
+        raise ArithmeticError("all matrices have one rank at both thresholds: nothing correlates")
+    threshold, ranks = max(known.items(), key=lambda item: item[1].pooled)
+    rows = np.array([ranks.weight_ranks, ranks.gradient_ranks], dtype=float)
+    larger = Quantity(*3 * [ranks.pooled], rows, SPEARMAN)
+    at = f"threshold {threshold:.0%}, {len(ranks.layers)} matrices"
+    return _found([Case(at, {LARGER: larger})], numbers, {}, context, study)
+
+
+def _size(_: Statement, studies: Studies, context: Context) -> Modelled:
+    """Eq. 7's rank over the gradient's mean rank, matrix by matrix, at 25%."""
+    (study,) = studies.values()
+    ranks = _ranks(study, context)[THRESHOLDS[0]]
+    ratios = ranks.weight_ranks / ranks.gradient_ranks
+    held = {NEAR: (ratios >= 0.5) & (ratios <= 2), ABOVE: ratios > 2}
+    shares = {
+        symbol: Quantity(*3 * [Fraction(int(rows.sum()), len(rows))], rows, "np.mean(values)")
+        for symbol, rows in held.items()
+    }
+    numbers = {
+        "threshold": THRESHOLDS[0],
+        "r_l over the gradient's mean rank, quartiles": np.quantile(ratios, np.arange(5) / 4),
+        "within a factor 2, by module": {
+            module: float(held[NEAR][np.array(ranks.modules) == module].mean())
+            for module in dict.fromkeys(ranks.modules)
+        },
+    }
+    return _found([Case(f"{len(ratios)} matrices", shares)], numbers, {}, context, study)
+
+
+def _ranks(study: Any, context: Context) -> dict[float, Any]:
+    """Both kinds of rank at each of the thresholds."""
+    from zotheory.model.gradients import weight_spectra
+    from zotheory.papers.tezo.measurements import rank_correlation
+
+    spectra = weight_spectra(language_model(context).model, study.weights)
+    return {t: rank_correlation(spectra, study, threshold=t) for t in THRESHOLDS}
 
 
 def _mean_cosine(matrices: Array) -> float:
@@ -291,6 +338,47 @@ CLAIMS = (
         correction=Statement(
             "Their rank correlation is between -0.5 and 0.5.",
             sp.And(sp.Gt(CORRELATION, -sp.Rational(1, 2)), sp.Lt(CORRELATION, sp.Rational(1, 2))),
+        ),
+    ),
+    Claim(
+        id="tezo.eq7.size",
+        where="Sec. 4.2 ('enables the estimation of the rank of FO gradients'), Eq. 7",
+        setting=Setting(
+            "the ranks that TeZO sets for OPT and LLaMA models; r_max is 32 to 256 in Table 6",
+            "SmolLM2-135M along 44 steps of fine-tuning on reviews, r_max infinite",
+        ),
+        statement=Statement(
+            "Along fine-tuning, at threshold 25% and r_max infinite, r_l of Eq. 7 (the least, over "
+            "the seven matrices of a block, of the number of singular values above the threshold) "
+            "is within a factor 2 of the mean rank of the batch gradient by the same threshold, "
+            "for at least half of the blocks' matrices.",
+            sp.Ge(NEAR, sp.Rational(1, 2)),
+        ),
+        needs=(Kind.MODEL,),
+        checks=(modelled((ALONG,), _size),),
+        mutant=Statement("The same for all of them.", sp.Ge(NEAR, 1)),
+        correction=Statement(
+            "It is more than twice that rank for more than half of them.",
+            sp.Gt(ABOVE, sp.Rational(1, 2)),
+        ),
+    ),
+    Claim(
+        id="tezo.fig7.high_correlation",
+        where="App. A.1.3 ('a high degree of correlation')",
+        setting=Setting(
+            "LLaMA-7B fine-tuned on SST-2", "SmolLM2-135M along 44 steps of fine-tuning on reviews"
+        ),
+        statement=Statement(
+            "Along fine-tuning the Spearman correlation over the blocks' matrices between r_l of "
+            "Eq. 7 (r_max infinite) and the mean rank of the batch gradient by the same threshold "
+            "is at least 0.6 at threshold 25% or at 30%.",
+            sp.Ge(LARGER, sp.Rational(3, 5)),
+        ),
+        needs=(Kind.MODEL,),
+        checks=(modelled((ALONG,), _high_correlation),),
+        mutant=Statement("The same with 0.99.", sp.Ge(LARGER, sp.Rational(99, 100))),
+        correction=Statement(
+            "It is below 0.6 at both thresholds.", sp.Lt(LARGER, sp.Rational(3, 5))
         ),
     ),
 )
