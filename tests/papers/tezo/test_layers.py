@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
@@ -129,3 +130,54 @@ def test_ranks_are_compared_over_all_matrices(judged, monkeypatch, slope, verdic
     said = judged("tezo.fig7.rank_correlation", "statement", study())
     assert said.verdict == verdict
     assert set(said.numbers) == {"threshold 25%", "threshold 30%", "drawn"}
+
+
+@pytest.fixture
+def ranked(judged, monkeypatch):
+    """What is said where Eq. 7's ranks and the gradients' are these, at 25% and at 30%."""
+
+    def judge(id, kind, *ranks):
+        weights = {w.name: None for w in WEIGHTS}
+        monkeypatch.setattr("zotheory.model.gradients.weight_spectra", lambda *_: weights)
+        found = {
+            threshold: SimpleNamespace(
+                pooled=float(spearmanr(weight, gradient).statistic),
+                layers=np.arange(len(weight)),
+                weight_ranks=np.array(weight),
+                gradient_ranks=np.array(gradient, dtype=float),
+                modules=["q_proj"] * len(weight),
+            )
+            for threshold, (weight, gradient) in zip((0.25, 0.3), ranks, strict=True)
+        }
+        monkeypatch.setattr(
+            "zotheory.papers.tezo.measurements.rank_correlation",
+            lambda *_, threshold: found[threshold],
+        )
+        return judged(id, kind, study())
+
+    return judge
+
+
+UP, MIXED = ([1, 2, 2, 4, 5, 6], [1, 3, 2.5, 4, 6, 7]), ([1, 2, 2, 4, 5, 6], [4, 2, 9, 1, 4, 2])
+
+
+def test_a_high_correlation_at_one_threshold_is_enough(ranked):
+    id = "tezo.fig7.high_correlation"
+    for given in ((UP, MIXED), (MIXED, UP)):
+        assert ranked(id, "statement", *given).verdict == "confirmed"
+        assert ranked(id, "mutant", *given).verdict == "refuted"
+    refuted = ranked(id, "statement", MIXED, MIXED)
+    assert refuted.verdict == "refuted"
+    shows(refuted)  # Spearman's correlation with ties, by numpy alone
+    assert ranked(id, "correction", MIXED, MIXED).verdict == "confirmed"
+
+
+def test_half_of_the_ranks_within_a_factor_of_two_are_enough(ranked):
+    id, far = "tezo.eq7.size", ([9, 2, 8, 9], [3, 2, 2, 3])
+    half = ([4, 2, 9, 1], [2, 4, 2, 2.5])  # both ends of the factor count as within it
+    assert ranked(id, "statement", half, half).verdict == "confirmed"
+    assert ranked(id, "mutant", half, half).verdict == "refuted"
+    refuted = ranked(id, "statement", far, half)  # 25% alone decides
+    assert refuted.verdict == "refuted"
+    shows(refuted)
+    assert ranked(id, "correction", far, half).verdict == "confirmed"
