@@ -31,7 +31,9 @@ def test_each_matrix_keeps_its_deviation_and_nothing_else(model):
         after = dict(model.model.named_parameters())
         for weight in weights:
             old, new = before[weight.name], after[weight.name]
-            assert float((new.std() / old.std()).detach()) == pytest.approx(1, abs=5 / old.numel() ** 0.5)
+            assert float((new.std() / old.std()).detach()) == pytest.approx(
+                1, abs=5 / old.numel() ** 0.5
+            )
             assert not torch.equal(old, new)
         for name in set(before) - {w.name for w in weights}:
             assert torch.equal(before[name], after[name])
