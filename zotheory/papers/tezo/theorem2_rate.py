@@ -25,7 +25,8 @@ SMOOTH_PART = RHO**2 * LAM**2 * delta_rho()
 NOISE = SMOOTH_PART + DELTA * SIGMA**2
 NAMES = {"lambda": "lam"}
 
-# The step size that is chosen against the step size that is allowed.
+# The step size that is chosen against the step size that is allowed. B and delta stay symbols: all
+# that is known of them is that they are positive, which proves the most.
 
 ETA2, CHOSEN_FOR = sp.symbols("eta^2 B", positive=True)
 DELTA_SYMBOL, SMOOTH = sp.symbols("delta delta_rho", positive=True)
@@ -178,7 +179,6 @@ CLAIMS = (
             "lambda > 0 and rho, sigma >= 0 not both 0.",
             sp.Le(ETA2, (1 / (LAM * (DELTA + 1))) ** 2),
             SIZES,
-            {CHOSEN_FOR: NOISE},
         ),
         needs=(Kind.EXACT,),
         checks=(exact(_chosen, _chosen_witness),),
@@ -187,7 +187,6 @@ CLAIMS = (
             "delta sigma^2).",
             sp.Le(ETA2, (1 / (LAM * (DELTA_SYMBOL + 1))) ** 2),
             (sp.Ge(HORIZON, LAM * (DELTA_SYMBOL + 1) ** 2 * D0 / CHOSEN_FOR, evaluate=False),),
-            {CHOSEN_FOR: NOISE, DELTA_SYMBOL: DELTA},
         ),
     ),
     Claim(
