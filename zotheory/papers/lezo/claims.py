@@ -3,6 +3,7 @@
 from zotheory.papers.lezo import (
     descent,
     memory,
+    proof_lines,
     smoothing,
     sparsity_rate,
     table4,
@@ -13,6 +14,7 @@ from zotheory.papers.lezo import (
 
 CLAIMS = (
     *smoothing.CLAIMS,
+    *proof_lines.CLAIMS,
     *descent.CLAIMS,
     *sparsity_rate.CLAIMS,
     *tables1_2_3.CLAIMS,

@@ -1,6 +1,7 @@
 """All claims, in the paper's order."""
 
 from zotheory.papers.smezo import (
+    algorithms,
     grids,
     masks,
     memory,
@@ -18,6 +19,7 @@ CLAIMS = (
     table4.SIX,
     *table1.CLAIMS,
     *smoothing.CLAIMS,
+    *algorithms.CLAIMS,
     *masks.MASKS,
     *memory.CLAIMS,
     *table4.CLAIMS,

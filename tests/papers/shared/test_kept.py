@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from zotheory.papers.lezo.kept import (
+from zotheory.papers.shared.kept import (
     DROPPED,
     ETA,
     KEPT,
