@@ -3,6 +3,7 @@
 from zotheory.papers.lezo import (
     descent,
     memory,
+    parameters,
     proof_lines,
     smoothing,
     sparsity_rate,
@@ -21,5 +22,6 @@ CLAIMS = (
     *table4.CLAIMS,
     *timing.CLAIMS,
     *memory.CLAIMS,
+    *parameters.CLAIMS,
     *table5.CLAIMS,
 )

@@ -296,8 +296,8 @@ CLAIMS = (
         needs=(Kind.EXACT, Kind.MEASURED),
         checks=(exact(_ratio, _ratio_witness), measured(_measure_ratio)),
         correction=Statement(
-            "It is at least half of MeZO's (and at least all of it but for rounding: the best "
-            "factor per step is 1 - n/(d (n+2)), next to 1 - 1/d for every large n).",
+            "It is at least half of MeZO's, and in fact a little above all of it: the best factor "
+            "per step is 1 - n/(d (n+2)), which rises as n falls.",
             sp.Ge(RATIO, sp.Rational(1, 2)),
             QUARTER,
         ),

@@ -99,7 +99,7 @@ def factor_square() -> sp.Expr:
 
 
 def change_square() -> sp.Expr:
-    """E ((||theta - eta <g, z> z||^2 - ||theta||^2) / ||theta||^2)^2 given the kept share, L = 1."""
+    """E (||theta - eta <g, z> z||^2 / ||theta||^2 - 1)^2 given the kept share, L = 1."""
     terms = {1: moment(4, 0), ETA: -moment(4, 2), ETA**2: moment(4, 4) / 4}
     return sp.expand(4 * ETA**2 * KEPT**2 * sum(power * m for power, m in terms.items()))
 

@@ -187,8 +187,8 @@ CLAIMS = (
         needs=(Kind.EXACT,),
         checks=(exact(_assigned, _assigned_witness),),
         correction=_get_mask(
-            "It writes the zeros and ones over theta. With m_ij in place of theta_ij on the left of "
-            "both assignments it leaves theta as it was and returns a mask of zeros and ones.",
+            "It writes the zeros and ones over theta. With m_ij in place of theta_ij on the left "
+            "of both assignments it leaves theta as it was and returns a mask of zeros and ones.",
             "m",
         ),
     ),
