@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -18,7 +17,13 @@ from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.snippets import inputs
 from zotheory.papers.lezo.smoothing import EQ23, LEZO, SQUARE
 from zotheory.papers.shared import kept
-from zotheory.papers.shared.estimates import AfterOneStep, Estimates, HalfSquare, SlopeInRate
+from zotheory.papers.shared.estimates import (
+    AfterOneStep,
+    Estimates,
+    Falls,
+    HalfSquare,
+    SlopeInRate,
+)
 from zotheory.papers.shared.kept import KEPT, D
 from zotheory.papers.shared.restricted_descent import (
     FALL,
@@ -159,17 +164,6 @@ def _measure_ratio(statement: Statement, _: Context) -> Sequence[Measurement]:
 
 
 _LAYERS = ((1.0,) * 2500,) * 4
-
-
-@dataclass(frozen=True)
-class Falls:
-    """1 - ||w - eta estimate||^2 / ||w||^2."""
-
-    sampler: AfterOneStep
-
-    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """`size` independent rows, as the sampler has them."""
-        return 1 - self.sampler(rng, size)
 
 
 def _ratio_witness(_: Statement, failed: Counterexample) -> str:

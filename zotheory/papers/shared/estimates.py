@@ -241,6 +241,17 @@ class AfterOneStep:
 
 
 @dataclass(frozen=True)
+class Falls:
+    """1 - ||w - eta estimate||^2 / ||w||^2, in columns."""
+
+    sampler: AfterOneStep
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent rows, as the sampler has them."""
+        return 1 - self.sampler(rng, size)
+
+
+@dataclass(frozen=True)
 class SlopeInRate:
     """(<w, estimate> - eta ||estimate||^2) / ||w||^2 for several estimates, in columns.
 
