@@ -215,8 +215,7 @@ CLAIMS = (
         needs=(Kind.EXACT, Kind.MEASURED),
         checks=(exact(_largest_rates, _rates_witness), measured(_measure_rates)),
         correction=Statement(
-            "It is the same for any n entries, 2/((n+2) L): larger than without a mask by "
-            "(d+2)/(n+2), for a random one as well.",
+            "It is the same, 2/((n+2) L), whichever n entries are on the mask.",
             sp.Eq(SMALLEST, RANDOM),
             (FIFTH,),
         ),
