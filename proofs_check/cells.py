@@ -214,7 +214,7 @@ def search(
     value = _Polynomial(negated, domain.symbols)
     conditions = [(_Polynomial(c.polynomial, domain.symbols), c.strict) for c in domain.conditions]
     whole = [s in domain.integers for s in domain.symbols]
-    for point in _points(domain, cells):
+    for point in points(domain, cells):
         if any(w and x.denominator != 1 for w, x in zip(whole, point, strict=True)):
             continue
         found = value(point)
@@ -230,7 +230,8 @@ def _values(conditions, point) -> Iterator[tuple[Fraction, bool]]:
     return ((condition(point), strict) for condition, strict in conditions)
 
 
-def _points(domain: Domain, cells: Sequence[Cell]) -> Iterator[tuple[Fraction, ...]]:
+def points(domain: Domain, cells: Sequence[Cell]) -> Iterator[tuple[Fraction, ...]]:
+    """Points to try, in the order of the domain's symbols; they need not lie in it."""
     for cell in cells:
         parameters = [p.symbol for p in cell.parameters]
         maps = [sp.fraction(sp.together(cell.point[s])) for s in domain.symbols]

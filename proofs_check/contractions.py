@@ -11,7 +11,8 @@ correctness); :func:`canonical` tries all of them and is exact.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import sympy as sp
 
@@ -144,10 +145,53 @@ def _apply(
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What a contraction's symbol stands for: its entries, and the dimension of each index.
+
+    ``entries`` are (tensor, whether it is symmetric, its indices); ``dimensions[index]`` is the
+    range of an index, which is summed.
+    """
+
+    entries: tuple[tuple[str, bool, tuple[int, ...]], ...]
+    dimensions: tuple[sp.Expr, ...]
+
+    def tensors(self) -> dict[str, tuple[tuple[sp.Expr, ...], bool]]:
+        """{name: (its dimensions, whether it is symmetric)}."""
+        return {
+            name: (tuple(self.dimensions[i] for i in indices), symmetric)
+            for name, symmetric, indices in self.entries
+        }
+
+
+class Contraction(sp.Symbol):
+    """The symbol of a contraction of fixed tensors: no free number, but a value that tensors have.
+
+    Equal to another if name, assumptions and `shape` are.
+    """
+
+    __slots__ = ("shape",)
+
+    def __new__(cls, name: str, shape: Shape, **assumptions: bool) -> Contraction:
+        cls._sanitize(assumptions, cls)
+        symbol = sp.Symbol.__xnew__(cls, name, **assumptions)
+        symbol.shape = shape
+        return symbol
+
+    def __getnewargs_ex__(self):
+        return (self.name, self.shape), self._assumptions_orig
+
+    def _hashable_content(self):
+        return (*super()._hashable_content(), self.shape)
+
+
 def symbol(
-    factors: tuple[Entry, ...], names: dict[int, str], symmetric: frozenset[int]
-) -> sp.Symbol:
-    """The symbol of one connected contraction in canonical form.
+    factors: tuple[Entry, ...],
+    names: Mapping[int, str],
+    symmetric: frozenset[int],
+    dimensions: Sequence[sp.Expr],
+) -> Contraction:
+    """The symbol of one connected contraction in canonical form; `dimensions` of its indices.
 
     Real; nonnegative where every entry occurs an even number of times (a sum of squares).
     """
@@ -156,12 +200,14 @@ def symbol(
         or _matrix_word(factors, names, symmetric)
         or written_out(factors, names)
     )
+    entries = tuple((names[t], t in symmetric, indices) for t, indices in factors)
+    shape = Shape(entries, tuple(dimensions))
     if all(count % 2 == 0 for count in Counter(factors).values()):
-        return sp.Symbol(name, nonnegative=True)
-    return sp.Symbol(name, real=True)
+        return Contraction(name, shape, nonnegative=True)
+    return Contraction(name, shape, real=True)
 
 
-def _inner_product(factors: tuple[Entry, ...], names: dict[int, str]) -> str | None:
+def _inner_product(factors: tuple[Entry, ...], names: Mapping[int, str]) -> str | None:
     if len(factors) != 2 or factors[0][1] != factors[1][1]:
         return None
     (a, indices), (b, _) = factors
@@ -171,7 +217,7 @@ def _inner_product(factors: tuple[Entry, ...], names: dict[int, str]) -> str | N
 
 
 def _matrix_word(
-    factors: tuple[Entry, ...], names: dict[int, str], symmetric: frozenset[int]
+    factors: tuple[Entry, ...], names: Mapping[int, str], symmetric: frozenset[int]
 ) -> str | None:
     """A trace or a bilinear form, if every index occurs exactly twice and no rank exceeds 2."""
     places: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -224,7 +270,7 @@ def _powers(word: list[tuple[str, bool]]) -> str:
     )
 
 
-def written_out(factors: tuple[Entry, ...], names: dict[int, str]) -> str:
+def written_out(factors: tuple[Entry, ...], names: Mapping[int, str]) -> str:
     """The product with its indices, which are summed: ``sum G_ab^2 H_bc``."""
 
     def letter(index: int) -> str:

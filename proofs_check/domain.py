@@ -1,8 +1,8 @@
 """Domains: the points at which a list of inequalities between rational functions holds.
 
 Every condition is brought to the form ``p >= 0`` or ``p > 0`` with an integer polynomial p. What
-the symbols themselves assume counts as well: ``positive=True``, ``nonnegative=True``, and
-``integer=True``, which makes the symbol run over integers. Other symbols run over the reals.
+the symbols themselves assume counts as well: signs, and ``integer=True``, which makes the symbol
+run over integers. A symbol that neither assumes to be real nor is bounded has no domain: an error.
 """
 
 from __future__ import annotations
@@ -46,17 +46,13 @@ class Domain:
         of them, and ``a <= Min(b, c)``, ``a >= Max(b, c)``. Raises ValueError for anything else
         and for a relation that SymPy finds false.
         """
-        relations = list(_flatten(conditions))
+        relations = list(flatten(conditions))
         free = {s for e in (*relations, *expressions) for s in sp.sympify(e).free_symbols}
         symbols = tuple(sorted(free, key=lambda s: s.name))
         if len({s.name for s in symbols}) < len(symbols):
             raise ValueError(f"two different symbols share a name: {[s.name for s in symbols]}")
-        for s in symbols:
-            if s.is_real is False:
-                raise ValueError(f"symbol {s} is not real")
-        found = [Condition(s, True) for s in symbols if s.is_positive and not s.is_integer]
-        found += [Condition(s - 1, False) for s in symbols if s.is_positive and s.is_integer]
-        found += [Condition(s, False) for s in symbols if s.is_nonnegative and not s.is_positive]
+        stated(symbols, relations)
+        found = [c for s in symbols for c in _assumed(s)]
         for relation in relations:
             found += _conditions(relation)
         return cls(symbols, tuple(dict.fromkeys(found)))
@@ -67,9 +63,54 @@ class Domain:
 
     def contains(self, point: Point) -> bool:
         """Whether the point (a value for every symbol) lies in the domain; exact."""
-        if any(point[s].q != 1 for s in self.integers):
+        if not all(admits(s, point[s]) for s in self.symbols):
             return False
         return all(c.holds(point) for c in self.conditions)
+
+
+def admits(symbol: sp.Symbol, value: sp.Rational) -> bool:
+    """Whether the number is one that the symbol's assumptions allow."""
+    return all(
+        getattr(value, f"is_{name}") is wanted for name, wanted in symbol.assumptions0.items()
+    )
+
+
+def stated(symbols: Iterable[sp.Symbol], relations: Iterable[Relational]) -> None:
+    """Raise ValueError for a symbol of which nobody has said what it runs over."""
+    bounded = {s for r in relations for s in _bounded(r)}
+    for s in symbols:
+        if not isinstance(s, sp.Symbol) or s.is_real is False:
+            raise ValueError(f"symbol {s} is not real")
+        if not s.is_real and s not in bounded:
+            raise ValueError(
+                f"symbol {s} has no stated domain: give it assumptions, as sp.Symbol({s.name!r}, "
+                "real=True) has (or positive, integer, ...), or bound it in the statement's domain"
+            )
+
+
+def _bounded(relation: Relational) -> set[sp.Symbol]:
+    """The symbols that one side of an inequality consists of, up to a factor and a summand."""
+    if not isinstance(relation, sp.Le | sp.Lt | sp.Ge | sp.Gt | sp.Eq):
+        return set()
+    return {
+        s
+        for side in (relation.lhs, relation.rhs)
+        for s in side.free_symbols
+        if side.free_symbols == {s} and side.is_polynomial(s) and sp.degree(side, s) == 1
+    }
+
+
+def _assumed(s: sp.Symbol) -> list[Condition]:
+    """What a symbol's assumptions say of its sign."""
+    if s.is_positive:
+        return [Condition(s - 1, False) if s.is_integer else Condition(s, True)]
+    if s.is_negative:
+        return [Condition(-s - 1, False) if s.is_integer else Condition(-s, True)]
+    found = [Condition(s, False)] if s.is_nonnegative else []
+    found += [Condition(-s, False)] if s.is_nonpositive else []
+    if s.is_nonzero:
+        found.append(Condition(s**2 - 1, False) if s.is_integer else Condition(s**2, True))
+    return found
 
 
 def sides(relation: Relational) -> tuple[sp.Expr, sp.Expr, bool]:
@@ -129,14 +170,18 @@ def evaluate(expression: sp.Expr, point: Point) -> sp.Rational:
     return value
 
 
-def _flatten(relations: Iterable[Relational]) -> Iterator[Relational]:
+def flatten(relations: Iterable[sp.Basic]) -> Iterator[Relational]:
+    """The relations, conjunctions taken apart and what is true left out.
+
+    Raises ValueError for a false one and for what is no relation.
+    """
     for relation in relations:
         if relation == sp.true:
             continue
         if relation == sp.false:
             raise ValueError("a condition is false: the domain is empty")
         if isinstance(relation, sp.And):
-            yield from _flatten(relation.args)
+            yield from flatten(relation.args)
         elif isinstance(relation, Relational):
             yield relation
         else:

@@ -1,9 +1,8 @@
 """Real numbers, given as expressions, enclosed by intervals; comparisons that intervals decide.
 
-An expression may hold rational numbers, pi, e, Euler's constant, roots, powers, exp, log, Abs,
-integrals of :mod:`proofs_check.enclosures`, and symbols, whose values are such expressions
-or are known to lie between two of them. What comes out is proved: every operation is rounded
-outwards.
+An expression may hold what :mod:`proofs_check.values` has rules for, integrals of this module, and
+symbols, whose values are such expressions or are known to lie between two of them. What comes out
+is proved: every operation is rounded outwards.
 """
 
 from __future__ import annotations
@@ -15,16 +14,14 @@ from math import comb, factorial
 from typing import Any
 
 import sympy as sp
-from mpmath.ctx_iv import MPIntervalContext
 from sympy.core.relational import Relational
 
 from proofs_check.results import Proved, Result, Undecided, Violated
+from proofs_check.values import IV, Interval, Number, interval, value
 
 Value = sp.Expr | int | tuple[sp.Expr, sp.Expr]  # a number, or what it lies between
 Values = Mapping[sp.Symbol, Value]
 
-_CONSTANTS = {sp.pi: "pi", sp.E: "e", sp.EulerGamma: "euler"}
-_FUNCTIONS = {sp.exp: "exp", sp.log: "log"}
 _SIGNS = {sp.Eq: "0", sp.Le: "-0", sp.Lt: "-", sp.Ge: "0+", sp.Gt: "+"}
 
 
@@ -87,53 +84,25 @@ def _simplifies_to_zero(difference: sp.Expr, values: Values) -> bool:
     return sp.simplify(difference) == 0
 
 
-def _interval(expression: sp.Expr, values: Values) -> Interval:
-    if expression.is_Rational:
-        return IV.mpf(int(expression.p)) / int(expression.q)
-    if expression in _CONSTANTS:
-        return IV.convert(getattr(IV, _CONSTANTS[expression]))
-    if expression in values:
-        return _of_symbol(expression, values)
-    if isinstance(expression, sp.Integral):
-        return enclose_integral(expression)
-    parts = [_interval(part, values) for part in expression.args]
-    if expression.is_Add:
-        return sum(parts, IV.mpf(0))
-    if expression.is_Mul:
-        product = IV.mpf(1)
-        for part in parts:
-            product *= part
-        return product
-    if expression.is_Pow:
-        return _power(expression, *parts)
-    if isinstance(expression, sp.Abs):
-        return abs(parts[0])
-    if expression.func in _FUNCTIONS:
-        if expression.func is sp.log and not parts[0].a > 0:
-            raise ValueError(f"{expression} is undefined on {parts[0]}")
-        return getattr(IV, _FUNCTIONS[expression.func])(parts[0])
-    raise ValueError(f"no enclosure for {expression}")
+def _interval(expression: sp.Expr, known: Values) -> Interval:
+    integrals = {i: sp.Dummy(real=True) for i in expression.atoms(sp.Integral)}
+    at = {dummy: enclose_integral(i) for i, dummy in integrals.items()}
+    reduced = expression.xreplace(integrals)
+    for symbol in reduced.free_symbols - set(at):
+        if symbol not in known:
+            raise ValueError(f"no enclosure for {symbol}")
+        at[symbol] = _of_symbol(symbol, known)
+    return interval(value(reduced, at))
 
 
-def _of_symbol(symbol: sp.Symbol, values: Values) -> Interval:
-    value = values[symbol]
-    if not isinstance(value, tuple):
-        return _interval(sp.sympify(value), values)
-    lower, upper = (_interval(sp.sympify(end), values) for end in value)
+def _of_symbol(symbol: sp.Symbol, known: Values) -> Number:
+    given = known[symbol]
+    if not isinstance(given, tuple):
+        return _interval(sp.sympify(given), known)
+    lower, upper = (_interval(sp.sympify(end), known) for end in given)
     if not lower.a <= upper.b:
-        raise ValueError(f"{symbol} lies between nothing: {value}")
+        raise ValueError(f"{symbol} lies between nothing: {given}")
     return IV.mpf([lower.a, upper.b])
-
-
-def _power(expression: sp.Expr, base: Interval, exponent: Interval) -> Interval:
-    power = expression.exp
-    if power.is_Integer:
-        if power < 0 and base.a <= 0 <= base.b:
-            raise ValueError(f"{expression} may divide by 0")
-        return base ** int(power)
-    if not base.a > 0:
-        raise ValueError(f"{expression} is a root or power of what may not be positive")
-    return IV.sqrt(base) if power == sp.Rational(1, 2) else IV.exp(exponent * IV.log(base))
 
 
 def _outwards(end: Interval, direction: int) -> float:
@@ -156,11 +125,6 @@ def _outwards(end: Interval, direction: int) -> float:
 # is at most 2 zeta(2m) (h/(2 pi))^(2m) int |f^(2m)|. All arithmetic is mpmath's interval
 # arithmetic, rounded outwards.
 
-
-Interval = Any  # mpmath's interval number
-
-IV = MPIntervalContext()
-IV.prec = 160
 
 _PER_UNIT = 16  # nodes per unit of t in the table
 _REACH = 12  # integrals over the line are summed over |t| <= 12

@@ -203,8 +203,9 @@ class _Problem:
         factors, sizes = diagram
         symbols = []
         for part in components(factors):
-            exact, _ = canonical(part, dict(enumerate(sizes)), self.symmetric)
-            symbols.append(contractions.symbol(exact, self.names, self.symmetric))
+            exact, ranges = canonical(part, dict(enumerate(sizes)), self.symmetric)
+            dimensions = [self.sizes[k] for k in ranges]
+            symbols.append(contractions.symbol(exact, self.names, self.symmetric, dimensions))
         return sp.Mul(*symbols)
 
     def describe(self, start: Diagram, coefficient: sp.Expr, classes: dict[sp.Expr, int]) -> str:

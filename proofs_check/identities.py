@@ -80,14 +80,14 @@ def _counterexample(lhs: sp.Expr, rhs: sp.Expr, conditions: Iterable[Relational]
 
 def _zero_on_grid(difference: sp.Expr, symbols: list[sp.Symbol]) -> tuple[bool, int] | None:
     """(whether it vanishes on a sufficient grid, the grid's size); None if that is too large."""
-    degrees = [_degrees(difference, s)[0] for s in symbols]
-    size = prod(d + 1 for d in degrees)
+    tops = [degrees(difference, s)[0] for s in symbols]
+    size = prod(d + 1 for d in tops)
     if size > _MAX_POINTS:
         return None
     # A denominator of degree e vanishes for at most e values of a variable when the others are
     # fixed, not for whole grids in general: shift the grid until it is defined everywhere.
     for start in (2, 101, 1009, 10007):
-        axes = [range(start + 7 * k, start + 7 * k + d + 1) for k, d in enumerate(degrees)]
+        axes = [range(start + 7 * k, start + 7 * k + d + 1) for k, d in enumerate(tops)]
         try:
             values = [
                 evaluate(difference, dict(zip(symbols, map(sp.Integer, at), strict=True)))
@@ -99,17 +99,17 @@ def _zero_on_grid(difference: sp.Expr, symbols: list[sp.Symbol]) -> tuple[bool, 
     return None
 
 
-def _degrees(expression: sp.Expr, x: sp.Symbol) -> tuple[int, int]:
+def degrees(expression: sp.Expr, x: sp.Symbol) -> tuple[int, int]:
     """Upper bounds on the degrees in x of numerator and denominator, without expanding."""
     if not expression.has(x):
         return 0, 0
     if expression == x:
         return 1, 0
     if isinstance(expression, sp.Pow):
-        top, bottom = _degrees(expression.base, x)
+        top, bottom = degrees(expression.base, x)
         power = int(expression.exp)
         return (power * top, power * bottom) if power >= 0 else (-power * bottom, -power * top)
-    parts = [_degrees(arg, x) for arg in expression.args]
+    parts = [degrees(arg, x) for arg in expression.args]
     bottom = sum(b for _, b in parts)
     if isinstance(expression, sp.Mul):
         return sum(t for t, _ in parts), bottom

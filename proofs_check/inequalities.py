@@ -22,9 +22,26 @@ from sympy.core.relational import Relational
 
 from proofs_check import cells, orthant, smt
 from proofs_check.cells import Cell
-from proofs_check.domain import Domain, clear, condition, evaluate
-from proofs_check.results import Point, Proved, Result, RoutesDisagree, Undecided, Violated
+from proofs_check.domain import (
+    Condition,
+    Domain,
+    clear,
+    condition,
+    evaluate,
+    integer_polynomial,
+    sides,
+)
+from proofs_check.results import (
+    Point,
+    Proved,
+    Result,
+    RoutesDisagree,
+    Undecided,
+    Undefined,
+    Violated,
+)
 
+_FEW = 4  # symbols of a domain with symbols for functions that is still cut into cells
 _SIMPLE = ("0", "1", "2", "3", "1/2", "10", "1/10", "100", "1/100", "1000", "1/1000")
 
 __all__ = ["Proved", "Result", "RoutesDisagree", "Undecided", "Violated", "decide"]
@@ -42,13 +59,15 @@ def decide(
     Sides and conditions: rational functions with rational coefficients. The symbols' own
     assumptions (positive, nonnegative, integer) are conditions too; other symbols are real.
     ``Undecided`` also if no point of the domain is found (the statement could be vacuous) or if a
-    denominator may vanish. Raises ValueError for other expressions, RoutesDisagree for a defect.
+    denominator, as written, may vanish (``Undefined``, where a point at which it does is found).
+    Raises ValueError for other expressions, RoutesDisagree for a defect.
     """
     lhs, rhs = sp.sympify(lhs), sp.sympify(rhs)
     domain = Domain.of(conditions, (lhs, rhs))
-    difference, denominators = clear(rhs - lhs)
+    difference, more = clear(rhs - lhs)
+    denominators = list(dict.fromkeys([*poles(lhs, rhs), *more]))
     cover = cells.cells(domain) or []
-    if _a_point(domain, cover) is None:
+    if a_point(domain, cover) is None:
         return Undecided("no point of the domain was found: the statement may be vacuous")
     proofs, suggestion = _proofs(difference, strict, domain, cover)
     suggestions = (
@@ -62,13 +81,62 @@ def decide(
         raise RoutesDisagree(f"{lhs} against {rhs}: {proofs} but {violation}")
     if violation:
         return _simplified(lhs, rhs, strict, domain, violation)
-    for factor in denominators:
-        if not any(_proofs(sign * factor, True, domain, cover)[0] for sign in (1, -1)):
-            return Undecided(f"the denominator {factor} may vanish")
+    if undefined := _vanishing(denominators, domain, cover):
+        return undefined
     if not proofs:
         return Undecided("no route found a proof, and no violation was found")
     opening = f"{rhs} - ({lhs}) has the sign of {difference}."
     return Proved((opening, *(s for steps in proofs.values() for s in steps)), " + ".join(proofs))
+
+
+def poles(*expressions: sp.Expr) -> list[sp.Expr]:
+    """The polynomials whose zeros the expressions divide by, as they are written.
+
+    Factors that are not 0 by the assumptions of their symbols are left out.
+    """
+    found = []
+    for power in (e for side in expressions for e in side.atoms(sp.Pow)):
+        if not (power.exp.is_Integer and power.exp < 0):
+            continue
+        numerator = sp.numer(sp.cancel(sp.together(power.base)))
+        factors = [factor for factor, _ in sp.factor_list(numerator)[1]] or [numerator]
+        found += [f for f in factors if not (f.is_positive or f.is_negative or f.is_nonzero)]
+    return list(dict.fromkeys(found))
+
+
+def proofs(
+    relation: Relational, conditions: Iterable[Relational], more: Iterable[sp.Symbol] = ()
+) -> dict[str, tuple[str, ...]]:
+    """{route: steps} that prove an inequality wherever the conditions hold and it is defined."""
+    lesser, greater, strict = sides(relation)
+    domain = Domain.of(conditions, (lesser, greater, *more))
+    few = len(domain.symbols) <= _FEW and len(domain.conditions) <= 2 * _FEW
+    cover = (cells.cells(domain) or []) if few else []
+    return _proofs(clear(greater - lesser)[0], strict, domain, cover)[0]
+
+
+def empty(domain: Domain) -> bool:
+    """Whether it is proved that the domain has no point."""
+    return bool(domain.conditions) and smt.witness(domain) is True
+
+
+def defined(expressions: Iterable[sp.Expr], domain: Domain) -> Undecided | None:
+    """None if the rational functions are defined at every point of the domain, else why not."""
+    return _vanishing(poles(*expressions), domain, cells.cells(domain) or [])
+
+
+def _vanishing(
+    polynomials: Iterable[sp.Expr], domain: Domain, cover: list[Cell]
+) -> Undecided | None:
+    """None if none of the polynomials vanishes in the domain."""
+    for p in map(integer_polynomial, polynomials):
+        if any(_proofs(q, True, domain, cover)[0] for q in (p, -p, sp.expand(p**2))):
+            continue
+        zero = smt.refute(domain, [Condition(p, False), Condition(sp.expand(-p), False)])
+        if isinstance(zero, dict) and domain.contains(zero) and evaluate(p, zero) == 0:
+            return Undefined(f"a side divides by {p}, which is 0", zero)
+        return Undecided(f"the denominator {p} may vanish")
+    return None
 
 
 def _proofs(
@@ -137,7 +205,8 @@ def _size(value: sp.Rational) -> int:
     return abs(value.p) + value.q
 
 
-def _a_point(domain: Domain, cover: list[Cell]) -> Point | None:
+def a_point(domain: Domain, cover: list[Cell]) -> Point | None:
+    """A point of the domain, if one is found."""
     if not domain.symbols:
         return {} if domain.contains({}) else None
     point = cells.search(sp.S.One, False, domain, cover)

@@ -222,20 +222,30 @@ def violation(
         if inside(point) and (value < 0 or (strict and value == 0)):
             return point
     if strict and not integer:
-        _reject_irrational_roots(sp.expand(polynomial), x, inside)
+        # No end of the domain is among an irrational root's neighbours: it is inside if they are.
+        whole = sp.Poly(sp.expand(polynomial), x, domain="QQ")
+        for a, b in isolated:
+            if a != b and (inside(a) or inside(b)) and whole.count_roots(a, b):
+                raise ValueError(f"{polynomial} = 0 at an irrational point from {a} to {b}")
     return None
 
 
 def _separated(polynomial: sp.Poly) -> list[tuple[sp.Rational, sp.Rational]]:
-    """Isolating intervals of the distinct real roots, at positive distance from each other."""
-    if polynomial.degree() < 1:
-        return []
-    roots = polynomial.sqf_part()
+    """Isolating intervals of the distinct real roots, at positive distance from each other.
+
+    A rational root is its own interval.
+    """
+    factors = [factor for factor, _ in polynomial.factor_list()[1] if factor.degree()]
+    exact = [-f.coeff_monomial(1) / f.LC() for f in factors if f.degree() == 1]
     width = sp.Rational(1, 4)
     while True:
-        intervals = [interval for interval, _ in roots.intervals(eps=width)]
-        if all(a[1] < b[0] for a, b in pairwise(intervals)):
-            return intervals
+        found = [(root, root) for root in exact]
+        for factor in factors:
+            if factor.degree() > 1:
+                found += [interval for interval, _ in factor.intervals(eps=width)]
+        found.sort()
+        if all(a[1] < b[0] for a, b in pairwise(found)):
+            return found
         width /= 16
 
 
@@ -255,9 +265,3 @@ def _integers(
     for a, b in isolated:
         found += [sp.Integer(k) for k in range(sp.floor(a), sp.floor(b) + 2)]
     return found + [e for end in ends for e in (sp.floor(end), sp.ceiling(end), sp.floor(end) + 1)]
-
-
-def _reject_irrational_roots(polynomial: sp.Expr, x: sp.Symbol, inside) -> None:
-    for a, b in _separated(sp.Poly(polynomial, x, domain="QQ")):
-        if a != b and (inside(a) or inside(b)):
-            raise ValueError(f"{polynomial} = 0 at an irrational point between {a} and {b}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import sympy as sp
 
@@ -19,11 +21,15 @@ class Proved:
 
 @dataclass(frozen=True)
 class Violated:
-    """It fails at ``point``, an exact point of the domain, where the sides are these numbers."""
+    """It fails at ``point``, an exact point of the domain, where the sides are these numbers.
+
+    ``tensors`` are entries of fixed tensors that attain the contractions among the symbols.
+    """
 
     point: Point
     lhs: sp.Rational
     rhs: sp.Rational
+    tensors: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,17 @@ class Undecided:
     """Neither a proof nor a violation was found."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class Undefined(Undecided):
+    """A side has no value at ``point``, an exact point of the domain: nothing holds there.
+
+    ``tensors`` as in ``Violated``.
+    """
+
+    point: Point = field(default_factory=dict)
+    tensors: Mapping[str, Any] = field(default_factory=dict)
 
 
 Result = Proved | Violated | Undecided

@@ -42,6 +42,7 @@ _HOME = {
     "probe": "probing",
     "recorded": "ledger",
     "searched": "evidence.searched",
+    "tables": "papers",
     "verify": "run",
 }
 
@@ -51,6 +52,7 @@ register(
     Claim="zotheory.report.notebook:claim_html",
     Entry="zotheory.report.notebook:entry_html",
     Ledger="zotheory.report.notebook:ledger_html",
+    Table="zotheory.report.notebook:table_html",
 )
 
 

@@ -2,33 +2,27 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.evidence.printed_table import TEXT
 from zotheory.evidence.printed import (
     BY_THE_NUMBERS,
     Computed,
-    Table,
     above,
     at_least,
     changed,
     mean,
     printed,
 )
+from zotheory.evidence.tables import Table
 from zotheory.statistics.significance import welch
 from zotheory.vocabulary import Kind, Statement, Verdict
 
-TEXT = """# place: Table 7, App. A.4
-# title: memory
-# unit: GB
-method,125M,1.3B,13B,30B
-MeZO,0.57,3.48,26.43,60.31
-MeZO-m,0.89 (0.10),6.31 (0.20),?,>80
-TeZO-Adam,0.57,3.47,26.01,
-"""
 WINS = sp.Symbol("columns in which TeZO-Adam is below MeZO", integer=True)
 P = sp.Symbol("p", real=True)
 SIZES = ("125M", "1.3B", "13B")
@@ -40,12 +34,6 @@ class Quiet:
     @staticmethod
     def tell(line):
         assert line.startswith("tests.table7")
-
-
-@pytest.fixture
-def table(tmp_path):
-    (tmp_path / "table7.csv").write_text(TEXT)
-    return Table.read(tmp_path / "table7.csv")
 
 
 def judged(table, formula, derive=lambda statement: {}, change=None):
@@ -77,45 +65,6 @@ def said(snippet):
     done = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True)
     assert not done.stderr
     return {k: float(v) for k, v in (line.split() for line in done.stdout.splitlines())}
-
-
-def test_a_table_knows_its_cells(table):
-    assert table.name == "Table 7"
-    assert table.rows == ("MeZO", "MeZO-m", "TeZO-Adam")
-    assert table.numbers[table["MeZO", "13B"]].value == sp.Rational(2643, 100)
-    assert table.numbers[table.deviation("MeZO-m", "125M")].half == sp.Rational(1, 200)
-    assert not any(table.has(*c) for c in (("MeZO-m", "13B"), ("MeZO-m", "30B")))
-    assert table.row("MeZO", ("13B", "30B")) == [table["MeZO", "13B"], table["MeZO", "30B"]]
-    assert table.column("125M")[0] == table["MeZO", "125M"]
-
-
-@pytest.mark.parametrize(
-    "place", [("MeZO-m", "13B"), ("MeZO-m", "30B"), ("TeZO-Adam", "30B"), ("MeZO", "7B")]
-)
-def test_what_is_no_printed_number_is_none_of_its_cells(table, place):
-    with pytest.raises(ValueError, match="Table 7"):
-        table[place]
-
-
-def test_a_deviation_has_to_be_printed(table):
-    with pytest.raises(ValueError, match="prints no number"):
-        table.deviation("MeZO", "125M")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("# unit: GB\n", "", "place and unit"),
-        ("TeZO-Adam,0.57,", "TeZO-Adam,", "3 cells, not 4"),
-        ("TeZO-Adam", "MeZO", "name of its own"),
-        ("26.43", "26.4.3", "no printed number"),
-        ("GB\n", "GB\n# exact: 7B\n", "no column of it"),
-    ],
-)
-def test_a_file_that_is_no_table_is_refused(tmp_path, old, new, message):
-    (tmp_path / "it.csv").write_text(TEXT.replace(old, new))
-    with pytest.raises(ValueError, match=message):
-        Table.read(tmp_path / "it.csv")
 
 
 def test_a_relation_is_decided_on_the_printed_decimals(table):
@@ -249,12 +198,59 @@ def test_what_no_table_prints_is_an_error(table):
         printed(table, table)
 
 
-def test_it_is_evidence_of_its_kind_and_shows_the_cells(table):
+def test_it_is_evidence_of_its_kind_and_names_the_cells(table):
     found = judged(table, sp.Ge(table["MeZO", "125M"], sp.Rational(1, 2)))
     assert found.kind is Kind.PRINTED
     assert found.certificate["cells"] == {"Table 7: MeZO, 125M": "0.57"}
-    assert "<mark>0.57</mark>" in table.html(found.certificate["cells"])
-    assert "<mark>" not in table.html()
+
+
+def test_relations_are_told_in_words_over_cells(table):
+    below = [sp.Lt(table["TeZO-Adam", size], table["MeZO", size]) for size in SIZES]
+    found = judged(table, sp.And(*below))
+    assert found.certificate["arithmetic"] == [
+        ("[TeZO-Adam, 125M] < [MeZO, 125M]", "0.57 < 0.57 fails"),
+        ("[TeZO-Adam, 1.3B] < [MeZO, 1.3B]", "3.47 < 3.48 holds"),
+        ("[TeZO-Adam, 13B] < [MeZO, 13B]", "26.01 < 26.43 holds"),
+    ]
+    assert found.summary.startswith("Table 7: [TeZO-Adam, 125M] < [MeZO, 125M]: 0.57 < 0.57 fails")
+    assert found.numbers["cells"].keys() == {"Table 7: TeZO-Adam, 125M", "Table 7: MeZO, 125M"}
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda t: t["MeZO", "13B"] - t["TeZO-Adam", "13B"], "[MeZO, 13B] - [TeZO-Adam, 13B]"),
+        (lambda t: -t["MeZO", "13B"], "-[MeZO, 13B]"),
+        (lambda t: 2 * t["MeZO", "13B"] - 5, "2*[MeZO, 13B] - 5"),
+        (lambda t: t["MeZO", "13B"] / t["MeZO", "1.3B"], "[MeZO, 13B]/[MeZO, 1.3B]"),
+        (
+            lambda t: mean(t.row("MeZO", SIZES)) - t["MeZO", "30B"],
+            "([MeZO, 125M] + [MeZO, 1.3B] + [MeZO, 13B])/3 - [MeZO, 30B]",
+        ),
+        (
+            lambda t: -(mean(t.row("MeZO", SIZES)) - t["MeZO", "30B"]) * 2,
+            "2*[MeZO, 30B] - 2/3*([MeZO, 125M] + [MeZO, 1.3B] + [MeZO, 13B])",
+        ),
+        (
+            lambda t: t["MeZO", "30B"] - sp.Add(*t.row("TeZO-Adam", SIZES)),
+            "[MeZO, 30B] - ([TeZO-Adam, 125M] + [TeZO-Adam, 1.3B] + [TeZO-Adam, 13B])",
+        ),
+        (
+            lambda t: sp.Add(*t.row("MeZO"), t["TeZO-Adam", "13B"]),
+            "[MeZO, 125M] + ... + [TeZO-Adam, 13B]",
+        ),
+    ],
+)
+def test_what_is_taken_away_stands_last_and_long_sums_are_told_by_their_ends(table, build, words):
+    (relation, _), *_ = judged(table, sp.Gt(build(table), 0)).certificate["arithmetic"]
+    assert relation == f"{words} > 0"
+
+
+def test_cells_of_several_tables_are_told_with_their_names(table):
+    other = replace(table, name="Table 8")
+    statement = Statement("less", sp.Lt(table["MeZO", "13B"], other["MeZO", "30B"]))
+    found = printed(table, other).judge(statement, Quiet)
+    assert found.summary == "Table 7 [MeZO, 13B] < Table 8 [MeZO, 30B]: 26.43 < 60.31 holds"
 
 
 hundredths = st.integers(0, 300).map(lambda n: f"{n // 100}.{n % 100:02d}")

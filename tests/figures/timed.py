@@ -15,6 +15,8 @@ from zotheory.papers.lezo import timing
 CLAIMS = ("lezo.fig2.half", "lezo.fig5.amdahl", "lezo.fig6.length")
 FORWARD, STEPS = 1.0, {timing.PUBLISHED: (5.0, 3.2), timing.OURS: (3.0, 2.5)}
 
+NOISE = {timing.PUBLISHED: 4.0, timing.OURS: 2.0}
+
 
 def entries() -> list[Entry]:
     """One entry a claim: steps of 5 s and 3.2 s in the published loop, a pass of 1 s."""
@@ -32,11 +34,14 @@ def entries() -> list[Entry]:
         for by, (mezo, lezo) in STEPS.items()
     }
     rows = {
-        length: {
-            f"MeZO, {timing.OURS}": seconds(2 + length / 100),
-            f"LeZO, {timing.OURS}": seconds(1 + length / 100),
+        by: {
+            length: {
+                f"MeZO, {by}": seconds(more + length / 100),
+                f"LeZO, {by}": seconds(1 + length / 100),
+            }
+            for length in timing.LENGTHS
         }
-        for length in timing.LENGTHS
+        for by, more in NOISE.items()
     }
     known = {"lezo.prompts": (prompts, 0.6), "lezo.rows": rows}
     context = Context("", 0, BUDGETS["quick"], None, "made up", None)

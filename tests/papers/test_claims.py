@@ -89,6 +89,11 @@ def test_a_claim_has_a_place_and_a_sentence(id):
     assert claim.statement.says.endswith((".", ".)"))
 
 
+@pytest.mark.parametrize("id", DECLARED)
+def test_a_claim_says_what_its_statement_is_about(id):
+    assert DECLARED[id].setting is not None
+
+
 @pytest.mark.parametrize("id", JUDGED)
 def test_a_claim_has_a_control_that_says_something_else(id):
     claim = DECLARED[id]

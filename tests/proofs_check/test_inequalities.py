@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from proofs_check import cells, inequalities, orthant, smt
 from proofs_check.domain import Condition, Domain
-from proofs_check.inequalities import Proved, RoutesDisagree, Undecided, Violated, decide
+from proofs_check.inequalities import Proved, RoutesDisagree, Undecided, Undefined, Violated, decide
 
 m, n, r = sp.symbols("m n r", integer=True, positive=True)
 eta, lam, delta = sp.symbols("eta lambda delta", positive=True)
@@ -100,7 +100,10 @@ def test_integers_and_reals_differ():
 
 def test_what_cannot_be_decided():
     assert "vacuous" in decide(x, x - 1, [x >= 1, x <= 0]).reason
-    assert "may vanish" in decide(1 / (n - 2), 1).reason
+    undefined = decide(1 / (n - 2), 1)
+    assert isinstance(undefined, Undefined)
+    assert undefined.point == {n: 2}
+    assert "may vanish" in decide(-1 / (x**2 - 2) ** 2, 1).reason
     with pytest.raises(ValueError, match="domain is empty"):
         decide(0, 1, [sp.false])
     for bad in (sp.sqrt(n), sp.exp(n), sp.pi * n, 0.5 * n):

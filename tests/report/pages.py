@@ -63,7 +63,7 @@ class Page(HTMLParser):
 
 def words(text):
     """Words without what one of two layouts sets them off with."""
-    text = re.sub(r"[╭╮╰╯│─]|^\d+\. ", " ", text, flags=re.MULTILINE)
+    text = re.sub(r"[╭╮╰╯│─▸]|^\d+\. ", " ", text, flags=re.MULTILINE)
     return sorted(filter(None, (word.rstrip(":,;") for word in text.split())))
 
 

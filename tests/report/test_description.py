@@ -135,19 +135,33 @@ def test_printed_cells_and_their_arithmetic_are_told_one_by_one():
     certificate = {
         "kind": "printed",
         "cells": {"Table 1: LeZO, CB": "69.2", "Table 1: MeZO, CB": "68.8"},
-        "arithmetic": ["gain = 0.4 > 0 holds"],
+        "arithmetic": [["gain > 0", "0.4 > 0 holds"]],
         "rounding": "nothing turns it",
         "claimed": 0.0,
         "actual": 0.4,
         "snippet": "from fractions import Fraction\n",
     }
     found = told(Verdict.CONFIRMED, certificate=certificate)
-    assert section(found, "Certificate").prose == ("gain = 0.4 > 0 holds",)
+    assert section(found, "By the printed").table.rows == (("gain > 0", ("0.4 > 0", "holds")),)
     assert dict(section(found, "Certificate").values).keys() == {"rounding", "claimed", "actual"}
     assert section(found, "Cells").values == tuple(certificate["cells"].items())
     assert section(found, "Program").title == (
         "Program: standard library only, prints both numbers"
     )
+
+
+def test_of_many_relations_those_that_fail_are_told_first_and_the_others_counted():
+    relations = [[f"{n} holds", f"{n} < 9 holds"] for n in range(8)]
+    relations[6:6] = [["a", "9 < 8 fails"], ["b", "9 < 7 fails"]]
+    found = told(Verdict.REFUTED, certificate={"kind": "printed", "arithmetic": relations})
+    first = section(found, "By the printed numbers")
+    assert first.first
+    told_of = [name for name, _ in first.table.rows]
+    assert told_of == ["a", "b", "0 holds", "1 holds", "2 holds", "and 5 more hold"]
+    relations = [[f"{n}", f"{n} < 0 fails"] for n in range(7)]
+    found = told(Verdict.REFUTED, certificate={"kind": "printed", "arithmetic": relations})
+    assert section(found, "By the printed").table.rows[-1][0] == "and 2 more fail"
+    assert found.formula == ""  # the relations stand for it
 
 
 def test_numbers_that_never_vary_are_told_once_and_the_table_runs_downwards():

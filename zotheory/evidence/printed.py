@@ -1,202 +1,41 @@
 """Printed evidence: arithmetic on the numbers that a paper's own tables print.
 
-A table is a CSV file beside its paper's claims. Its first lines say after `#` what it is
-(`# place: Table 7, App. A.4`, `# title: ...`, `# unit: GB`, any `# note: ...`); then come the names
-of the columns and one row a row of the paper. A cell is kept as printed, `93.4`, or with its
-deviation, `93.4 (0.5)`. An empty cell is one that the paper leaves out, `?` one that the scan
-garbled, `>80` a bound: none of the three is a number.
-
-Every number is a SymPy symbol, ``table["TeZO", "13B"]``, so that a claim is a formula over cells,
-and counts, means and ratios of cells. It is evaluated exactly on the printed decimals. A printed
-3.4 may stand for any number in [3.35, 3.45]: whether that could turn the verdict is told beside it,
-by bounds over all such numbers or, where a function computes from them, by trying some; and so is a
-change of one cell that turns it. `# exact: AVG, steps` names columns whose numbers
-stand for themselves: counts, and averages and ratios that are what a claim is about.
+A claim is a formula over cells of tables (see `tables`), and counts, means and ratios of cells. It
+is evaluated exactly on the printed decimals. A printed 3.4 may stand for any number in
+[3.35, 3.45]: whether that could turn the verdict is told beside it, by bounds over all such numbers
+or, where a function computes from them, by trying some; and so is a change of one cell that turns
+it.
 """
 
 from __future__ import annotations
 
-import csv
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, cached_property
-from html import escape
 from itertools import islice, product
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 import sympy as sp
 from sympy.core.relational import Relational
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from zotheory.context import Context
+from zotheory.evidence import rounding
 from zotheory.evidence.exact import conjuncts
+from zotheory.evidence.tables import Interval, Number, Table
 from zotheory.vocabulary import Check, Evidence, Kind, Statement, Verdict, written
 
 BY_THE_NUMBERS = "by the printed numbers"
 CHANGED = "printed otherwise"  # in a statement's setting: cells that have other numbers
-NUMBER = re.compile(r"(-?[\d,]*\.?\d+)(?:\s*\((\d*\.?\d+)\))?")
 ROUNDED = 6  # cells of which what rounds to them is tried in all combinations
+QUANTITIES = 6  # more are left to the numbers
+TERMS = 4  # of a longer sum, only the ends are told
 TRIES = 200  # changes of one cell that are tried
-
-Interval = tuple[sp.Expr, sp.Expr]
-
-
-@dataclass(frozen=True)
-class Number:
-    """A printed decimal: its text, and whether it stands for itself alone or was rounded.
-
-    A deviation is not below 0, whatever was rounded.
-    """
-
-    text: str
-    exact: bool = False
-    deviation: bool = False
-
-    @cached_property
-    def value(self) -> sp.Rational:
-        return sp.Rational(self.text.replace(",", ""))
-
-    @cached_property
-    def place(self) -> sp.Rational:
-        """The unit of its last place."""
-        _, _, decimals = self.text.partition(".")
-        return sp.Rational(1, 10 ** len(decimals))
-
-    @property
-    def half(self) -> sp.Rational:
-        """How far it may be from what it was rounded from."""
-        return sp.S.Zero if self.exact else self.place / 2
-
-    @property
-    def ends(self) -> Interval:
-        """What may have been rounded to it, from least to largest."""
-        low = self.value - self.half
-        return max(sp.S.Zero, low) if self.deviation else low, self.value + self.half
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """A table of a paper, cell by cell as printed.
-
-    Attributes:
-        name: what its cells are called by: "Table 7".
-        about: what the head of the file says: place, title, unit, notes.
-        rows, columns: their names in the paper's order.
-        cells: the printed texts by (row, column).
-    """
-
-    name: str
-    about: Mapping[str, str]
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    cells: Mapping[tuple[str, str], str]
-
-    @classmethod
-    def read(cls, path: Path, name: str = "") -> Table:
-        """The table of a file; `name` where the place's own ("Table 7") would not be enough.
-
-        Raises ValueError for a head without place and unit or with an unknown exact column, a row
-        of another length, a name that comes twice, or a cell that is neither a number, nor a bound,
-        nor garbled, nor empty.
-        """
-        lines = path.read_text(encoding="utf-8").splitlines()
-        head = [line[1:] for line in lines if line.startswith("#")]
-        about = {key.strip(): value.strip() for key, _, value in (h.partition(":") for h in head)}
-        header, *body = csv.reader(line for line in lines if line and not line.startswith("#"))
-        columns, rows = tuple(header[1:]), tuple(row[0] for row in body)
-        if not {"place", "unit"} <= about.keys():
-            raise ValueError(f"{path} must say its place and unit: `# place: Table 7`")
-        if len(set(columns)) < len(columns) or len(set(rows)) < len(rows):
-            raise ValueError(f"{path}: every row and every column needs a name of its own")
-        cells = {}
-        for row, *texts in body:
-            if len(texts) != len(columns):
-                raise ValueError(f"{path}: row {row!r} has {len(texts)} cells, not {len(columns)}")
-            for column, text in zip(columns, map(str.strip, texts), strict=True):
-                bound = text[:1] in ("<", ">") and NUMBER.fullmatch(text[1:])
-                if not (text in ("", "?") or bound or NUMBER.fullmatch(text)):
-                    raise ValueError(f"{path}: {text!r} in row {row!r} is no printed number")
-                cells[row, column] = text
-        table = cls(name or about["place"].partition(",")[0], about, rows, columns, cells)
-        if strange := table.exact - set(columns):
-            raise ValueError(f"{path} calls {min(strange)!r} exact, which is no column of it")
-        return table
-
-    def __getitem__(self, place: tuple[str, str]) -> sp.Symbol:
-        """The number in (row, column). Raises ValueError where none is printed and legible."""
-        return self._symbol(place, "", 1)
-
-    def deviation(self, row: str, column: str) -> sp.Symbol:
-        """The deviation printed with a number. Raises ValueError where there is none."""
-        return self._symbol((row, column), ", deviation", 2)
-
-    def has(self, row: str, column: str) -> bool:
-        """Whether a number is printed there and legible."""
-        return bool(NUMBER.fullmatch(self.cells[row, column]))
-
-    def row(self, name: str, columns: Iterable[str] = ()) -> list[sp.Symbol]:
-        """The numbers of a row in these columns, in all of them by default."""
-        return [self[name, column] for column in columns or self.columns]
-
-    def column(self, name: str, rows: Iterable[str] = ()) -> list[sp.Symbol]:
-        """The numbers of a column in these rows, in all of them by default."""
-        return [self[row, name] for row in rows or self.rows]
-
-    def _symbol(self, place: tuple[str, str], suffix: str, group: int) -> sp.Symbol:
-        if place not in self.cells:
-            raise ValueError(f"{self.name} has no cell {place}; see its rows and columns")
-        found = NUMBER.fullmatch(self.cells[place])
-        if not found or found[group] is None:
-            raise ValueError(f"{self.name} prints no number at {place}: {self.cells[place]!r}")
-        row, column = place
-        return sp.Symbol(f"{self.name}: {row}, {column}{suffix}", real=True)
-
-    @cached_property
-    def exact(self) -> set[str]:
-        """The columns whose numbers stand for themselves."""
-        return {name.strip() for name in self.about.get("exact", "").split(",")} - {""}
-
-    @cached_property
-    def numbers(self) -> dict[sp.Symbol, Number]:
-        """All printed numbers and deviations."""
-        found = {}
-        for place, text in self.cells.items():
-            if number := NUMBER.fullmatch(text):
-                exact = place[1] in self.exact
-                found[self[place]] = Number(number[1], exact)
-                if number[2]:
-                    found[self.deviation(*place)] = Number(number[2], exact, deviation=True)
-        return found
-
-    def html(self, marked: Iterable[str] = ()) -> str:
-        """The table for a page; cells whose symbols are called as in `marked` stand out."""
-        decisive = set(marked)
-
-        def cell(row: str, column: str) -> str:
-            name = f"{self.name}: {row}, {column}"
-            text = escape(self.cells[row, column]) or "·"
-            return f"<td>{f'<mark>{text}</mark>' if name in decisive else text}</td>"
-
-        head = "".join(f'<th scope="col">{escape(c)}</th>' for c in self.columns)
-        body = "".join(
-            f'<tr><th scope="row">{escape(row)}</th>{"".join(cell(row, c) for c in self.columns)}'
-            "</tr>"
-            for row in self.rows
-        )
-        unit = f", {self.about['unit']}" if self.about["unit"] else ""
-        caption = escape(self.about["place"] + unit)
-        return (
-            f"<table><caption>{caption}</caption><thead><tr><td></td>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table>"
-        )
-
-    def _repr_html_(self) -> str:
-        return self.html()
 
 
 def mean(cells: Sequence[sp.Expr]) -> sp.Expr:
@@ -385,7 +224,9 @@ class _Case:
             gap = gap.xreplace(formulas)
         computed = {s: self._tried(s) for s in gap.free_symbols & self.quantities.keys()}
         ends = {cell: self.numbers[cell].ends for cell in self.cells}
-        return None if None in computed.values() else _bounds(sp.expand(gap), ends | computed)
+        return (
+            None if None in computed.values() else rounding.bounds(sp.expand(gap), ends | computed)
+        )
 
     def _tried(self, name: sp.Symbol) -> Interval | None:
         """The least and the largest that a function gives; None if too much would be tried."""
@@ -430,69 +271,6 @@ def _sympy(number: Fraction | float) -> sp.Expr:
     return sp.Rational(number.numerator, number.denominator) if exact else sp.Float(number)
 
 
-def _bounds(expr: sp.Expr, ends: Mapping[sp.Symbol, Interval]) -> Interval | None:
-    """Bounds of an expression whose symbols lie between these ends, sharp if it is linear."""
-    if not expr.free_symbols:
-        return (expr, expr) if expr.is_Rational else None
-    if expr.is_Symbol:
-        return ends[expr]
-    if expr.is_Add:
-        rest = [term for term in expr.args if not _is_linear(term)]
-        linear = sp.Add(*(term for term in expr.args if _is_linear(term)))
-        slopes = linear.as_coefficients_dict()
-        constant = slopes.pop(sp.S.One, sp.S.Zero)
-        reach = [sorted((slope * ends[s][0], slope * ends[s][1])) for s, slope in slopes.items()]
-        return _sum([(constant, constant), *reach, *(_bounds(term, ends) for term in rest)])
-    if isinstance(expr, sp.Piecewise):
-        return _either(expr, ends)
-    inside = [_bounds(argument, ends) for argument in expr.args]
-    if None in inside:
-        return None
-    if expr.is_Mul:
-        corners = [sp.Mul(*corner) for corner in product(*inside)]
-        return min(corners), max(corners)
-    if expr.is_Pow and expr.exp.is_Integer:
-        low, high = inside[0]
-        if low <= 0 <= high and expr.exp < 0:
-            return None
-        powers = [low**expr.exp, high**expr.exp, *([sp.S.Zero] if low <= 0 <= high else [])]
-        return min(powers), max(powers)
-    if isinstance(expr, sp.Abs):
-        low, high = inside[0]
-        least = sp.S.Zero if low <= 0 <= high else min(abs(low), abs(high))
-        return least, max(abs(low), abs(high))
-    if isinstance(expr, sp.Max | sp.Min):
-        lows, highs = zip(*inside, strict=True)
-        return expr.func(*lows), expr.func(*highs)
-    return None
-
-
-def _is_linear(term: sp.Expr) -> bool:
-    """A number, or a number times a cell."""
-    return len(term.free_symbols) <= 1 and term.as_independent(*term.free_symbols)[1].is_Symbol
-
-
-def _sum(intervals: Sequence[Interval | None]) -> Interval | None:
-    if None in intervals:
-        return None
-    lows, highs = zip(*intervals, strict=True)
-    return sp.Add(*lows), sp.Add(*highs)
-
-
-def _either(expr: sp.Piecewise, ends: Mapping[sp.Symbol, Interval]) -> Interval | None:
-    """A count's 1 or 0: one of them if rounding leaves no doubt, else both."""
-    (first, condition), (second, _) = expr.args
-    if len(expr.args) != 2 or not (first.is_Rational and second.is_Rational):
-        return None
-    left, right = condition.args
-    gap = _bounds(sp.expand(left - right), ends)
-    if gap is None:
-        return min(first, second), max(first, second)
-    met = {bool(condition.func(end, 0)) for end in gap}
-    values = [value for value, so in ((first, True), (second, False)) if so in met]
-    return min(values), max(values)
-
-
 def _evidence(
     statement: Statement,
     cases: Sequence[_Case],
@@ -511,12 +289,20 @@ def _evidence(
     bounded = any(case.bounded for case in firm) if failing else all(c.bounded for c in firm)
     telling = failing[0] if failing else min(cases, key=_closeness)
     left, right = telling.sides(telling.printed)
-    cells = {str(c): numbers[c].text for c in telling.cells}
+    cells, decisive = (
+        {str(c): numbers[c].text for case in some for c in case.cells}
+        for some in ([telling], failing or cases)
+    )
+    words = _Words(cases, tables)
+    arithmetic = [
+        (words.doprint(case.relation), _in_numbers(case))
+        for case in sorted(cases, key=lambda c: (c is not telling, words.order(c.relation)))
+    ]
     told = {str(s): _short(v) for case in cases for s, v in case.named.items()}
     certificate: dict[str, Any] = {
         "relation": written(telling.relation),
         "cells": cells,
-        "arithmetic": [f"{_named(case)}" for case in cases],
+        "arithmetic": arithmetic,  # the telling relation first
         "rounding": (
             "what the cells were rounded from may turn it"
             if turns
@@ -532,8 +318,8 @@ def _evidence(
     return Evidence(
         Kind.PRINTED,
         verdict,
-        _summary(cases, failing, telling, told),
-        {"quantities": told, "cells": cells, "tables": [table.name for table in tables]},
+        _summary(cases, failing, told, words.place(telling.relation) + ": ".join(arithmetic[0])),
+        {"quantities": told, "cells": decisive, "tables": [table.name for table in tables]},
         certificate,
         BY_THE_NUMBERS if turns else "",
     )
@@ -544,27 +330,24 @@ def _closeness(case: _Case) -> sp.Expr:
     return abs(left - right)
 
 
-def _named(case: _Case) -> str:
-    """A relation as called, and as the numbers have it."""
+def _in_numbers(case: _Case) -> str:
+    """A relation as the numbers have it."""
     left, right = map(_short, case.sides(case.printed))
     sign = {"==": "="}.get(case.relation.rel_op, case.relation.rel_op)
-    so = "holds" if case.holds() else "fails"
-    return f"{written(case.relation)}: {left} {sign} {right} {so}"
+    return f"{left} {sign} {right} {'holds' if case.holds() else 'fails'}"
 
 
 def _summary(
-    cases: Sequence[_Case], failing: Sequence[_Case], telling: _Case, told: Mapping[str, str]
+    cases: Sequence[_Case], failing: Sequence[_Case], told: Mapping[str, str], telling: str
 ) -> str:
     quantities = "; ".join(f"{name} = {value}" for name, value in told.items())
-    left, right = map(_short, telling.sides(telling.printed))
+    few = bool(told) and len(told) <= QUANTITIES
     if failing:
         count = f" ({len(failing)} of {len(cases)} relations fail)" if len(cases) > 1 else ""
-        line = f"{telling.relation.lhs}: claimed {telling.relation.rel_op} {right}, printed {left}"
-        return f"{line}{count}" + (f"; {quantities}" if quantities and len(told) > 1 else "")
-    if quantities and len(told) <= 6:
+        return f"{telling}{count}" + (f"; {quantities}" if few and len(told) > 1 else "")
+    if few:
         return quantities
-    so = f"all {len(cases)} relations hold, the closest: " if len(cases) > 1 else ""
-    return so + _named(telling)
+    return f"all {len(cases)} relations hold, the closest: {telling}" if len(cases) > 1 else telling
 
 
 def _one_cell(
@@ -602,6 +385,69 @@ def _as_printed(value: sp.Expr, number: Number) -> str:
 
 def _short(number: sp.Expr) -> str:
     return str(number) if number.is_Integer else f"{float(number):.6g}"
+
+
+class _Words(StrPrinter):
+    """Relations as one reads them: `[TeZO, OPT-13B] < [MeZO, OPT-13B]`.
+
+    Cells stand in brackets, in the order of their table, and behind its name where there are
+    several. Long sums are told by their ends.
+    """
+
+    def __init__(self, cases: Sequence[_Case], tables: Sequence[Table]) -> None:
+        super().__init__({"order": "none"})
+        cells = {cell for case in cases for cell in case.cells}
+        self._tables = [table for table in tables if cells & table.numbers.keys()]
+        self._cells = {
+            cell: self._name(table) + f"[{cell.name[len(table.name) + 2 :]}]"
+            for table in self._tables
+            for cell in table.numbers
+        }
+        self._order = {cell: i for i, cell in enumerate(self._cells)}
+
+    def _name(self, table: Table) -> str:
+        return f"{table.name} " if len(self._tables) > 1 else ""
+
+    def place(self, relation: Relational) -> str:
+        """The table, if a relation names cells of the only one."""
+        named = relation.free_symbols & self._cells.keys()
+        return f"{self._tables[0].name}: " if named and len(self._tables) == 1 else ""
+
+    def order(self, expr: sp.Expr) -> list[int]:
+        """To sort by: the places of the cells that are named."""
+        return sorted(self._order.get(s, len(self._order)) for s in expr.free_symbols)
+
+    def _print_Symbol(self, expr: sp.Symbol) -> str:
+        return self._cells.get(expr, expr.name)
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        decimal = _short(expr)
+        return decimal if sp.Rational(decimal) == expr else str(expr)
+
+    def _print_Relational(self, expr: Relational) -> str:
+        sign = {"==": "="}.get(expr.rel_op, expr.rel_op)
+        return f"{self._print(expr.lhs)} {sign} {self._print(expr.rhs)}"
+
+    def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
+        """What is taken away stands last, and a mean is a sum over its number."""
+        by_factor: dict[sp.Rational, list[sp.Expr]] = {}
+        for term in sorted(expr.args, key=self.order):
+            factor, rest = term.as_coeff_Mul()
+            if rest is sp.S.One:
+                factor, rest = sp.sign(term), abs(term)
+            by_factor.setdefault(factor, []).append(rest)
+        told = ""
+        for factor, terms in sorted(by_factor.items(), reverse=True):
+            inner = [self.parenthesize(term, PRECEDENCE["Add"]) for term in terms]
+            inner = inner if len(inner) <= TERMS else [*inner[:1], "...", *inner[-1:]]
+            text = " + ".join(inner)
+            text = f"({text})" if len(inner) > 1 and factor != 1 else text
+            if abs(factor) != 1:
+                ratio = abs(factor)
+                text = f"{text}/{ratio.q}" if ratio.p == 1 else f"{self._print(ratio)}*{text}"
+            sign = "-" if factor < 0 else "+"
+            told += f" {sign} {text}" if told else f"{sign}{text}".removeprefix("+")
+        return told
 
 
 class _Python(StrPrinter):

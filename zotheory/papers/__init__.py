@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from importlib import import_module
@@ -17,9 +17,18 @@ from zotheory.files import BrokenFile, load_module
 from zotheory.vocabulary import Claim, Setting, named
 
 if TYPE_CHECKING:
+    from zotheory.evidence.tables import Table
     from zotheory.ledger import Entry
 
 ROOMS = ("tezo", "lezo", "smezo", "svd0", "prior", "own", "cross")
+
+PRINTED_AS = {  # what other papers' claims call the tables of these
+    "tezo": "TeZO",
+    "lezo": "LeZO",
+    "smezo": "S-MeZO",
+    "svd0": "SVD-0",
+    "prior": "MeZO-GV",
+}
 
 
 class UnknownClaim(Exception):
@@ -44,6 +53,39 @@ def of(paper: str) -> tuple[Claim, ...]:
 def declared() -> tuple[Claim, ...]:
     """All claims of the toolkit, paper by paper, in the papers' order."""
     return tuple(claim for paper in ROOMS for claim in of(paper))
+
+
+@cache
+def tables(paper: str) -> Mapping[str, Table]:
+    """The tables kept of one paper, by name ("Table 7"), in its order; none without such a room.
+
+    Of a grid of hyperparameters, whose cells are lists, how many values they have, and the largest.
+    """
+    from zotheory.evidence.grids import Grid
+    from zotheory.evidence.tables import Table
+
+    room = Path(__file__).parent / paper
+    kept = paper in ROOMS
+    found = [Table.read(path) for path in (room.glob("tables/*.csv") if kept else ())]
+    grids = [Grid.read(path) for path in (room.glob("grids/*.csv") if kept else ())]
+    found += [table for grid in grids for table in (grid.sizes(), grid.largest())]
+    return {table.name: table for table in sorted(found, key=lambda table: _order(table.name))}
+
+
+@cache
+def cited() -> Mapping[str, Table]:
+    """All papers' tables, by what the claims of another paper call them: "SVD-0 Table 3"."""
+    found = {}
+    for paper, called in PRINTED_AS.items():
+        for table in tables(paper).values():
+            name = f"{called} {table.name}"
+            found[name] = replace(table, name=name)
+    return found
+
+
+def _order(name: str) -> list[tuple[int, str]]:
+    """Table 3 before Table 10."""
+    return [(int(d or 0), text) for text, d in re.findall(r"(\D+)(\d*)", name)]
 
 
 def claim(claim_id: str) -> Claim:

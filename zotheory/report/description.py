@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from zotheory.evidence.tables import Table as Printed
 from zotheory.ledger import Control, Entry
+from zotheory.papers import cited, tables
 from zotheory.vocabulary import DRAWN, Evidence, Kind, Verdict
 
 MEANING = {
@@ -33,15 +36,23 @@ SOURCE = {
 OTHER_SETTING = "judged in another setting (a model, data, sizes) than the paper's, for which the "
 OTHER_SETTING += "verdict says nothing; the entry names both"
 _LISTED = 4  # of a long list, as many entries are shown; the ledger's file has all
+_RELATIONS = 5  # of many, as many are told: those that fail, else some that hold
+_ROWS = 12  # a longer table of a paper is told by the rows that decide, the others folded
 _NAMES = {"alpha": "error probability", "telling": "deciding coordinate"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers that differ from row to row; `columns` leaves out the rows' own names."""
+    """Numbers that differ from row to row; `columns` leaves out the rows' own names.
+
+    look: "numbers", or "relations" with what the numbers make of each, or "printed" in a paper.
+    marked: (row, column) of what stands out.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
+    look: str = "numbers"
+    marked: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,7 @@ class Section:
         steps: lines of a derivation, in order.
         code: a program to run.
         first: whether it belongs beside the statement, before any detail.
+        folded: whether its table is to be asked for: it is long, and most readers want none of it.
     """
 
     title: str
@@ -68,6 +80,7 @@ class Section:
     steps: tuple[str, ...] = ()
     code: str = ""
     first: bool = False
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +115,7 @@ def describe(entry: Entry) -> Description:
         entry.brief,
         entry.where,
         entry.says,
-        entry.formula,
+        "" if _by_printed_numbers(entry) else entry.formula,  # told relation by relation instead
         tuple(e.kind.value for e in entry.evidence),
         _figure(entry.seconds),
         tuple(_sections(entry)),
@@ -110,6 +123,9 @@ def describe(entry: Entry) -> Description:
 
 
 def _sections(entry: Entry) -> Iterator[Section]:
+    shown = list(_printed(entry))
+    if _by_printed_numbers(entry):
+        yield _arithmetic(entry.certificate["arithmetic"], shown)
     if entry.setting:
         told = str(entry.setting) if entry.told == entry.brief else entry.told
         yield Section("Setting", prose=(f"{told[0].upper()}{told[1:]}",), first=True)
@@ -123,14 +139,15 @@ def _sections(entry: Entry) -> Iterator[Section]:
     ):
         if text:
             yield Section(title, prose=(text,), first=True)
-    yield from _certificate(entry)
+    yield from _certificate(entry, shown)
     if entry.mutant:
         found = entry.mutant  # a statement of ours, of no paper's setting
         brief = found.verdict.brief(found.reading)
         yield _found("Control: the same checks on a false statement", found, brief, found.says)
     for evidence in entry.evidence:
         told = entry.certificate
-        numbers = {k: v for k, v in evidence.numbers.items() if k != DRAWN}
+        hidden = (DRAWN, "cells", "tables") if shown else (DRAWN,)
+        numbers = {k: v for k, v in evidence.numbers.items() if k not in hidden and v != {}}
         new = {k: v for k, v in numbers.items() if k not in told or told[k] != v}
         values, table = _numbers(new)
         found = _found(f"Evidence: {evidence.kind}", evidence, entry.brief_of(evidence))
@@ -145,24 +162,95 @@ def _found(
     return Section(title, found.verdict, brief, prose, first=first)
 
 
-def _certificate(entry: Entry) -> Iterator[Section]:
-    """Counterexample, program and derivation; counts are left to the evidence's own table."""
-    left = {k: v for k, v in entry.certificate.items() if k not in ("kind", "counts", "relation")}
+def _certificate(entry: Entry, tables: Sequence[Section]) -> Iterator[Section]:
+    """Counterexample, tables, program and derivation; counts are left to the evidence's table."""
+    told = ("kind", "counts", "relation", "arithmetic")
+    left = {k: v for k, v in entry.certificate.items() if k not in told}
     steps, code = left.pop("steps", ()), left.pop("snippet", "")
     inputs, cells = left.pop("inputs", {}), left.pop("cells", {})
-    arithmetic = tuple(left.pop("arithmetic", ()))
     if left:
         against = entry.verdict is Verdict.REFUTED and "claimed" in left
         title = "Counterexample" if against else "Certificate"
         values = tuple((k, _whole(v)) for k, v in {**inputs, **left}.items())
-        yield Section(title, prose=arithmetic, values=values)
-    if cells:
+        yield Section(title, values=values)
+    yield from tables
+    if cells and not tables:
         yield Section("Cells as printed", values=tuple(cells.items()))
     if code:
         needs = "numpy" if "import numpy" in code else "standard library"
         yield Section(f"Program: {needs} only, prints both numbers", code=code)
     if steps:
         yield Section("Derivation", steps=tuple(map(str, steps)))
+
+
+def _by_printed_numbers(entry: Entry) -> bool:
+    return entry.certificate.get("kind") == Kind.PRINTED and "arithmetic" in entry.certificate
+
+
+def _arithmetic(relations: Sequence[tuple[str, str]], tables: Sequence[Section]) -> Section:
+    """What the printed numbers make of the relations, at most a handful, those that fail first."""
+    rows = [(said, tuple(so.rsplit(" ", 1))) for said, so in relations]
+    rows.sort(key=lambda row: row[1][1] != "fails")
+    more = Counter(so for _, (_, so) in rows[_RELATIONS:])
+    rows[_RELATIONS:] = [(f"and {n} more {so[:-1]}", ("", "")) for so, n in more.items()]
+    table = Table(("as printed", ""), tuple(rows), "relations")
+    names = dict.fromkeys(part.title.partition(":")[0] for part in tables)
+    of = f" of {next(iter(names))}" if len(names) == 1 else ""
+    return Section(f"By the printed numbers{of}", table=table, first=True)
+
+
+def _printed(entry: Entry) -> Iterator[Section]:
+    """The paper's tables with the cells that decide.
+
+    None of a paper that the toolkit does not keep, or that reads otherwise now.
+    """
+    cells = {
+        name: text
+        for evidence in entry.evidence
+        if evidence.kind is Kind.PRINTED
+        for name, text in evidence.numbers.get("cells", {}).items()
+    }
+    kept = [*tables(entry.paper).values(), *cited().values()] if cells else []
+    texts = {symbol.name: n.text for table in kept for symbol, n in table.numbers.items()}
+    if any(texts.get(name) != text for name, text in cells.items()):
+        return
+    for table in kept:
+        if marked := frozenset(table.places[name] for name in cells if name in table.places):
+            yield from printed_table(table, marked)
+
+
+def printed_table(
+    table: Printed, marked: Collection[tuple[str, str]] = frozenset()
+) -> Iterator[Section]:
+    """A paper's table with its caption; of a long one, the rows without a mark by themselves."""
+    head, _, rest = table.about["place"].partition(", ")
+    place = rest if head in table.name else table.about["place"]
+    title = f"{table.name}: {place}" if place else table.name
+    caption = "; ".join(filter(None, (table.about.get("title"), f"unit: {table.about['unit']}")))
+    unprinted = {"": "–: left out", "?": "?: illegible in the scan"}
+    told = (
+        table.about.get("deviation") and f"in parentheses: {table.about['deviation']}",
+        marked and "marked: the cells that decide",
+        *(said for text, said in unprinted.items() if text in table.cells.values()),
+    )
+    prose = (caption, table.about.get("note"), "; ".join(filter(None, told)))
+    long = marked and len(table.rows) > _ROWS
+    beside = {row for row, _ in marked} if long else set(table.rows)
+    for kept in (True, False):
+        rows = tuple(
+            (row, tuple(table.cells[row, c] or "–" for c in table.columns))
+            for row in table.rows
+            if (row in beside) is kept
+        )
+        shown = Table(table.columns, rows, "printed", frozenset(marked))
+        if kept:
+            yield Section(title, prose=tuple(map(_sentence, filter(None, prose))), table=shown)
+        elif rows:
+            yield Section(f"{table.name}: its other rows", table=shown, folded=True)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _numbers(numbers: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], Table | None]:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from zotheory.report.description import Section, describe
+import sympy as sp
+
+from zotheory.report.description import Section, describe, printed_table
 from zotheory.report.page import counts, templates
+from zotheory.vocabulary import written
 
 if TYPE_CHECKING:
+    from zotheory.evidence.tables import Table
     from zotheory.ledger import Entry, Ledger
-    from zotheory.vocabulary import Claim
+    from zotheory.vocabulary import Claim, Statement
+
+_RELATIONS = 5  # of many in a claim's formula, as many are shown
 
 
 def claim_html(claim: Claim) -> str:
@@ -26,7 +32,16 @@ def claim_html(claim: Claim) -> str:
         **{role: control.says for role, control in controls.items() if control},
         "pending": claim.pending,
     }
-    return str(_macros().claim(claim.id, rows, claim.statement.written))
+    return str(_macros().claim(claim.id, rows, *_relations(claim.statement)))
+
+
+def _relations(statement: Statement) -> tuple[list[str], int]:
+    """The formula to show, of one over dozens of cells a handful of relations; how many are not."""
+    relations = statement.formula.args if isinstance(statement.formula, sp.And) else ()
+    if len(relations) <= _RELATIONS:
+        return [statement.written], 0
+    told = sorted(map(written, relations))
+    return told[:_RELATIONS], len(told) - _RELATIONS
 
 
 def ledger_html(ledger: Ledger) -> str:
@@ -41,16 +56,27 @@ def ledger_html(ledger: Ledger) -> str:
 def entry_html(entry: Entry) -> str:
     """An entry in full: statement, verdict, what holds instead, evidence; the rest is folded."""
     told = describe(entry)
-    shown = [part for part in told.sections if part.first or part.title == "Counterexample"]
+    shown = [part for part in told.sections if part.first or _is_telling(part)]
     rest = [_numbers_alone(part) for part in told.sections if part not in shown]
     folded = [part for part in rest if part.prose or part.values or part.table or _long(part)]
     evidence = [(e.kind.value, e.verdict, entry.brief_of(e), e.summary) for e in entry.evidence]
     return str(_macros().entry(told, evidence, shown, folded))
 
 
+def table_html(table: Table) -> str:
+    """A table of a paper with its caption."""
+    return str(_macros().printed(list(printed_table(table))))
+
+
 def comparison_html(title: str, heads: list, lines: list, caption: str) -> str:
     """A comparison of estimators: heads of two lines, a row and its texts, a user's own in bold."""
     return str(_macros().comparison(title, heads, lines, caption))
+
+
+def _is_telling(part: Section) -> bool:
+    """Whether it belongs before what is folded: a counterexample, a table that decides."""
+    printed = part.table and part.table.look == "printed" and not part.folded
+    return part.title == "Counterexample" or bool(printed)
 
 
 def _numbers_alone(part: Section) -> Section:

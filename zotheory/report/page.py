@@ -22,6 +22,7 @@ from zotheory.arguments import as_path
 from zotheory.files import write_atomically
 from zotheory.ledger import Entry, Ledger, LedgerError
 from zotheory.papers import title
+from zotheory.papers.consequences import standing
 from zotheory.report.description import MEANING, OTHER_SETTING, SOURCE, Description, describe
 from zotheory.report.formulas import relations
 from zotheory.vocabulary import Kind, Verdict
@@ -71,6 +72,7 @@ def page(ledger: Ledger, pictures: Sequence[Drawn] = ()) -> str:
             meanings=MEANING,
             sources=SOURCE,
             other_setting=OTHER_SETTING,
+            consequences=standing(ledger),
             pictures=pictures,
             style=style,
             script=script,

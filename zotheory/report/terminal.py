@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group
 from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import (
@@ -26,6 +27,7 @@ from zotheory.judge import CONTRADICTION
 from zotheory.ledger import Entry
 from zotheory.papers import Listed
 from zotheory.report.description import Section, describe
+from zotheory.report.description import Table as Numbers
 from zotheory.vocabulary import MARK, MARK_MEANS, Claim, Verdict
 
 STYLES = {
@@ -35,6 +37,8 @@ STYLES = {
     Verdict.INCONCLUSIVE: "yellow",
     Verdict.NOT_RUN: "dim",
 }
+_DECIDES = "▸"  # before a cell that decides: seen without colours, too
+_GAP = 2  # between columns
 _WIDEST = max(len(verdict.word) for verdict in Verdict)
 
 
@@ -178,11 +182,46 @@ def _section(section: Section) -> Group:
     shown: list[Any] = [Text(line) for line in section.prose]
     shown += [Text.assemble((f"{name}: ", "dim"), value) for name, value in section.values]
     if section.table:
-        table = Table("", *section.table.columns, box=None, pad_edge=False, header_style="dim")
-        for name, cells in section.table.rows:
-            table.add_row(Text(name, style="dim"), *map(Text, cells))
-        shown.append(table)
+        every = range(len(section.table.columns))
+        printed = section.table.look == "printed"
+        shown.append(_Blocks(section.table) if printed else _table(section.table, every))
     shown += [Text(f"{k}. {step}") for k, step in enumerate(section.steps, 1)]
     if section.code:
         shown.append(Syntax(section.code, "python", background_color="default"))
     return Group(*shown)
+
+
+def _table(found: Numbers, columns: Sequence[int]) -> Table:
+    """Some columns of a table, by their numbers."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in ("", *(found.columns[k] for k in columns)):
+        table.add_column(head, overflow="fold")
+    for name, cells in found.rows:
+        shown = [
+            Text(f"{_DECIDES}{cells[k]}", style="bold")
+            if (name, found.columns[k]) in found.marked
+            else Text(cells[k])
+            for k in columns
+        ]
+        table.add_row(Text(name, style="dim"), *shown)
+    return table
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """A paper's table: as many columns side by side as there is room for, the others below."""
+
+    found: Numbers
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        names = max(len(name) for name, _ in self.found.rows)
+        block, used = [], names
+        for k, column in enumerate(self.found.columns):
+            cells = (f"{_DECIDES}{cells[k]}" for _, cells in self.found.rows)
+            width = _GAP + max(map(len, (column, *cells)))
+            if block and used + width > options.max_width:
+                yield _table(self.found, block)
+                block, used = [], names
+            block.append(k)
+            used += width
+        yield _table(self.found, block)

@@ -8,7 +8,7 @@ from scipy import stats
 
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
-from zotheory.evidence.printed import Table
+from zotheory.evidence.tables import Table
 from zotheory.judge import judge
 from zotheory.papers import smezo
 from zotheory.papers.smezo.claims import CLAIMS

@@ -9,10 +9,10 @@ from scipy import integrate, stats
 
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
-from zotheory.evidence.printed import Table
+from zotheory.evidence.grids import Grid
+from zotheory.evidence.tables import Table
 from zotheory.judge import judge
 from zotheory.papers import svd0
-from zotheory.papers.shared.grids import Grid
 from zotheory.papers.svd0.claims import CLAIMS
 from zotheory.papers.svd0.grids import METHODS, mean_largest, sample_deviation
 from zotheory.papers.svd0.largest_rank import FRAMES, SHAPES, _arithmetic, _held

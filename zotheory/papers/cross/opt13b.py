@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table, mean, printed
+from zotheory.evidence.printed import mean, printed
+from zotheory.evidence.tables import Table
 from zotheory.papers.cross.agreement import agree, spread
 from zotheory.papers.shared.tables import of_paper
 from zotheory.vocabulary import Claim, Kind, Setting, Statement

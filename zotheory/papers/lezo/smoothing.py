@@ -45,7 +45,7 @@ COS2 = sp.Symbol("E cos^2(estimate, gradient)")
 SIZE, KEPT_LAYERS = sp.symbols("size k", integer=True, positive=True)  # of a layer; kept of N
 
 MEAN_ON_LAYER = sp.Symbol("<E estimate, H> over a layer")
-ON_LAYER = sp.Symbol("<gradient, H> over a layer")
+ON_LAYER = sp.Symbol("<gradient, H> over a layer", real=True)
 NORM3_SQUARE = sp.Symbol("(E||z||^3)^2")
 SMOOTH_PART = 3 * EPS**2 * L**2 * (N + 4) ** 3
 EQ20 = SMOOTH_PART + 4 * (N + 4) ** 2 * SQUARE
@@ -233,7 +233,7 @@ CLAIMS = (
             "printed Eq. 20 for every n >= 1.",
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(witness=_from_eq20_witness),),
+        checks=(exact(witness=_from_eq20_witness, step=True),),
         correction=_from(
             LEZO.named(smoothing.second_moment()).value,
             "It follows from Eq. 20 with 4(n+2) in place of 4(n+4)^2, which every L-smooth loss "

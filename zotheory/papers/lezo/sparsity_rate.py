@@ -6,10 +6,11 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table, printed
+from zotheory.evidence.printed import printed
+from zotheory.evidence.tables import Table
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
-RATES = Table.read(Path(__file__).parent / "tables" / "sparsity.csv", name="Sparsity rates")
+RATES = Table.read(Path(__file__).parent / "tables" / "sparsity.csv")
 BY_EQ3 = sp.Symbol("blocks perturbed at rho = 1 by Eq. 3", integer=True)
 BY_SEC53 = sp.Symbol("blocks perturbed at rho = 1 by Sec. 5.3", integer=True)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Computed, Quantities, Table, above, changed, mean, printed
+from zotheory.evidence.printed import Computed, Quantities, above, changed, mean, printed
+from zotheory.evidence.tables import Table
 from zotheory.statistics.significance import welch
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table, above
+from zotheory.evidence.printed import above
+from zotheory.evidence.tables import Table
 
 Pair = tuple[sp.Symbol, sp.Symbol]
 CONTRARY = {sp.Ge: sp.Lt, sp.Gt: sp.Le}

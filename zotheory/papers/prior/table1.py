@@ -6,7 +6,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table, changed, printed
+from zotheory.evidence.printed import changed, printed
+from zotheory.evidence.tables import Table
 from zotheory.papers.prior.pairs import fewer, least_gain, pairs
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table, above, changed, mean, printed
+from zotheory.evidence.printed import above, changed, mean, printed
+from zotheory.evidence.tables import Table
 from zotheory.papers.prior.pairs import fewer, least_gain, pairs
 from zotheory.papers.shared.tables import of_paper
 from zotheory.vocabulary import Claim, Kind, Setting, Statement

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table, printed
+from zotheory.evidence.printed import printed
+from zotheory.evidence.tables import Table
 from zotheory.papers.prior.pairs import ordered, pairs
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 

@@ -11,7 +11,8 @@ from zotheory.context import Context
 from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.instruments import Passes
-from zotheory.evidence.printed import Table, printed
+from zotheory.evidence.printed import printed
+from zotheory.evidence.tables import Table
 from zotheory.papers.prior.pairs import ordered, pairs
 from zotheory.papers.prior.selection import recipe
 from zotheory.papers.prior.table2 import TABLE2

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import sympy as sp
 
+from zotheory.evidence.grids import Grid, settings
 from zotheory.evidence.printed import printed
-from zotheory.papers.shared.grids import Grid, settings
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 TABLE7 = Grid.read(Path(__file__).parent / "grids" / "table7.csv").sizes()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from zotheory.evidence.printed import Computed, Table, printed
+from zotheory.evidence.printed import Computed, printed
+from zotheory.evidence.tables import Table
 from zotheory.papers.prior.table1 import TABLE1
 from zotheory.papers.prior.table2 import TABLE2
 from zotheory.vocabulary import Claim, Kind, Setting, Statement

@@ -55,7 +55,7 @@ def last_iterate(paper: Paper) -> Claim:
             domain,
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(_largest, _last_witness),),
+        checks=(exact(_largest, _last_witness, step=True),),
         correction=Statement(
             "It bounds the average over t = 0, ..., T, hence the least of them and an iterate "
             "drawn at random, by the right side of Eq. 25.",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import sympy as sp
 
+from zotheory.evidence.grids import Grid
 from zotheory.evidence.printed import printed
-from zotheory.papers.shared.grids import Grid
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 GRIDS = {n: Grid.read(Path(__file__).parent / "grids" / f"table{n}.csv") for n in (7, 8)}

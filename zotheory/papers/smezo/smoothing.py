@@ -204,7 +204,7 @@ CLAIMS = (
             EQ23_PRINTED,
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(witness=_eq24_witness),),
+        checks=(exact(witness=_eq24_witness, step=True),),
         correction=_eq24(
             "Eq. 23 with 4(n+2) in place of 4(n+4)^2 gives it, and every L-smooth loss satisfies "
             "that: keep <grad, z>^2 in Eq. 18, as E <grad, z>^2 ||z||^2 = (n+2)||grad||^2.",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Computed, Table, above, printed
+from zotheory.evidence.printed import Computed, above, printed
+from zotheory.evidence.tables import Table
 from zotheory.statistics.significance import welch
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 

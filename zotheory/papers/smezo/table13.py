@@ -6,7 +6,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table, changed, printed
+from zotheory.evidence.printed import changed, printed
+from zotheory.evidence.tables import Table
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 TABLE13 = Table.read(Path(__file__).parent / "tables" / "table13.csv")

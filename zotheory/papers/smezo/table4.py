@@ -6,7 +6,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table, mean, printed
+from zotheory.evidence.printed import mean, printed
+from zotheory.evidence.tables import Table
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 TABLE4 = Table.read(Path(__file__).parent / "tables" / "table4.csv")

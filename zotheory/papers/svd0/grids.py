@@ -10,8 +10,8 @@ import sympy as sp
 from proofs_check.cards.order_statistics import minimum
 from zotheory.evidence.compared import Case
 from zotheory.evidence.enclosed import enclosed
+from zotheory.evidence.grids import Grid, settings
 from zotheory.evidence.printed import Computed, mean, printed
-from zotheory.papers.shared.grids import Grid, settings
 from zotheory.papers.svd0.table3 import TABLE3
 from zotheory.papers.svd0.tables17_21 import TABLE18
 from zotheory.vocabulary import Claim, Kind, Setting, Statement

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Computed, Table, above, at_least, changed, printed
+from zotheory.evidence.printed import Computed, above, at_least, changed, printed
+from zotheory.evidence.tables import Table
 from zotheory.statistics.significance import signed_rank
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 _TABLES = Path(__file__).parent / "tables"
 TABLE3 = Table.read(_TABLES / "table3.csv")
-TOTALS = Table.read(_TABLES / "table3_totals.csv", name="Table 3, Total")
+TOTALS = Table.read(_TABLES / "table3_totals.csv")
 GROUPS = {
     "Classification": ("SST-2", "RTE", "CB", "BoolQ", "WSC", "WIC", "MultiRC"),
     "Multiple choice": ("COPA", "ReCoRD"),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table, at_least, changed, printed
+from zotheory.evidence.printed import at_least, changed, printed
+from zotheory.evidence.tables import Table
 from zotheory.papers.svd0.table3 import total, totals
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table, changed, mean, printed
+from zotheory.evidence.printed import changed, mean, printed
+from zotheory.evidence.tables import Table
 from zotheory.papers.svd0.tables6_8_9 import TABLE6
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table, changed, mean, printed
+from zotheory.evidence.printed import changed, mean, printed
+from zotheory.evidence.tables import Table
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 TABLE1, TABLE2 = (Table.read(Path(__file__).parent / "tables" / f"table{n}.csv") for n in (1, 2))

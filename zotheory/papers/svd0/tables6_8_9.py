@@ -6,15 +6,15 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table, changed, mean, printed
+from zotheory.evidence.printed import changed, mean, printed
+from zotheory.evidence.tables import Table
 from zotheory.papers.svd0.table3 import METHODS, TABLE3, gain, total, totals
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 _TABLES = Path(__file__).parent / "tables"
 TABLE6, TABLE8, TABLE9 = (Table.read(_TABLES / f"table{n}.csv") for n in (6, 8, 9))
 TOTALS = {
-    table: Table.read(_TABLES / f"table{n}_totals.csv", name=f"Table {n}, Total")
-    for n, table in ((8, TABLE8), (9, TABLE9))
+    table: Table.read(_TABLES / f"table{n}_totals.csv") for n, table in ((8, TABLE8), (9, TABLE9))
 }
 TASKS = ("SST-2", "WIC", "ReCoRD", "SQuAD")  # Table 6's, without its last column
 SMALL = "OPT-1.3B on four tasks (Table 6)"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table, above, printed
+from zotheory.evidence.printed import above, printed
+from zotheory.evidence.tables import Table
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 TABLE6 = Table.read(Path(__file__).parent / "tables" / "table6.csv")

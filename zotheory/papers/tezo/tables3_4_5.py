@@ -8,7 +8,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Quantities, Table, above, at_least, changed, mean, printed
+from zotheory.evidence.printed import Quantities, above, at_least, changed, mean, printed
+from zotheory.evidence.tables import Table
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 TABLE3, TABLE4, TABLE5 = (

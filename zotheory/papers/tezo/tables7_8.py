@@ -7,7 +7,8 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Quantities, Table, changed, printed
+from zotheory.evidence.printed import Quantities, changed, printed
+from zotheory.evidence.tables import Table
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 TABLE7, TABLE8 = (

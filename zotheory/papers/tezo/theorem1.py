@@ -24,7 +24,7 @@ DELTA = 1 + M * N + 2 * M * N / R + 6 * (M + N) / R + 10 / R
 SIZES = tuple(sp.Ge(size, 1, evaluate=False) for size in (M, N, R))
 
 PHI = sp.Symbol("(f(W + rho Z) - f(W - rho Z)) / (2 rho) as rho -> 0")
-ALONG_Z = sp.Symbol("<G, Z>")
+ALONG_Z = sp.Symbol("<G, Z>", real=True)
 RHO, F_PLUS, F_MINUS = sp.symbols("rho f_plus f_minus")
 
 MEAN_ALONG_H = sp.Symbol("E <estimate, H>")

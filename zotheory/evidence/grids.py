@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import sympy as sp
 
-from zotheory.evidence.printed import Table
+from zotheory.evidence.tables import Table, printed_file
 
 
 @dataclass(frozen=True)
@@ -32,30 +31,21 @@ class Grid:
     def read(cls, path: Path) -> Grid:
         """The grid of a CSV file, whose cells are values with commas between them.
 
-        Raises ValueError for a head without place, a row of another length and for a value that is
-        no number or comes twice in its list.
+        Raises ValueError for a head without place, a row of another length, a name that comes
+        twice, and for a value that is no number or comes twice in its list.
         """
-        lines = path.read_text(encoding="utf-8").splitlines()
-        head = (line[1:].partition(":") for line in lines if line.startswith("#"))
-        about = {key.strip(): value.strip() for key, _, value in head}
-        if "place" not in about:
-            raise ValueError(f"{path} must say its place: `# place: Table 7`")
-        header, *body = csv.reader(line for line in lines if line and not line.startswith("#"))
-        columns = tuple(header[1:])
+        about, rows, columns, cells = printed_file(path, "place")
         lists = {}
-        for row, *cells in body:
-            if len(cells) != len(columns):
-                raise ValueError(f"{path}: row {row!r} has {len(cells)} cells, not {len(columns)}")
-            for column, cell in zip(columns, cells, strict=True):
-                values = tuple(value.strip() for value in cell.split(",") if value.strip())
-                try:
-                    distinct = {Decimal(value) for value in values}
-                except InvalidOperation:
-                    raise ValueError(f"{path}: {cell!r} in row {row!r} lists no numbers") from None
-                if len(distinct) < len(values):
-                    raise ValueError(f"{path}: {cell!r} in row {row!r} lists a value twice")
-                lists[row, column] = values
-        return cls(about, tuple(row[0] for row in body), columns, lists)
+        for (row, column), cell in cells.items():
+            values = tuple(value.strip() for value in cell.split(",") if value.strip())
+            try:
+                distinct = {Decimal(value) for value in values}
+            except InvalidOperation:
+                raise ValueError(f"{path}: {cell!r} in row {row!r} lists no numbers") from None
+            if len(distinct) < len(values):
+                raise ValueError(f"{path}: {cell!r} in row {row!r} lists a value twice")
+            lists[row, column] = values
+        return cls(about, rows, columns, lists)
 
     def sizes(self) -> Table:
         """How many values are listed: a table of counts."""

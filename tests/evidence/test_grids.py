@@ -2,7 +2,7 @@
 
 import pytest
 
-from zotheory.papers.shared.grids import Grid, settings
+from zotheory.evidence.grids import Grid, settings
 
 TEXT = """# place: Table 10, App. A.3
 # title: a grid
