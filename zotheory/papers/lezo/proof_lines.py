@@ -123,7 +123,7 @@ CLAIMS = (
             1,
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(_put_in, _eq13_witness),),
+        checks=(exact(_put_in, _eq13_witness, step=True),),
         correction=_eq13(
             "It is 0 then. With Eq. 12 as it should read, a minus sign on its right side, the "
             "second line of Eq. 13 equals the first, and Lemma 1 stands.",
@@ -141,7 +141,7 @@ CLAIMS = (
             EQ17_PRINTED,
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(witness=_eq19_witness),),
+        checks=(exact(witness=_eq19_witness, step=True),),
         correction=_eq19(
             "It is with (eps^4/2) L^2 n^2 + (eps^4/2) L^2 n^2 as Eq. 17's last line, which is what "
             "Eq. 16 gives.",

@@ -117,7 +117,7 @@ def changing(paper: Paper, id: str, where: str, says: str, why: str) -> Claim:
         setting=Setting("a step of the proof, any L-smooth loss"),
         statement=Statement(says, sp.Le(OWN_AVERAGE, EQ25), domain),
         needs=(Kind.EXACT,),
-        checks=(exact(_largest_own, _changing_witness),),
+        checks=(exact(_largest_own, _changing_witness, step=True),),
         correction=Statement(
             f"{why} The two differ by at most eps^2 L n, as each is within (eps^2 L/2) n of L: "
             "with that much more noise at every step, Eq. 25's bound plus 8(n+4)L eps^2 L n "
