@@ -8,6 +8,7 @@ from zotheory.papers.smezo import (
     memory,
     noise,
     quadratic,
+    small_weights,
     smoothing,
     table1,
     table4,
@@ -15,13 +16,18 @@ from zotheory.papers.smezo import (
     table11,
     table12,
     table13,
+    timing,
 )
 
 CLAIMS = (
+    small_weights.MORE_LIKELY,
     table4.SIX,
     *table1.CLAIMS,
     *smoothing.CLAIMS,
+    *timing.CLAIMS,
     *linear_loss.CLAIMS,
+    small_weights.SMALL_SHARE,
+    small_weights.GAIN_OF_MASK,
     *quadratic.CLAIMS,
     *algorithms.CLAIMS,
     *masks.MASKS,
