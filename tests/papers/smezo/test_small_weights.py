@@ -14,6 +14,7 @@ from zotheory.papers import claim
 from zotheory.papers.smezo import small_weights
 from zotheory.papers.smezo.small_weights import AT_FIRST, BATCHES, LATER, PHASES
 from zotheory.papers.smezo.trained import TrainedStudy, measure_trained, smallest
+from zotheory.vocabulary import Kind
 
 CONTEXT = Context("a claim", 0, BUDGETS["quick"], None, "a model", None)
 FEW = {"share": 0.2, "steps": 2, "batches": 2, "batch_size": 3, "learning_rate": 0.1, "seed": 4}
@@ -99,7 +100,7 @@ def judged(monkeypatch):
     def judge(id, kind, study):
         monkeypatch.setattr(small_weights, "study", lambda context: study)
         found = claim(id)
-        (check,) = found.checks
+        (check,) = (check for check in found.checks if check.kind is Kind.MODEL)
         return check.judge(getattr(found, kind), CONTEXT)
 
     return judge
@@ -124,4 +125,18 @@ def test_whom_a_step_hurts(judged):
     assert judged(id, "statement", made_up(0.3, cosine=0.2)).verdict == "refuted"
     assert judged(id, "correction", made_up(0.3, cosine=0.2)).verdict == "confirmed"
     assert judged(id, "statement", made_up(0.3, cosine=-0.2)).verdict == "confirmed"
-    assert judged(id, "mutant", made_up(0.3, cosine=-0.2)).verdict == "refuted"
+    assert judged(id, "correction", made_up(0.3, cosine=-0.2)).verdict == "refuted"
+
+
+def test_independent_batches_are_helped_at_least_as_often_as_hurt():
+    """By another route than the claim's: steps along drawn directions, for a skewed law."""
+    found = claim("smezo.intro.more_likely")
+    (check,) = (check for check in found.checks if check.kind is Kind.EXACT)
+    assert check.judge(found.statement, CONTEXT).verdict == "refuted"
+    assert check.judge(found.correction, CONTEXT).verdict == "proved"
+    rng = np.random.default_rng(0)
+    law = np.array([[1.0, 0.0], [-0.5, 0.9], [-0.5, -0.9], [-0.4, 0.1]])
+    i, j = rng.integers(4, size=(2, 40_000))
+    z = rng.standard_normal((40_000, 2))
+    raised = np.einsum("td,td->t", law[i], z) * np.einsum("td,td->t", law[j], z) < 0
+    assert raised.mean() < 0.5
