@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import sympy as sp
 
 from proofs_check.gaussian import Derivation
+from proofs_check.moments import norm_moment
 from proofs_check.results import Proved
 from proofs_check.steps import follows
 from zotheory.evidence.exact import Counterexample, exact
@@ -28,6 +29,7 @@ AVERAGE = sp.Symbol("average of the squared gradients at theta_0, ..., theta_T")
 OWN_AVERAGE = sp.Symbol("average of E||grad L_t(theta_t)||^2, L_t smoothed as step t does")
 EPS_TERM = sp.Symbol("eps-term of Eq. 26")
 
+APART = EPS**2 * L * norm_moment(1, N)  # two smoothings of one loss: each within half of it
 SIGMA = sp.Symbol("sigma", positive=True)
 EPS_FROM = sp.Ge(EPS**2 * L**2 * N**3, SIGMA**2)  # eps >= sigma/(n^(3/2) L)
 EPS_UP_TO = sp.Le(EPS**2 * L**2 * N**3, SIGMA**2)
@@ -109,8 +111,7 @@ def changing(paper: Paper, id: str, where: str, says: str, why: str) -> Claim:
     `why` the sum does not telescope, in the paper's words. Every step perturbs n coordinates: a
     number that changes, too, does not help.
     """
-    apart = EPS**2 * L * N  # two smoothings of one loss at one point: each within half of it
-    domain = (sp.Ge(START, LEAST), sp.Le(JUMP, apart))
+    domain = (sp.Ge(START, LEAST), sp.Le(JUMP, APART))
     return Claim(
         id=id,
         where=where,
@@ -122,7 +123,7 @@ def changing(paper: Paper, id: str, where: str, says: str, why: str) -> Claim:
             f"{why} The two differ by at most eps^2 L n, as each is within (eps^2 L/2) n of L: "
             "with that much more noise at every step, Eq. 25's bound plus 8(n+4)L eps^2 L n "
             "follows, O(eps^2 L^2 n^2) as before.",
-            sp.Le(OWN_AVERAGE, EQ25 + FALL * apart),
+            sp.Le(OWN_AVERAGE, EQ25 + FALL * APART),
             domain,
         ),
     )
@@ -132,7 +133,11 @@ def _largest_own(_: Statement) -> Mapping[sp.Expr, Derivation]:
     """J is how much the loss of the next step exceeds this step's at the point reached."""
     found = telescoping.largest("average", JUMP)
     values = {telescoping.FALL: FALL, telescoping.NOISE: STEP_NOISE}
-    return {OWN_AVERAGE: Derivation(found.value.subs(values), found.steps)}
+    apart = (
+        f"|E L(theta + eps z) - L(theta)| <= (eps^2 L/2) E||z||^2 = {APART / 2} for noise on any n "
+        f"coordinates: J <= {APART}"
+    )
+    return {OWN_AVERAGE: Derivation(found.value.subs(values), (apart, *found.steps))}
 
 
 def _changing_witness(statement: Statement, failed: Counterexample) -> str:

@@ -137,10 +137,10 @@ def _measure_agrees(statement: Statement, _: Context) -> Sequence[Measurement]:
     law = sp.lambdify(ENTRY, statement.formula.rhs)
     targets = np.array([law(abs(g) / norm) for g in gradient])
     decide = partial(
-        decide_within, method=ClopperPearson(), target=targets, tolerance=0.06, scale=1.0
+        decide_within, method=ClopperPearson(), target=targets, tolerance=0.07, scale=1.0
     )
     sampler = SameSign(Estimates(Recipe("mezo"), ((0.0, 0.0, 0.0),), Linear(gradient)), gradient)
-    return [Measurement(f"g = {gradient}", sampler, decide, 25, 100)]
+    return [Measurement(f"g = {gradient}", sampler, decide, 25, 160, first_look=80)]
 
 
 def _signs(says: str, law: sp.Expr) -> Statement:
