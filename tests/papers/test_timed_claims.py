@@ -6,6 +6,7 @@ import torch
 
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
+from zotheory.evidence import modelled
 from zotheory.papers import claim
 from zotheory.papers.lezo import timing as lezo
 from zotheory.papers.smezo import timing as smezo
@@ -109,3 +110,12 @@ def test_what_is_timed_is_mezos_noise_under_the_mask():
     assert torch.equal(masked[0], plain[0])
     assert torch.equal(masked[1:], start[1:])
     assert not torch.equal(plain[1:], start[1:])
+
+
+def test_both_perturbations_are_timed_on_the_models_own_matrices(tiny, monkeypatch):
+    monkeypatch.setattr(modelled, "_load", lambda name: tiny)
+    monkeypatch.setattr(smezo, "ROUNDS", 2)
+    before = [p.detach().clone() for p in tiny.model.parameters()]
+    seconds = smezo._seconds(CONTEXT)
+    assert {name: len(taken) for name, taken in seconds.items()} == {smezo.MEZO: 2, smezo.SMEZO: 2}
+    assert all(map(torch.equal, before, tiny.model.parameters()))

@@ -140,3 +140,14 @@ def test_independent_batches_are_helped_at_least_as_often_as_hurt():
     z = rng.standard_normal((40_000, 2))
     raised = np.einsum("td,td->t", law[i], z) * np.einsum("td,td->t", law[j], z) < 0
     assert raised.mean() < 0.5
+
+
+def test_the_claims_study_is_what_they_read(judged, tiny, text, monkeypatch):
+    monkeypatch.setattr(modelled, "_load", lambda name: tiny)
+    needed = (44 + BATCHES * len(PHASES)) * small_weights.BATCH_SIZE
+    monkeypatch.setattr(small_weights, "BATCH_SIZE", 1)
+    monkeypatch.setattr(small_weights, "sentences", lambda *_: (text * needed)[:needed])
+    study = small_weights._measure(CONTEXT)
+    assert set(study.cosines) == {AT_FIRST, *LATER}
+    for id in ("smezo.small_share", "smezo.cosine.gain", "smezo.intro.more_likely"):
+        assert judged(id, "statement", study).numbers

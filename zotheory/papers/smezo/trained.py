@@ -133,4 +133,4 @@ def _cosines(gradients: Sequence[Sequence[Tensor]]) -> np.ndarray:
 
     gram = np.array([[inner(a, b) for b in gradients] for a in gradients])
     norms = np.sqrt(np.diag(gram))
-    return gram / np.outer(norms, norms)
+    return (gram / np.outer(norms, norms)).clip(-1, 1)
