@@ -12,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 import estimators.recipes
 from zotheory.model.assets import AssetError
 from zotheory.model.language_model import ModelError, load_model
-from zotheory.papers.shared.printed import PublishedStep
+from zotheory.papers.shared.steps import PublishedStep
 
 REFERENCE = "reference"
 LEADING = (REFERENCE, "mezo", "lezo", "mezo_gv", "mezo_greedy", "tezo", "lozo", "subzo", "svd0")

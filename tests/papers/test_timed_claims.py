@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
+from zotheory.evidence import modelled
 from zotheory.papers import claim
 from zotheory.papers.lezo import timing as lezo
+from zotheory.papers.smezo import timing as smezo
 from zotheory.papers.svd0 import timing as svd0
 
 CONTEXT = Context("a claim", 0, BUDGETS["quick"], None, "a model", None)
@@ -15,7 +18,7 @@ CONTEXT = Context("a claim", 0, BUDGETS["quick"], None, "a model", None)
 @pytest.fixture
 def judged(monkeypatch):
     def judge(id, kind, seconds):
-        for module in (lezo, svd0):
+        for module in (lezo, smezo, svd0):
             monkeypatch.setattr(module, "once", lambda *_: seconds)
         found = claim(id)
         (check,) = found.checks
@@ -85,3 +88,34 @@ def test_the_overhead_of_a_subspace(judged):
     assert judged("svd0.table1.overhead", "statement", seconds((1.3, 1))).verdict == "refuted"
     assert judged("svd0.table1.overhead", "correction", seconds((1.3, 1))).verdict == "confirmed"
     assert judged("svd0.table1.overhead", "mutant", seconds((1.02, 1))).verdict == "refuted"
+
+
+def test_the_overhead_of_a_mask(judged):
+    def seconds(ratio):
+        return {smezo.MEZO: rounds(1.0, smezo.ROUNDS), smezo.SMEZO: rounds(ratio, smezo.ROUNDS)}
+
+    id = "smezo.abstract.no_overhead"
+    assert judged(id, "statement", seconds(1.05)).verdict == "confirmed"
+    assert judged(id, "mutant", seconds(1.05)).verdict == "refuted"
+    assert judged(id, "statement", seconds(1.4)).verdict == "refuted"
+    assert judged(id, "correction", seconds(1.4)).verdict == "confirmed"
+
+
+def test_what_is_timed_is_mezos_noise_under_the_mask():
+    plain, masked = (torch.full((3, 4), 1.0, dtype=torch.float64) for _ in range(2))
+    masked[0] = plain[0] = 0.1
+    start = masked.clone()
+    smezo.perturb([plain], 5, None)
+    smezo.perturb([masked], 5, [0.5])
+    assert torch.equal(masked[0], plain[0])
+    assert torch.equal(masked[1:], start[1:])
+    assert not torch.equal(plain[1:], start[1:])
+
+
+def test_both_perturbations_are_timed_on_the_models_own_matrices(tiny, monkeypatch):
+    monkeypatch.setattr(modelled, "_load", lambda name: tiny)
+    monkeypatch.setattr(smezo, "ROUNDS", 2)
+    before = [p.detach().clone() for p in tiny.model.parameters()]
+    seconds = smezo._seconds(CONTEXT)
+    assert {name: len(taken) for name, taken in seconds.items()} == {smezo.MEZO: 2, smezo.SMEZO: 2}
+    assert all(map(torch.equal, before, tiny.model.parameters()))

@@ -104,6 +104,15 @@ def test_every_coordinate_counts():
     assert verdict((0.5, 10.1), (1.05, 10.5)) == "refuted"
 
 
+def test_a_target_may_be_a_tuple():
+    method = Fixed((0.9, 1.9), (1.1, 2.1))
+    for target, verdict in (((1.0, 2.0), "confirmed"), ((1.0, 3.0), "refuted")):
+        equal = decide_equal(SHARDS, method=method, target=target, tolerance=0.2)
+        assert equal.verdict == verdict
+        assert equal.target == target
+    assert decide_at_most(SHARDS, method=method, bound=(1.2, 2.2)).verdict == "confirmed"
+
+
 def test_a_decision_is_json_and_tells_what_it_rests_on():
     target = np.array([1.0, 2.0])
     vector = decide_equal(

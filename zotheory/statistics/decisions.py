@@ -180,8 +180,8 @@ def _against(
     sharp: bool = False,
 ) -> Decision:
     """The method's interval against a number, by the rule."""
-    interval = _interval(shards, method, alpha, target)
-    found = decided(sign, Ends(interval.lower, interval.upper), Ends(target, target), band, sharp)
+    interval, at = _interval(shards, method, alpha, target), np.asarray(target, dtype=float)
+    found = decided(sign, Ends(interval.lower, interval.upper), Ends(at, at), band, sharp)
     return _decision(shards, method, alpha, interval, found, target, tolerance)
 
 

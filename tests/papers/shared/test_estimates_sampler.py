@@ -6,9 +6,13 @@ from zotheory.papers.shared.estimates import (
     AfterOneStep,
     Along,
     Estimates,
+    Falls,
     HalfSquare,
     Linear,
+    SameSign,
     Sine,
+    SlopeInRate,
+    SquaredCosines,
     SquaredError,
 )
 
@@ -80,3 +84,23 @@ def test_after_one_step():
     assert columns.shape == (10, 2)
     assert columns[:, 0] == pytest.approx(np.ones(10))
     assert np.any(columns[:, 1] < 1)
+
+
+def test_falls_slopes_cosines_and_signs_of_the_same_estimates():
+    """Each from the rows that the estimates' sampler gives with the same generator."""
+    weights, rate = (1.0, -2.0, 0.5), 0.3
+    estimates = Estimates(Recipe("mezo"), (weights,), HalfSquare())
+    w = np.array(weights)
+    rows = estimates(np.random.default_rng(0), 5)
+    norms = np.einsum("ij,ij->i", rows, rows)
+
+    def drawn(sampler):
+        return sampler(np.random.default_rng(0), 5)
+
+    fall = drawn(Falls(AfterOneStep((estimates,), (rate,))))[:, 0]
+    assert fall == pytest.approx((2 * rate * rows @ w - rate**2 * norms) / (w @ w))
+    slope = drawn(SlopeInRate((estimates,), (rate,)))[:, 0]
+    assert slope == pytest.approx((rows @ w - rate * norms) / (w @ w))
+    cosines = drawn(SquaredCosines((estimates,), weights))[:, 0]
+    assert cosines == pytest.approx((rows @ w) ** 2 / (norms * (w @ w)))
+    assert (drawn(SameSign(estimates, weights)) == (rows * w > 0)).all()

@@ -10,7 +10,15 @@ from zotheory.papers.shared.restricted_descent import EQ25, FALL, STEP_NOISE
 from zotheory.papers.shared.telescoping import HORIZON, LEAST, START
 from zotheory.vocabulary import Claim
 
-SHARED = ("lemma1", "assumption1", "lemma2", "eq20", "eq25.last_iterate", "eq26.constant")
+SHARED = (
+    "lemma1",
+    "assumption1",
+    "lemma2",
+    "eq20",
+    "eq25.last_iterate",
+    "eq26.constant",
+    "eq27.eps_direction",
+)
 
 
 def claim(paper: str, place: str) -> Claim:
@@ -49,3 +57,34 @@ def test_a_run_of_the_method_ends_above_eq25():
     bound = float(EQ25.subs({s: at[str(s)] for s in EQ25.free_symbols}))
     assert squares[-1] > 1.5 * bound
     assert np.mean(squares) < bound
+
+
+def test_steps_on_losses_of_their_own_stay_above_eq25():
+    """As the snippet's: Eq. 24 at every step of one smooth loss, smoothed in one of two weights.
+
+    The smoothing is by quadrature here, and the points lie elsewhere.
+    """
+    eps, a, runs = 0.08, 0.6, 4000
+    z, w = np.polynomial.hermite_e.hermegauss(20)
+    points = ((np.pi - a, a), (a, np.pi - a))
+
+    def smoothed(point, perturbed):
+        other = np.cos(point[1 - perturbed])
+        return w @ np.cos(point[perturbed] + eps * z) / w.sum() + other
+
+    def slope(point, perturbed):
+        return -(w @ np.sin(point[perturbed] + eps * z)) / w.sum()
+
+    fall, noise = (float(e.subs({"n": 1, "L": 1, "eps": eps})) for e in plain(FALL, STEP_NOISE))
+    squares = [slope(points[t % 2], t % 2) ** 2 for t in range(runs)]
+    for t in range(2):
+        here, there = points[t], points[1 - t]
+        assert smoothed(there, t) <= smoothed(here, t) - squares[t] / fall + noise
+    bound = fall * ((smoothed(points[0], 0) + 2) / runs + noise)
+    assert np.mean(squares) > 1.5 * bound
+    assert np.mean(squares) < bound + fall * eps**2
+
+
+def plain(*expressions):
+    """The expressions in symbols without assumptions."""
+    return [e.subs({s: sp.Symbol(s.name) for s in e.free_symbols}) for e in expressions]

@@ -2,10 +2,12 @@ import pytest
 import sympy as sp
 from scipy.optimize import linprog
 
-from zotheory.papers.shared.telescoping import FALL, HORIZON, LEAST, NOISE, START, largest
+from zotheory.papers.shared.telescoping import FALL, HORIZON, JUMP, LEAST, NOISE, START, largest
 
 
-def by_linear_programming(functional, horizon, fall=3.0, noise=0.5, start=2.0, least=-1.0):
+def by_linear_programming(
+    functional, horizon, jump=0.0, fall=3.0, noise=0.5, start=2.0, least=-1.0
+):
     """The same maximum over f_1, ..., f_(T+1) and S_0, ..., S_T, by a solver."""
     steps = horizon + 1
     weights = [0.0] * horizon + [1.0] if functional == "last" else [1 / steps] * steps
@@ -17,7 +19,7 @@ def by_linear_programming(functional, horizon, fall=3.0, noise=0.5, start=2.0, l
             row[t - 1] = -1.0
         row[steps + t] = 1 / fall
         rows.append(row)
-        limits.append(noise + (0 if t else start))
+        limits.append(noise + (0 if t else start) + (jump if t < horizon else 0))
     bounds = [(least, None)] * steps + [(0, None)] * steps
     found = linprog([0.0] * steps + [-w for w in weights], rows, limits, bounds=bounds)
     return -found.fun
@@ -25,10 +27,11 @@ def by_linear_programming(functional, horizon, fall=3.0, noise=0.5, start=2.0, l
 
 @pytest.mark.parametrize("functional", ["last", "average"])
 @pytest.mark.parametrize("horizon", [0, 1, 4])
-def test_largest_is_the_optimum_of_the_linear_programme(functional, horizon):
-    at = {FALL: 3, NOISE: sp.Rational(1, 2), START: 2, LEAST: -1, HORIZON: horizon}
-    value = float(largest(functional).value.subs(at))
-    assert value == pytest.approx(by_linear_programming(functional, horizon))
+@pytest.mark.parametrize("jump", [0, sp.Rational(1, 4)])
+def test_largest_is_the_optimum_of_the_linear_programme(functional, horizon, jump):
+    at = {FALL: 3, NOISE: sp.Rational(1, 2), START: 2, LEAST: -1, HORIZON: horizon, JUMP: jump}
+    value = float(largest(functional, JUMP if jump else sp.S.Zero).value.subs(at))
+    assert value == pytest.approx(by_linear_programming(functional, horizon, float(jump)))
 
 
 def test_the_last_iterate_is_bounded_by_the_whole_sum_only():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import sympy as sp
 
+from proofs_check.cards.supports import layers
 from proofs_check.gaussian import Derivation, Fixed, Gaussian, Index, contraction, derive
 from zotheory.context import Context
 from zotheory.evidence.draws import Recipe
@@ -15,16 +17,16 @@ from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.searched import searched
 from zotheory.evidence.snippets import inputs
-from zotheory.papers.lezo import kept
-from zotheory.papers.lezo.kept import DROPPED, LAYERS
-from zotheory.papers.shared import smoothing
-from zotheory.papers.shared.estimates import Along, Estimates, Linear
+from zotheory.papers.shared import kept, smoothing
+from zotheory.papers.shared.estimates import Along, Estimates, Linear, SquaredCosines
+from zotheory.papers.shared.kept import DROPPED, LAYERS
 from zotheory.papers.shared.restricted import (
     SEARCH_SHARE,
     SECOND_MOMENT,
     Example,
     Paper,
     assumption1,
+    bias,
     bounded,
     eq20,
     lemma1,
@@ -38,6 +40,9 @@ from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 LEZO = Paper("lezo", gradient="R grad L", smoothed="R grad L_R")
 SQUARE = LEZO.smoothed_square
+
+COS2 = sp.Symbol("E cos^2(estimate, gradient)")
+SIZE, KEPT_LAYERS = sp.symbols("size k", integer=True, positive=True)  # of a layer; kept of N
 
 MEAN_ON_LAYER = sp.Symbol("<E estimate, H> over a layer")
 ON_LAYER = sp.Symbol("<gradient, H> over a layer", real=True)
@@ -90,6 +95,38 @@ def _measure_selection(statement: Statement, _: Context) -> Sequence[Measurement
             Measurement(f"{dropped} of 4 layers left out", sampler, decide, 50, 256)
         )
     return measurements
+
+
+def _cosine(_: Statement) -> Mapping[sp.Expr, Derivation]:
+    """By the card of a model of equal layers; a layer is one matrix of `SIZE` entries."""
+    card = layers(LAYERS, LAYERS - KEPT_LAYERS, SIZE, 1)
+    return {COS2: Derivation(sp.cancel(card.cos2), card.steps)}
+
+
+def _measure_cosine(statement: Statement, _: Context) -> Sequence[Measurement]:
+    """Four layers of two weights, 1 or 4 of them kept; the layers hold 0.1 to 0.4 of the square.
+
+    With a share s of the square kept, cos^2 = s B, B ~ Beta(1/2, (n-1)/2), E B^2 = 3/(n(n+2)).
+    """
+    squares, size = (0.1, 0.2, 0.3, 0.4), 2
+    gradient = tuple(x for s in squares for x in ((s / 2) ** 0.5, -((s / 2) ** 0.5)))
+    counts, estimates, claimed, variances = (1, 4), [], [], []
+    for k in counts:
+        n, recipe = k * size, Recipe("lezo", (("sparsity", 1 - k / 4),))
+        estimates.append(Estimates(recipe, ((0.0, 0.0),) * 4, Linear(gradient)))
+        shares = [sum(chosen) for chosen in combinations(squares, k)]
+        variances.append(np.mean(np.square(shares)) * 3 / (n * (n + 2)) - 1 / 8**2)
+        at = {LAYERS: 4, SIZE: size, KEPT_LAYERS: k}
+        claimed.append(float(statement.formula.rhs.subs(at)))
+    decide = partial(
+        decide_equal, method=Catoni(variances), target=np.array(claimed), tolerance=0.2
+    )
+    sampler = SquaredCosines(tuple(estimates), gradient)
+    return [Measurement("1 and 4 of 4 layers of 2 weights", sampler, decide, 20, 80)]
+
+
+def _on_average(says: str, value: sp.Expr) -> Statement:
+    return Statement(says, sp.Eq(COS2, value), (sp.Le(KEPT_LAYERS, LAYERS),))
 
 
 def _from_eq20_witness(statement: Statement, failed: Counterexample) -> str:
@@ -146,6 +183,20 @@ CLAIMS = (
         checks=(exact(_selection_mean), measured(_measure_selection)),
         mutant=_selected("The small-eps mean is the gradient on the layers.", sp.S.One),
     ),
+    Claim(
+        id="lezo.cosine",
+        where="ours, for Sec. 4.2",
+        setting=Setting("a linear loss, layers of equal size"),
+        statement=_on_average(
+            "On a linear loss, averaged over the uniform choice of kept layers among layers of "
+            "equal size, LeZO's E cos^2 with the gradient over the d parameters of these layers is "
+            "1/d, as MeZO's, for every number of kept layers >= 1.",
+            1 / (LAYERS * SIZE),
+        ),
+        needs=(Kind.EXACT, Kind.MEASURED),
+        checks=(exact(_cosine), measured(_measure_cosine)),
+        mutant=_on_average("It is 1/n, n the number of kept parameters.", 1 / (KEPT_LAYERS * SIZE)),
+    ),
     assumption1(LEZO, "Assumption 1, Eq. 7"),
     Claim(
         id="lezo.eq14.moment",
@@ -156,6 +207,7 @@ CLAIMS = (
         checks=(exact(lambda _: {NORM3_SQUARE: kept.enclose(3, N)}),),
         mutant=_norm3("E||z||^3 <= n^(3/2), for all n >= 1.", 0),
     ),
+    bias(LEZO, "lezo.eq14.bias", "any L-smooth loss, n kept parameters"),
     lemma2(LEZO, "Lemma 2, Eq. 8"),
     Claim(
         id="lezo.eq20.polynomial",

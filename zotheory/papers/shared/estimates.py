@@ -238,3 +238,59 @@ class AfterOneStep:
             moved = w - eta * sampler(rng, size)
             columns.append(np.einsum("ij,ij->i", moved, moved) / (w @ w))
         return np.stack(columns, axis=1)
+
+
+@dataclass(frozen=True)
+class Falls:
+    """1 - ||w - eta estimate||^2 / ||w||^2, in columns."""
+
+    sampler: AfterOneStep
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent rows, as the sampler has them."""
+        return 1 - self.sampler(rng, size)
+
+
+@dataclass(frozen=True)
+class SlopeInRate:
+    """(<w, estimate> - eta ||estimate||^2) / ||w||^2 for several estimates, in columns.
+
+    It is -1/2 of the derivative by the rate eta of `AfterOneStep`: its mean is 0 at the best rate.
+    """
+
+    estimates: tuple[Estimates, ...]
+    rates: tuple[float, ...]
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent rows, shape (size, number of estimates)."""
+        columns = []
+        for sampler, eta in zip(self.estimates, self.rates, strict=True):
+            w, rows = np.concatenate(sampler.weights), sampler(rng, size)
+            columns.append((rows @ w - eta * np.einsum("ij,ij->i", rows, rows)) / (w @ w))
+        return np.stack(columns, axis=1)
+
+
+@dataclass(frozen=True)
+class SquaredCosines:
+    """cos^2 of several estimates of one gradient with it, in columns; 0 where an estimate is 0."""
+
+    estimates: tuple[Estimates, ...]
+    gradient: tuple[float, ...]
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent rows, shape (size, number of estimates)."""
+        g = torch.tensor(self.gradient, dtype=torch.float64)
+        rows = [torch.from_numpy(sampler(rng, size)) for sampler in self.estimates]
+        return np.array([[cos2(g, row) for row in column] for column in rows]).T
+
+
+@dataclass(frozen=True)
+class SameSign:
+    """Whether every entry of an estimate has the sign of the gradient's, as 0 and 1."""
+
+    estimates: Estimates
+    gradient: tuple[float, ...]
+
+    def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """`size` independent rows, shape (size, number of weights)."""
+        return (self.estimates(rng, size) * np.array(self.gradient) > 0).astype(float)

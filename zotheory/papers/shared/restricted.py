@@ -24,7 +24,8 @@ from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared import smoothing
 from zotheory.papers.shared.estimates import Estimates, Sine
 from zotheory.papers.shared.smoothing import EPS, SMOOTHED_SQUARE, L, N
-from zotheory.search import Bound, as_bound
+from zotheory.search import Bound, Problem, as_bound
+from zotheory.search.smoothing import bias as bias_problem
 from zotheory.search.smoothing import gradient_norm, second_moment
 from zotheory.statistics import Catoni, decide_equal
 from zotheory.vocabulary import Check, Claim, Kind, Setting, Statement
@@ -217,7 +218,35 @@ def sine(
     return Estimates(Recipe(recipe, options), layers, Sine(direction), dropped)
 
 
-# Lemma 2 and Eq. 20
+# Eq. 14, Lemma 2 and Eq. 20
+
+
+def bias(paper: Paper, id: str, setting: str) -> Claim:
+    """The distance of the estimate's mean from the kept part of the gradient."""
+    square = sp.Symbol(f"||E[estimate] - {paper.gradient}||^2")
+
+    def bound(says: str, power: int) -> Statement:
+        return Statement(says, sp.Le(square, SQUARE_EPS / 4 * (N + 3) ** power))
+
+    return Claim(
+        id=id,
+        where="Eq. 14",
+        setting=Setting(setting),
+        statement=bound(
+            f"For every L-smooth loss: ||E[estimate] - {paper.gradient}|| <= (eps L/2)(n+3)^(3/2).",
+            3,
+        ),
+        needs=(Kind.EXACT, Kind.SEARCH),
+        checks=(
+            bounded(paper, square, smoothing.bias_square),
+            searched(_bias_problem, share=SEARCH_SHARE),
+        ),
+        mutant=bound("The same with (n+3)^(1/2) in place of (n+3)^(3/2).", 1),
+    )
+
+
+def _bias_problem(statement: Statement) -> Problem:
+    return bias_problem(sp.sqrt(statement.bound))
 
 
 def lemma2(paper: Paper, where: str) -> Claim:

@@ -1,10 +1,14 @@
 """All claims, in the paper's order."""
 
 from zotheory.papers.smezo import (
+    algorithms,
     grids,
+    linear_loss,
     masks,
     memory,
     noise,
+    quadratic,
+    small_weights,
     smoothing,
     table1,
     table4,
@@ -12,12 +16,20 @@ from zotheory.papers.smezo import (
     table11,
     table12,
     table13,
+    timing,
 )
 
 CLAIMS = (
+    small_weights.MORE_LIKELY,
     table4.SIX,
     *table1.CLAIMS,
     *smoothing.CLAIMS,
+    *timing.CLAIMS,
+    *linear_loss.CLAIMS,
+    small_weights.SMALL_SHARE,
+    small_weights.GAIN_OF_MASK,
+    *quadratic.CLAIMS,
+    *algorithms.CLAIMS,
     *masks.MASKS,
     *memory.CLAIMS,
     *table4.CLAIMS,

@@ -11,7 +11,7 @@ from zotheory.context import Context
 from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.instruments import Footprint, at_depth, footprint
-from zotheory.papers.shared.architectures import batch, llama_7b
+from zotheory.papers.shared.architectures import batch, llama_7b, llama_30b
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 RATIO = sp.Symbol("vanilla / MeZO")
@@ -60,6 +60,36 @@ def _count(method: str, options: dict[str, str], layers: int) -> tuple[int, int,
     return found.weights, found.state, found.peak
 
 
+# LLaMA-30B on one GPU.
+
+
+BYTES = sp.Symbol("bytes held", positive=True)
+A100 = 80 * 10**9
+
+
+def _one_gpu(statement: Statement, _: Context) -> Iterator[Case]:
+    """The weights (with their copy, if one is kept), and noise and mask of the largest matrix."""
+    weights, largest, entries = at_depth(_sizes_30b, 60)
+    noise, mask = largest, entries
+    copies = statement.setting["copies"]
+    yield Case(
+        {"model": "LLaMA-30B, float16", "copies of the weights": copies},
+        {BYTES: copies * weights + noise + mask},
+        {"weights": weights, "noise": noise, "mask": mask},
+    )
+
+
+def _sizes_30b(layers: int) -> tuple[int, int, int]:
+    """Bytes of all weights; bytes and entries of the largest matrix."""
+    parameters = list(llama_30b(layers=layers).parameters())
+    largest = max(parameters, key=lambda p: p.numel())
+    return sum(p.nbytes for p in parameters), largest.nbytes, largest.numel()
+
+
+def _fits(says: str, copies: int) -> Statement:
+    return Statement(says, sp.Lt(BYTES, A100), setting={"copies": copies})
+
+
 CLAIMS = (
     Claim(
         id="smezo.table4.memory",
@@ -79,5 +109,19 @@ CLAIMS = (
             "S-MeZO-EI does not require more memory than MeZO (Sec. 4.5), not even one layer.",
             sp.And(*VANILLA, sp.Le(MORE, 0)),
         ),
+    ),
+    Claim(
+        id="smezo.abstract.30b",
+        where="abstract, Sec. 5",
+        setting=Setting("LLaMA-30B on an A100 of 80 GB"),
+        statement=_fits(
+            "LLaMA-30B (60 blocks, width 6656, feed-forward 17920, vocabulary 32,000 in and out) "
+            "in 16 bits, with a 16-bit noise tensor and a one-byte mask of its largest matrix at "
+            "once, is below the 80 GB (8e10 bytes) of an A100, activations not counted.",
+            1,
+        ),
+        needs=(Kind.COUNTED,),
+        checks=(counted(_one_gpu),),
+        mutant=_fits("It is with a copy of the weights, as vanilla S-MeZO keeps one.", 2),
     ),
 )

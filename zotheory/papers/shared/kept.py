@@ -3,6 +3,7 @@
 Every set is as likely as another of its size (or sets are unions of layers of equal size), so that
 the kept part of a vector has n/d of its square on average. The gradient is L theta, and the
 two-point estimate on the kept coordinates is <g, z> z exactly, z ~ N(0, I_n), for every eps.
+With a fixed set the kept part alone has the factor of n = d, with n for d.
 """
 
 from __future__ import annotations
@@ -45,41 +46,68 @@ def factor() -> Derivation:
     return Derivation(value, steps)
 
 
-def best_factor() -> Derivation:
-    """The least factor over all constant rates eta."""
+def best_rate() -> Derivation:
+    """The constant rate eta with the least factor."""
     found = factor()
     best = sp.solve(sp.diff(found.value, ETA), ETA)
     if len(best) != 1:
         raise ArithmeticError(f"no single stationary rate: {best}")
-    value = sp.factor(found.value.subs(ETA, best[0]))
+    least = found.value.subs(ETA, best[0])
     curvature = sp.diff(found.value, ETA, 2) / 2
     square = curvature * (ETA - best[0]) ** 2
-    if sp.simplify(found.value - value - square) != 0 or not curvature.is_positive:
+    if sp.simplify(found.value - least - square) != 0 or not curvature.is_positive:
         raise ArithmeticError("the stationary rate is not the best one")
-    steps = (
-        f"the factor is {value} + ({sp.factor(square)}), whose last term is >= 0",
-        f"so the best rate is {best[0]}, with {value}",
+    step = (
+        f"the factor is {sp.factor(least)} + ({sp.factor(square)}), whose last term is >= 0: the "
+        f"best rate is {best[0]}"
     )
-    return Derivation(value, (*found.steps, *steps))
+    return Derivation(best[0], (*found.steps, step))
+
+
+def best_factor() -> Derivation:
+    """The least factor over all constant rates eta."""
+    best = best_rate()
+    value = sp.factor(factor().value.subs(ETA, best.value))
+    return Derivation(value, (*best.steps, f"with it the factor is {value}"))
+
+
+def largest_rate() -> Derivation:
+    """The rate below which the factor is less than 1, and from which on it is not."""
+    found, value = factor(), 2 * best_rate().value
+    curvature = sp.diff(found.value, ETA, 2) / 2
+    excess = curvature * ETA * (ETA - value)
+    if sp.simplify(found.value - 1 - excess) != 0 or not curvature.is_positive:
+        raise ArithmeticError(f"the factor is not 1 at {value}")
+    step = f"the factor minus 1 is {sp.factor(excess)}, negative for 0 < eta < {value} alone"
+    return Derivation(value, (*found.steps, step))
+
+
+def moment(s: int, r: int) -> sp.Expr:
+    """E <theta, z>^s ||z||^r / ||kept part of theta||^s, s and r even."""
+    theta, z = Fixed("theta"), Gaussian("z")
+    indices = [Index(f"i{k}", N) for k in range(s)]
+    norms = [Index(f"j{k}", N) for k in range(r // 2)]
+    found = derive([(theta[i], z[i]) for i in indices], [(z[j], z[j]) for j in norms]).value
+    a = Index("a", N)
+    return sp.expand(found / contraction(theta[a] * theta[a]) ** (s // 2))
 
 
 def factor_square() -> sp.Expr:
     """E (||theta - eta <g, z> z||^2 / ||theta||^2)^2 given the kept share, L = 1: for variances."""
-    theta, z = Fixed("theta"), Gaussian("z")
+    once = KEPT * (ETA**2 * moment(2, 2) - 2 * ETA * moment(2, 0))
+    return sp.expand(1 + 2 * once + change_square())
 
-    def power(s: int, r: int) -> sp.Expr:
-        """E s^s ||z||^r / ||kept part||^s."""
-        indices = [Index(f"i{k}", N) for k in range(s)]
-        norms = [Index(f"j{k}", N) for k in range(r // 2)]
-        found = derive([(theta[i], z[i]) for i in indices], [(z[j], z[j]) for j in norms]).value
-        a = Index("a", N)
-        return sp.expand(found / contraction(theta[a] * theta[a]) ** (s // 2))
 
-    return sp.expand(
-        1
-        + KEPT * (2 * ETA**2 * power(2, 2) - 4 * ETA * power(2, 0))
-        + KEPT**2 * (4 * ETA**2 * power(4, 0) + ETA**4 * power(4, 4) - 4 * ETA**3 * power(4, 2))
-    )
+def change_square() -> sp.Expr:
+    """E (||theta - eta <g, z> z||^2 / ||theta||^2 - 1)^2 given the kept share, L = 1."""
+    terms = {1: moment(4, 0), ETA: -moment(4, 2), ETA**2: moment(4, 4) / 4}
+    return sp.expand(4 * ETA**2 * KEPT**2 * sum(power * m for power, m in terms.items()))
+
+
+def slope_square() -> sp.Expr:
+    """E ((<theta, estimate> - eta ||estimate||^2) / ||theta||^2)^2 given the kept share, L = 1."""
+    terms = {1: moment(4, 0), ETA: -2 * moment(4, 2), ETA**2: moment(4, 4)}
+    return sp.expand(KEPT**2 * sum(power * m for power, m in terms.items()))
 
 
 # Odd moments of the norm of a Gaussian vector between rational functions of the dimension.

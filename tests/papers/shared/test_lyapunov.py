@@ -2,7 +2,7 @@ import pytest
 import sympy as sp
 
 from proofs_check.moments import norm_power_moment
-from zotheory.papers.lezo.kept import enclose
+from zotheory.papers.shared.kept import enclose
 
 N = sp.Symbol("n", integer=True, positive=True)
 
