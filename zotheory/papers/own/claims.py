@@ -6,12 +6,14 @@ from zotheory.papers.own import (
     forward,
     gv_break_even,
     gv_reseeding,
+    gv_scale,
     held_out,
     no_free_lunch,
     query_limit,
     svd0_threshold,
     table14_noise,
     tezo_floor,
+    two_candidates,
 )
 
 CLAIMS = (
@@ -26,4 +28,6 @@ CLAIMS = (
     *gv_break_even.CLAIMS,
     *drift.CLAIMS,
     *gv_reseeding.CLAIMS,
+    *two_candidates.CLAIMS,
+    *gv_scale.CLAIMS,
 )

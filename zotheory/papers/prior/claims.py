@@ -6,6 +6,7 @@ from zotheory.papers.prior import (
     lemma1,
     lemma3,
     lemma4,
+    scale,
     table1,
     table2,
     table3,
@@ -13,6 +14,7 @@ from zotheory.papers.prior import (
     table7,
     tables9_11,
     three_rounds,
+    two_candidates,
 )
 
 CLAIMS = (
@@ -31,8 +33,11 @@ CLAIMS = (
     *comparison.TABLE5,
     *lemma3.STEPS,
     *comparison.STEPS,
+    *scale.GREEDY,
     *comparison.COST,
     *lemma4.DIRECTION,
+    *two_candidates.CLAIMS,
+    *scale.CLAIMS,
     *table7.CLAIMS,
     *tables9_11.CLAIMS,
 )
