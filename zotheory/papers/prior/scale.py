@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import sympy as sp
 
+from proofs_check.cards.ratio import number
 from proofs_check.gaussian import Derivation
 from zotheory.context import Context
 from zotheory.evidence.compared import Case
@@ -18,6 +19,7 @@ from zotheory.papers.prior.quantities import (
     CANDIDATES,
     K,
     band,
+    greedy,
     guided,
     near,
     spread,
@@ -47,11 +49,11 @@ def _components(_: Statement) -> Sequence[Case]:
 
 
 def _measure_components(statement: Statement, _: Context) -> Sequence[Measurement]:
-    """<V, g> by the training code at M = 2 and 4, reduced at 8 and 12; d = 3 plays no part."""
+    """<V, g> by the training code at M = 4, reduced at the others; d = 3 plays no part."""
     value, share = band(statement.formula, COMPONENT)
     measurements = []
     for k in CANDIDATES:
-        source, size = (Trained, 50) if k <= 4 else (Reduced, 2_000)
+        source, size = (Trained, 50) if k == 4 else (Reduced, 2_000)
         statistic = Statistic(source("guided", k, 3), along)
         claimed, variance = float(value.subs(K, k)), spread(guided(k, k // 2))
         measurements.append(near(f"M={k}", statistic, claimed, share, variance, size))
@@ -93,16 +95,18 @@ def _greedy(statement: Statement) -> Mapping[sp.Expr, Derivation]:
 
 
 def _measure_greedy(statement: Statement, _: Context) -> Sequence[Measurement]:
-    """By the training code: minus the part along g is at most 0, the part across within 1/4.
+    """By the training code: minus the part along g is at most 0, the part across within 1/2.
 
-    E Y_(1)^2 <= M and E Y_(1)^4 <= 3 M (the sums over all y_i), 3 M that of a product with P.
+    The second moments that bound the variances are those of Y_(1), Y_(1)^2 and Y_(1)^p P.
     """
-    measurements = []
+    p, measurements = statement.setting["power"], []
     for candidates in (1, 2, 4):
-        bounds = np.array([3.0 * candidates, candidates, candidates])
-        decide = partial(decide_at_most, method=Catoni(bounds), bound=np.array([0.0, 0.25, 0.25]))
-        sampler = GuidedMean(Trained("greedy", candidates, 4), statement.setting["power"])
-        measurements.append(Measurement(f"M={candidates} d=4", sampler, decide, 50, 256))
+        law = greedy(candidates)
+        second = number(law.second)
+        bounds = np.array([number(law.fourth), second, second] if p == 2 else [second, 1.0, 1.0])
+        decide = partial(decide_at_most, method=Catoni(bounds), bound=np.array([0.0, 0.5, 0.5]))
+        sampler = GuidedMean(Trained("greedy", candidates, 4), p)
+        measurements.append(Measurement(f"M={candidates} d=4", sampler, decide, 30, 128))
     return measurements
 
 
