@@ -3,12 +3,16 @@
 from zotheory.papers.prior import (
     comparison,
     estimate,
+    figure4,
+    introduction,
     lemma1,
     lemma2_proof,
     lemma3,
     lemma3_proof,
     lemma4,
     lemma4_proof,
+    memory,
+    passes,
     scale,
     table1,
     table2,
@@ -21,6 +25,7 @@ from zotheory.papers.prior import (
 )
 
 CLAIMS = (
+    *introduction.CLAIMS,
     *estimate.EQUATION2,
     *table1.CONSISTENTLY,
     *table1.GAINS,
@@ -28,7 +33,10 @@ CLAIMS = (
     *table2.TEXT,
     *three_rounds.CLAIMS,
     *table3.CLAIMS,
+    *passes.CLAIMS,
     *table4.CLAIMS,
+    *passes.PER_PASS,
+    *figure4.CLAIMS,
     *lemma1.CLAIMS,
     *estimate.LEMMA2,
     *lemma3.CLAIMS,
@@ -46,4 +54,5 @@ CLAIMS = (
     *scale.CLAIMS,
     *table7.CLAIMS,
     *tables9_11.CLAIMS,
+    *memory.CLAIMS,
 )

@@ -86,13 +86,18 @@ print("simulated", np.mean(np.abs(y**2 - 1) <= 0.1))
 # Covariances across g.
 
 
+G, H = Fixed("g"), Fixed("h")
+_A = Index("a", D)
+ACROSS = contraction(H[_A] * H[_A]) - contraction(G[_A] * H[_A]) ** 2  # <h, (I - g g^T) h>
+
+
 def _covariances(statement: Statement) -> Mapping[sp.Expr, Derivation]:
     """Along every fixed h, for ||g|| = 1; given y = (<z_i, g>)_i all that is across g is Gaussian.
 
     A law that is Gaussian given y, with a covariance that does not depend on y, is Gaussian and
     independent of y.
     """
-    z, g, h = Gaussian("z"), Fixed("g"), Fixed("h")
+    z, g, h = Gaussian("z"), G, H
     a, b, c, e = (Index(name, D) for name in "abce")
     unit = {contraction(g[a] * g[a]): 1}
 
@@ -108,26 +113,19 @@ def _covariances(statement: Statement) -> Mapping[sp.Expr, Derivation]:
     perp2 = sp.expand(
         (found.value - 2 * inner * mixed.value + inner**2 * parallel.value).subs(unit)
     )
-    one = sp.expand(contraction(h[a] * h[a]) - inner**2)
     given = ("z_i = y_i g + P_i, P_i ~ N(0, I - g g^T) independent of all y",)
     steps = (*found.steps, f"<V_perp, h> = <V, h> - <V, g><g, h>, mean 0: variance {perp2}")
     weights = "+1 for the s least y_i, -1 for the s greatest, 0 for others; 2 s <= k: none is both"
     return {
         PERP2: Derivation(perp2, steps),
         GIVEN_PERP2: Derivation(
-            Y2 * one / K**2, (*given, "V_perp = (1/k) sum_i y_i P_i: given y, ||y||^2/k^2 of it")
+            Y2 * ACROSS / K**2, (*given, "V_perp = (1/k) sum_i y_i P_i: given y, ||y||^2/k^2 of it")
         ),
         GIVEN_N2: Derivation(
-            sp.expand(2 * S * one),
+            2 * S * ACROSS,
             (*given, f"N = sum_i w_i P_i, w {weights}", "sum_i w_i^2 = 2 s, whatever y is"),
         ),
     }
-
-
-ACROSS = sp.expand(
-    contraction(Fixed("h")[Index("a", D)] * Fixed("h")[Index("a", D)])
-    - contraction(Fixed("g")[Index("a", D)] * Fixed("h")[Index("a", D)]) ** 2
-)
 
 
 def _measure_covariances(statement: Statement, _: Context) -> Sequence[Measurement]:
@@ -196,9 +194,9 @@ class Parts:
 
 def _covariance(says: str, of_perp: sp.Symbol, n2: sp.Expr) -> Statement:
     """`of_perp`: the variance of V_perp that is meant; `n2`: that of an entry of N."""
-    formula = sp.And(sp.Eq(of_perp, sp.expand(ACROSS / K)), sp.Eq(GIVEN_N2, sp.expand(n2 * ACROSS)))
-    domain = (sp.Ge(K, 2 * S, evaluate=False), sp.Ge(D, 2, evaluate=False))
-    return Statement(says, formula, domain)
+    formula = sp.And(sp.Eq(of_perp, ACROSS / K), sp.Eq(GIVEN_N2, n2 * ACROSS))
+    sizes = (sp.Ge(K, 2 * S, evaluate=False), sp.Ge(D, 2, evaluate=False))
+    return Statement(says, formula, (*sizes, sp.Ge(ACROSS, 0)))  # Cauchy and Schwarz, ||g|| = 1
 
 
 CLAIMS = (
@@ -231,10 +229,9 @@ CLAIMS = (
         needs=(Kind.EXACT, Kind.MEASURED),
         checks=(exact(_covariances), measured(_measure_covariances)),
         mutant=_covariance(
-            "V_perp, too, is Gaussian with that covariance and independent of V_par; N has "
-            "covariance s (I - g g^T).",
+            "V_perp, too, is Gaussian with that covariance and independent of V_par.",
             GIVEN_PERP2,
-            S,
+            2 * S,
         ),
         setting=Setting(paper="any k, d and s <= k/2, ||g|| = 1"),
     ),
