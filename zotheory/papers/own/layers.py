@@ -21,15 +21,16 @@ from zotheory.papers.shared.estimates import fixed_gradient, linear, zeros
 from zotheory.statistics import Bernstein, decide_equal
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
-# g = (g_1, ..., g_l), Z = (Z_1, ..., Z_l), <g, Z>^2 = sum_(i,j) <g_i, Z_i> <g_j, Z_j>. Z has the law
-# of (A_i Z_i B_i)_i with independent Haar matrices A_i, B_i, which leave all norms as they are.
+# g = (g_1, ..., g_l), Z = (Z_1, ..., Z_l), <g, Z>^2 = sum_(i,j) <g_i, Z_i> <g_j, Z_j>. Z has the
+# law of (A_i Z_i B_i)_i with independent Haar matrices A_i, B_i, which leave all norms as they are.
 
 M, N = sp.symbols("m_i n_i", integer=True, positive=True)
 TOTAL = sp.Symbol("sum_j m_j n_j", integer=True, positive=True)
 W, P = sp.symbols("w_i p_i", nonnegative=True)
 TERM = sp.Symbol("E <g_i, Z_i>^2/(||g||^2 ||Z||^2)")
 CROSS = sp.Symbol("E <g_i, Z_i> <g_j, Z_j>/(||g||^2 ||Z||^2), i != j")
-RATE, BEST = sp.symbols("w_i/(m_i n_i) largest", nonnegative=True)
+RATE = sp.Symbol("w_i/(m_i n_i)", nonnegative=True)
+BEST = sp.Symbol("largest of them", nonnegative=True)
 
 
 def _terms(_: Statement) -> Mapping[sp.Expr, Derivation]:

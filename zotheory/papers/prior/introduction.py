@@ -157,9 +157,9 @@ CLAIMS = (
         id="prior.intro.unbiased",
         where="Sec. 1",
         statement=Statement(
-            "At a fixed eps > 0, no loss other than an affine one has a two-point Gaussian estimate "
-            "whose mean is its gradient at every theta. (Read: perfect unbiasedness is infeasible "
-            "because of eps.)",
+            "At a fixed eps > 0, no loss other than an affine one has a two-point Gaussian "
+            "estimate whose mean is its gradient at every theta. (Read: perfect unbiasedness is "
+            "infeasible because of eps.)",
             sp.Gt(BIAS, 0),
             (sp.Ge(D, 1, evaluate=False),),
         ),

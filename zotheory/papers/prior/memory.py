@@ -131,7 +131,7 @@ CLAIMS = (
         checks=(counted(_peaks, _witness),),
         correction=Statement(
             "Followed as printed, Algorithms 1-2 hold at least 1.9 times what MeZO's released "
-            "step does, and Algorithms 3-4 at least 4.5 times: v is as large as the weights, and so is "
+            "step does, and Algorithms 3-4 at least 4.5 times: v is as large as the weights, so is "
             "each z_i. (What Table 11 prints is possible if v is rebuilt from its seeds wherever "
             "it is added, which the algorithms do not say.)",
             sp.And(
