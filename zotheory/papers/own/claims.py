@@ -16,6 +16,7 @@ from zotheory.papers.own import (
     table14_noise,
     tezo_floor,
     two_candidates,
+    value_projections,
 )
 
 CLAIMS = (
@@ -32,6 +33,7 @@ CLAIMS = (
     *gv_reseeding.CLAIMS,
     *two_candidates.CLAIMS,
     *layers.CLAIMS,
+    *value_projections.CLAIMS,
     *gv_scale.CLAIMS,
     *gv_memory.CLAIMS,
 )
