@@ -53,16 +53,12 @@ def _terms(_: Statement) -> Mapping[sp.Expr, Derivation]:
     return {TERM: Derivation(W * P * each, steps), CROSS: Derivation(single, cross)}
 
 
-# Two matrices of different size; the larger one has the larger gradient.
+# Two matrices of different size; the smaller one has nearly all of the gradient.
 
 
-SIZES = ((1, 2), (3, 4))
-LENGTHS = (0.8, 0.6)  # ||g_i||, w = 0.64, 0.36
-RECIPES = (
-    Recipe("mezo"),
-    Recipe("lozo", (("rank", 1),)),
-    Recipe("tezo", (("rank", 1),)),
-)
+SIZES = ((1, 2), (2, 2))
+LENGTHS = (0.96, 0.28)  # ||g_i||, w = 0.9216, 0.0784
+RECIPES = (Recipe("mezo"), Recipe("lozo", (("rank", 1),)))
 
 
 @dataclass(frozen=True)
@@ -102,10 +98,10 @@ def _measure(statement: Statement, _: Context) -> Sequence[Measurement]:
         for length, (m, n) in zip(LENGTHS, SIZES, strict=True)
     )
     decide = partial(
-        decide_equal, method=Bernstein(-1.0, 1.0), target=0.0, tolerance=0.1, scale=1.0
+        decide_equal, method=Bernstein(-1.0, 1.0), target=0.0, tolerance=0.15, scale=1.0
     )
     return [
-        Measurement(f"{recipe.name}, {SIZES}", Excess(recipe, rates), decide, 60, 64)
+        Measurement(f"{recipe.name}, {SIZES}", Excess(recipe, rates), decide, 40, 64)
         for recipe in RECIPES
     ]
 

@@ -67,9 +67,10 @@ d = {D}  # one prefix token in 24 layers, keys and values, width 2048
 t = np.linspace(-12, 12, 24_001)
 phi = np.exp(-(t**2) / 2) / math.sqrt(2 * math.pi)
 above = np.array([math.erfc(x / math.sqrt(2)) / 2 for x in t])  # 1 - Phi(t)
-low, high = -phi / (1 - above), phi / np.maximum(above, 1e-300)
+below = above[::-1]
+low, high = -phi / below, phi / above
 M, s = 12, 6
-density = M * math.comb(M - 1, s - 1) * (1 - above) ** (s - 1) * above ** (M - s) * phi
+density = M * math.comb(M - 1, s - 1) * below ** (s - 1) * above ** (M - s) * phi
 (l1, l2), (h1, h2) = [
     (n * mean, n * (1 + t * mean) + n * (n - 1) * mean**2)
     for n, mean in ((s - 1, low), (M - s, high))

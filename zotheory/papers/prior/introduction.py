@@ -70,7 +70,7 @@ def _measure_variance(statement: Statement, _: Context) -> Sequence[Measurement]
         decide = partial(
             decide_equal, method=Catoni(second), target=float(claimed.subs(D, d)), tolerance=0.75
         )
-        measurements.append(Measurement(f"d={d}", Error(Trained("plain", 1, d)), decide, 75, 128))
+        measurements.append(Measurement(f"d={d}", Error(Trained("plain", 1, d)), decide, 50, 128))
     return measurements
 
 

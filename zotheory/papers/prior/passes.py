@@ -197,13 +197,14 @@ import numpy as np
 t = np.linspace(-12, 12, 24_001)
 phi = np.exp(-(t**2) / 2) / math.sqrt(2 * math.pi)
 above = np.array([math.erfc(x / math.sqrt(2)) / 2 for x in t])  # 1 - Phi(t)
-low, high = -phi / (1 - above), phi / np.maximum(above, 1e-300)  # means below t and above t
+below = above[::-1]
+low, high = -phi / below, phi / above  # means below t and above t
 
 
 def per_pass(M):  # E A^2/spread/(M + 2), given the M/2-th least y = t
     s = M // 2
     ways = M * math.comb(M - 1, s - 1)
-    density = ways * (1 - above) ** (s - 1) * above ** (M - s) * phi
+    density = ways * below ** (s - 1) * above ** (M - s) * phi
     sums = [  # mean and second moment of a sum of n normals truncated to one side of t
         (n * mean, n * (1 + t * mean) + n * (n - 1) * mean**2)
         for n, mean in ((s - 1, low), (M - s, high))

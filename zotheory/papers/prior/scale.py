@@ -49,14 +49,13 @@ def _components(_: Statement) -> Sequence[Case]:
 
 
 def _measure_components(statement: Statement, _: Context) -> Sequence[Measurement]:
-    """<V, g> by the training code at M = 4, reduced at the others; d = 3 plays no part."""
+    """<V, g>, reduced; d plays no part. (`prior.lemma4.ratio2` has it from the training code.)"""
     value, share = band(statement.formula, COMPONENT)
     measurements = []
     for k in CANDIDATES:
-        source, size = (Trained, 50) if k == 4 else (Reduced, 2_000)
-        statistic = Statistic(source("guided", k, 3), along)
+        statistic = Statistic(Reduced("guided", k, 3), along)
         claimed, variance = float(value.subs(K, k)), spread(guided(k, k // 2))
-        measurements.append(near(f"M={k}", statistic, claimed, share, variance, size))
+        measurements.append(near(f"M={k}", statistic, claimed, share, variance, 2_000))
     return measurements
 
 
@@ -100,7 +99,7 @@ def _measure_greedy(statement: Statement, _: Context) -> Sequence[Measurement]:
     The second moments that bound the variances are those of Y_(1), Y_(1)^2 and Y_(1)^p P.
     """
     p, measurements = statement.setting["power"], []
-    for candidates in (1, 2, 4):
+    for candidates in (2, 4):
         law = greedy(candidates)
         second = number(law.second)
         bounds = np.array([number(law.fourth), second, second] if p == 2 else [second, 1.0, 1.0])
