@@ -18,12 +18,12 @@ from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.enclosed import enclosed
 from zotheory.evidence.exact import Counterexample
+from zotheory.evidence.grids import Grid
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.prior.comparison import passes
 from zotheory.papers.prior.printed_steps import Method
 from zotheory.papers.prior.quantities import DIMENSION, guided
 from zotheory.papers.prior.selection import Reduced, Statistic, scaled_cosine
-from zotheory.papers.shared.grids import Grid
 from zotheory.statistics import Catoni, Decision, decide_at_least
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
