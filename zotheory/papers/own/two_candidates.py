@@ -86,8 +86,8 @@ def _scale(weights: Sequence[sp.Rational], drawn: str, columns: str) -> Derivati
 
 
 ETA, NOISE = 0.25, 0.6
-FRAMES = (2, 2, 1, 2)  # SubZero on a 2 x 2 matrix: rank 1, frames renewed every second step
-STARTS = {(): (0.3, -0.2), FRAMES: (0.3, -0.2, 0.1, 0.4)}
+FRAMES = (3, 2, 2, 2)  # SubZero on a 3 x 2 matrix: rank 2, frames renewed every second step
+STARTS = {(): (0.3, -0.2), FRAMES: (0.3, -0.2, 0.1, 0.4, 0.2, -0.5)}
 
 
 def _measure_law(statement: Statement, _: Context) -> Sequence[Measurement]:
