@@ -5,13 +5,18 @@ from zotheory.papers.own import (
     drift,
     forward,
     gv_break_even,
+    gv_memory,
     gv_reseeding,
+    gv_scale,
     held_out,
+    layers,
     no_free_lunch,
     query_limit,
     svd0_threshold,
     table14_noise,
     tezo_floor,
+    two_candidates,
+    value_projections,
 )
 
 CLAIMS = (
@@ -26,4 +31,9 @@ CLAIMS = (
     *gv_break_even.CLAIMS,
     *drift.CLAIMS,
     *gv_reseeding.CLAIMS,
+    *two_candidates.CLAIMS,
+    *layers.CLAIMS,
+    *value_projections.CLAIMS,
+    *gv_scale.CLAIMS,
+    *gv_memory.CLAIMS,
 )
