@@ -18,7 +18,9 @@ from zotheory.papers.svd0 import (
     tables6_8_9,
     tables13_14,
     tables17_21,
+    theorem1,
     timing,
+    variance,
 )
 
 CLAIMS = (
@@ -35,9 +37,14 @@ CLAIMS = (
     algorithm1.LEMMA16,
     *algorithm1.BETTER,
     law.EXPECTED_LOSS,
+    variance.STEP_LENGTH,
     *comparisons.CLAIMS,
+    *variance.TABLE16,
+    variance.LIMITATION,
+    theorem1.SEVERAL_LAYERS,
     law.INDEPENDENCE,
     *convergence.STEPS16_23,
+    *theorem1.BOUND,
     *algorithm3.CLAIMS,
     *timing.CLAIMS,
     tables6_8_9.SOTA,

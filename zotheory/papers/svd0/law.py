@@ -126,9 +126,10 @@ def _losses(_: Statement) -> Mapping[sp.Expr, Derivation]:
 
 
 def _losses_witness(_: Statement, failed: Counterexample) -> str:
+    sizes = {name: failed.inputs[name] for name in "mnr"}
     return f"""import numpy as np
 
-{inputs(failed.inputs)}
+{inputs(sizes)}
 # One step on log cosh(<G, W> - 1), both expectations by quadrature: angles of u and v (a rule that
 # is exact for trigonometric polynomials) and Gauss-Hermite for the core s.
 nodes, weights = np.polynomial.hermite_e.hermegauss(24)
