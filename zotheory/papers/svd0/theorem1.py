@@ -102,14 +102,14 @@ class BlockEntries:
 
 
 def _measure_blocks(statement: Statement, _: Context) -> Sequence[Measurement]:
-    sampler = BlockEntries(((2, 2), (4, 5)), 2)
-    size = {M1: 2, N1: 2, M2: 4, N2: 5, R: 2}
+    sampler = BlockEntries(((2, 3), (4, 5)), 2)
+    size = {M1: 2, N1: 3, M2: 4, N2: 5, R: 2}
     claimed = {relation.lhs: relation.rhs for relation in statement.formula.args}
     target = np.array([float(claimed[block].subs(size)) for block in (FIRST, SECOND)])
     decide = partial(
         decide_equal, method=Bernstein(), target=target, tolerance=0.1, scale=np.ones(2)
     )
-    return [Measurement("svd0, 2 x 2 and 4 x 5, r = 2", sampler, decide, 25, 64)]
+    return [Measurement("svd0, 2 x 3 and 4 x 5, r = 2", sampler, decide, 25, 64)]
 
 
 def _multiples(first: sp.Expr, second: sp.Expr) -> sp.And:
