@@ -2,6 +2,7 @@
 
 from zotheory.papers.own import (
     adam_error,
+    diagonal_core,
     drift,
     forward,
     gv_break_even,
@@ -28,6 +29,7 @@ CLAIMS = (
     *adam_error.CLAIMS,
     *svd0_threshold.CLAIMS,
     *svd0_subzero_law.CLAIMS,
+    *diagonal_core.CLAIMS,
     *table14_noise.CLAIMS,
     *forward.CLAIMS,
     *gv_break_even.CLAIMS,

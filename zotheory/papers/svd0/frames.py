@@ -79,7 +79,7 @@ def entries(at: str, sampler, target: np.ndarray, shard_size: int, band: float) 
     return Measurement(at, sampler, decide, shard_size, 256)
 
 
-def _measure_columns(statement: Statement, _: Context) -> Sequence[Measurement]:
+def measure_columns(statement: Statement, _: Context) -> Sequence[Measurement]:
     measurements = []
     for n, r in ((3, 2), (5, 5)):
         shares = [float(claimed_share(statement).subs({N: n, R: r, K: k + 1})) for k in range(r)]
@@ -124,7 +124,7 @@ LEMMA14 = Claim(
         (sp.Le(K, R, evaluate=False), *FITS),
     ),
     needs=(Kind.EXACT, Kind.MEASURED),
-    checks=(exact(_columns), measured(_measure_columns)),
+    checks=(exact(_columns), measured(measure_columns)),
     mutant=Statement(
         "E[e_k e_k^T] = I/(n-k+1), as if e_k were confined to what e_1..e_(k-1) left.",
         multiple(COLUMN, COLUMN_OFF, 1 / (N - K + 1)),

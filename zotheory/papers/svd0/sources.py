@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from inspect import getsource
 from itertools import pairwise
 
 import numpy as np
@@ -28,7 +29,16 @@ from zotheory.statistics import (
     decide_less,
     decide_within,
 )
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import (
+    Check,
+    Claim,
+    Evidence,
+    Kind,
+    Setting,
+    Statement,
+    Verdict,
+    written,
+)
 
 SHARE = R**2 / (M * N)
 AMOUNT = sp.Symbol("K", positive=True)
@@ -259,9 +269,47 @@ def _measure_spectra(statement: Statement, _: Context) -> Sequence[Measurement]:
             partial(decide_less, method=Bernstein()),
             20,
             100,
+            16,
         )
         for a, b in pairs
     ]
+
+
+def example() -> tuple[float, float]:
+    """Mean cosines at a = 1/2 and at a = 0, of twenty draws of noise from seed 0."""
+    import numpy as np
+
+    z = np.random.default_rng(0).standard_normal((20, 128, 128))
+    found = np.linalg.svd(z, compute_uv=False)[:, :24]  # <G, Z> Z: its size drops out
+    found = found / np.linalg.norm(found, axis=1, keepdims=True)
+    true = [np.arange(1.0, 25) ** -a for a in (0.5, 0.0)]
+    half, flat = (float(np.mean(found @ (t / np.linalg.norm(t)))) for t in true)
+    return half, flat
+
+
+def _with_example(check: Check) -> Check:
+    """A refutation's certificate holds numbers that a stranger can print."""
+
+    def judge(statement: Statement, context: Context) -> Evidence:
+        evidence = check.judge(statement, context)
+        if (
+            evidence.verdict is not Verdict.REFUTED
+            or evidence.numbers["a = 0.0 and 0.5"]["verdict"] != "refuted"
+        ):
+            return evidence
+        half, flat = example()
+        certificate = {
+            **evidence.certificate,
+            "inputs": {"m": 128, "n": 128},
+            "relation": written(statement.formula.args[0]),
+            "claimed": half,
+            "actual": flat,
+            "snippet": getsource(example)
+            + '\n\nhalf, flat = example()\nprint("claimed", half)\nprint("actual", flat)\n',
+        }
+        return replace(evidence, certificate=certificate)
+
+    return Check(Kind.MEASURED, judge)
 
 
 COSINES = tuple(sp.Symbol(f"mean cosine at a = {sp.nsimplify(a)}") for a in POWERS)
@@ -327,7 +375,7 @@ LOW_RANK = Claim(
         sp.And(*(sp.Lt(a, b) for a, b in pairwise(COSINES))),
     ),
     needs=(Kind.MEASURED,),
-    checks=(measured(_measure_spectra),),
+    checks=(_with_example(measured(_measure_spectra)),),
     correction=Statement(
         "It falls from each of them to the next: it is highest for a flat spectrum, which the "
         "noise's own largest singular values resemble.",
