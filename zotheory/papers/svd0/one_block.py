@@ -78,7 +78,8 @@ def _taylor_problem(statement: Statement) -> Problem:
 
     def sides(point: Point, digits: int = 30) -> Sides:
         with mpmath.workdps(digits):
-            level, x, y = (mpmath.mpf(point[name]) for name in ("L2", "x", "y"))
+            level, x, gap = (mpmath.mpf(point[name]) for name in ("L2", "x", "distance"))
+            y = x + gap
             if point["kind"] == 0:
                 f, slope, bend = (
                     lambda t: abs(t) ** 3 / 6,
@@ -88,7 +89,7 @@ def _taylor_problem(statement: Statement) -> Problem:
             else:
                 f, slope, bend = mpmath.sin, mpmath.cos, lambda t: -mpmath.sin(t)
             rest = f(y) - f(x) - slope(x) * (y - x) - bend(x) * (y - x) ** 2 / 2
-            right = claimed(level, abs(y - x))
+            right = claimed(level, gap)
             error = level * mpmath.mpf(10) ** (4 - digits)  # of the terms that cancel
             return Sides(level * abs(rest), right, error)
 
@@ -99,7 +100,7 @@ def _taylor_problem(statement: Statement) -> Problem:
         parameters=(
             Parameter("L2", 1e-3, 1e3, scale="log"),
             Parameter("x", -3, 3),
-            Parameter("y", -3, 3),
+            Parameter("distance", 1e-2, 6, scale="log"),
             Parameter("kind", 0, 1, integer=True),
         ),
     )
