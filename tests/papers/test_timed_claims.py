@@ -119,3 +119,17 @@ def test_both_perturbations_are_timed_on_the_models_own_matrices(tiny, monkeypat
     seconds = smezo._seconds(CONTEXT)
     assert {name: len(taken) for name, taken in seconds.items()} == {smezo.MEZO: 2, smezo.SMEZO: 2}
     assert all(map(torch.equal, before, tiny.model.parameters()))
+
+
+def test_what_renewals_add(judged):
+    def seconds(times):
+        return {"kept": rounds(1.0, svd0.ROUNDS), "renewal": np.array([float(times)])}
+
+    id = "svd0.sec42.frequency_cost"
+    assert judged(id, "statement", seconds(10)).verdict == "confirmed"
+    assert judged(id, "mutant", seconds(10)).verdict == "refuted"
+    for times in (1, 40):
+        refuted = judged(id, "statement", seconds(times))
+        assert refuted.verdict == "refuted"
+        assert "snippet" in refuted.certificate
+    assert judged(id, "correction", seconds(40)).verdict == "confirmed"

@@ -47,6 +47,25 @@ def row_loss(model: LanguageModel, context: Context, length: int) -> Closure:
     return loss
 
 
+def rows_loss(model: LanguageModel, context: Context, rows: int, length: int) -> Closure:
+    """The closure of a batch of rows of `length` tokens of reviews, the loss of every next token.
+
+    Raises ValueError if the reviews hold fewer tokens.
+    """
+    text = " ".join(prompt(example.sentence) for example in sentences(context)[:400])
+    tokens = torch.tensor(model.tokenizer(text).input_ids[: rows * length])
+    if len(tokens) < rows * length:
+        raise ValueError(f"the reviews hold fewer than {rows * length} tokens")
+    batch = tokens.view(rows, length)
+
+    @torch.no_grad()
+    def loss() -> Tensor:
+        logits = model.model(input_ids=batch, use_cache=False).logits[:, :-1]
+        return cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+
+    return loss
+
+
 def decoder_layers(model: nn.Module) -> nn.ModuleList:
     """The model's repeated layers: its longest list of modules."""
     lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]

@@ -26,6 +26,7 @@ from zotheory.papers.svd0 import (
     theorem1,
     timing,
     variance,
+    whole_model,
 )
 
 CLAIMS = (
@@ -48,6 +49,7 @@ CLAIMS = (
     variance.STEP_LENGTH,
     sources.LOW_RANK,
     *comparisons.CLAIMS,
+    *whole_model.CLAIMS,
     *variance.TABLE16,
     sources.NOISE,
     sources.ESTIMATORS,
