@@ -106,16 +106,18 @@ class NoisyShares:
 
     def __call__(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """`size` independent values in [0, r/m]."""
-        z, noise = (rng.standard_normal((size, self.m, self.n)) for _ in range(2))
+        shape = size, self.m, self.n
+        z, noise = (rng.standard_normal(shape, np.float32) for _ in range(2))
         rms = np.sqrt(np.square(z).mean(axis=(1, 2), keepdims=True))
-        noisy = z + np.sqrt(self.amount) * rms * noise
+        noisy = z + np.float32(self.amount**0.5) * rms * noise
         _, u = np.linalg.eigh(noisy @ noisy.swapaxes(1, 2))
         u = u[:, :, -self.r :]
         v = noisy.swapaxes(1, 2) @ u
         left = np.square(u).sum(axis=2)
         right = (np.square(v) / np.square(v).sum(axis=1, keepdims=True)).sum(axis=2)
         shared = min(self.m, self.n)
-        return (left[:, :shared] * right[:, :shared]).mean(axis=1).clip(0.0, self.r / shared)
+        kept = (left[:, :shared] * right[:, :shared]).mean(axis=1)
+        return kept.astype(float).clip(0.0, self.r / shared)
 
 
 def _measure_noisy(statement: Statement, _: Context) -> Sequence[Measurement]:

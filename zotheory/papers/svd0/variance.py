@@ -252,14 +252,14 @@ print("actual", error(d + 1))
 
 
 def _measure_errors(statement: Statement, _: Context) -> Sequence[Measurement]:
-    """By the recipe mezo, at d = 2 and 8; E||estimate - g||^4 bounds the variance."""
+    """By the recipe mezo, at d = 2 and 32; E||estimate - g||^4 bounds the variance."""
     measurements = []
-    sizes = (8, 2) if isinstance(statement.formula, sp.Lt) else (2, 8)
+    sizes = (32, 2) if isinstance(statement.formula, sp.Lt) else (2, 32)
     sampler = Errors(sizes)
     fourth = np.array([3.0 * (d + 4) * (d + 6) + 2 * (d + 2) + 1 for d in sizes])
     decide = partial(decide_less, method=Catoni(fourth))
     at = f"mezo, d={sizes[0]} against d={sizes[1]}"
-    measurements.append(Measurement(at, sampler, decide, 50, 128))
+    measurements.append(Measurement(at, sampler, decide, 25, 128))
     return measurements
 
 
