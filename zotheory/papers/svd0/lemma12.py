@@ -140,7 +140,7 @@ CLAIMS = (
             3 * (N + 4) ** 3,
         ),
         needs=(Kind.EXACT, Kind.SEARCH),
-        checks=(exact(_seconds, attained=False), searched(_seconds_problem)),
+        checks=(exact(_seconds, attained=False), searched(_seconds_problem, share=0.4)),
         mutant=_second("The same with n/2 in place of 4(n+4).", N / 2, 3 * (N + 4) ** 3),
     ),
     Claim(
