@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.model.tiny_model import sentences
 from zotheory.budget import BUDGETS
 from zotheory.context import Context
 from zotheory.evidence import modelled
@@ -133,3 +134,14 @@ def test_what_renewals_add(judged):
         assert refuted.verdict == "refuted"
         assert "snippet" in refuted.certificate
     assert judged(id, "correction", seconds(40)).verdict == "confirmed"
+
+
+def test_renewals_are_timed_on_a_model(tiny, monkeypatch):
+    monkeypatch.setattr(modelled, "_load", lambda name: tiny)
+    monkeypatch.setattr("zotheory.evidence.borrowed.sentences", lambda *_: sentences() * 50)
+    monkeypatch.setattr(svd0, "ROUNDS", 2)
+    monkeypatch.setattr(svd0, "RANK", 2)
+    before = [p.detach().clone() for p in tiny.model.parameters()]
+    seconds = svd0._renewal_seconds(CONTEXT)
+    assert {name: len(taken) for name, taken in seconds.items()} == {"kept": 2, "renewal": 1}
+    assert all(map(torch.equal, before, tiny.model.parameters()))
