@@ -32,14 +32,8 @@ class Consequence:
 CONSEQUENCES = (
     Consequence(
         "Count forward passes, not steps. Per pass, averaging over several directions beats "
-        "MeZO-GV and MeZO-Greedy, and one-sided differences round a shared point beat two-sided "
-        "ones.",
-        {
-            "prior.cost.gv": False,
-            "prior.cost.greedy": False,
-            "own.forward_differences": True,
-            "own.gv_forward": True,
-        },
+        "MeZO-GV and MeZO-Greedy, and so do one-sided differences round a shared point.",
+        {"prior.cost.gv": False, "prior.cost.greedy": False, "own.gv_forward": True},
     ),
     Consequence(
         "Choose a low-rank method for its memory and its speed, not for a better direction: on one "

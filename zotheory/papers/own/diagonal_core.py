@@ -16,7 +16,7 @@ from zotheory.context import Context
 from zotheory.evidence.exact import exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.statistics import Bernstein, decide_equal
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 DIAGONAL, FULL = sp.symbols("cos2_of_U_diag(z)_V^T cos2_of_U_Z_V^T", positive=True)
 SHARE = sp.Symbol("kept", positive=True)  # sum of the r largest sigma^2 over ||G||^2
@@ -96,6 +96,7 @@ CLAIMS = (
     Claim(
         id="own.diagonal_core",
         where="ours, for svd0 Sec. 4.1",
+        setting=Setting("ours: a linear loss, exact singular frames of G"),
         statement=Statement(
             "Given the exact top-r singular frames of G (rank at least r), on a linear loss the "
             "direction U diag(z) V^T with r Gaussian entries has r times the E cos^2 of U Z V^T "

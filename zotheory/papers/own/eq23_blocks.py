@@ -22,7 +22,7 @@ from zotheory.papers.shared.smoothing import linear_second_moment
 from zotheory.papers.svd0 import frames
 from zotheory.papers.svd0.convergence import BLOCKS, EPS, GAP, L1, RIGHT23, D, F
 from zotheory.papers.svd0.convergence import Q as SIZE
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 SAFE = sp.Symbol("largest c: Eq. 23 holds at every T if F <= c (q+4)")
 BROKEN = sp.Symbol("least c: Eq. 23 fails at some T if F >= c (q+4), d >= 100 q")
@@ -134,6 +134,7 @@ CLAIMS = (
     Claim(
         id="own.eq23_blocks",
         where="ours, sharpening svd0.eq23.average",
+        setting=Setting("ours: f = ||x||^2 / 2, one matrix, fresh frames every F steps"),
         statement=Statement(
             "On f = ||x||^2/2 (L1 = 1) with one matrix, eps -> 0, P = V kron U of fresh Haar "
             "frames every F steps and eta = 1/(4(q+4)): Eq. 23 holds at every T for all q = r^2 >= "

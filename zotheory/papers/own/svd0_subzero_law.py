@@ -10,7 +10,7 @@ from proofs_check.gaussian import Derivation
 from zotheory.evidence.exact import exact
 from zotheory.evidence.measured import measured
 from zotheory.papers.svd0.law import CONTROL, QUERIES, equal_laws, measure_law, where_derivable
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 DISTANCE = sp.Symbol("total variation distance of the two laws of W_0..W_T")
 
@@ -23,6 +23,7 @@ CLAIMS = (
     Claim(
         id="own.svd0_subzero_law",
         where="ours, for svd0 Sec. 4.1",
+        setting=Setting("ours: any loss, the weights of whole runs"),
         statement=Statement(
             "If the two-point difference at each renewal is non-zero almost surely, the whole "
             "sequence of weights W_0..W_T of SVD-0 with a one-direction subspace has the same law "

@@ -13,7 +13,7 @@ from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.snippets import inputs
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 LAYERS = sp.Symbol("l", integer=True, positive=True)
 HELD = sp.Symbol("projection matrices held between two steps")
@@ -152,6 +152,7 @@ print("actual", float(np.log2(ratio(2 * n) / ratio(n))))
 TWO_MATRICES = Claim(
     id="svd0.table2.two_matrices",
     where="Sec. 4.2, Alg. 3 lines 3 to 11",
+    setting=Setting("Algorithm 3 as printed, any number l >= 2 of matrices"),
     statement=Statement(
         "Between two steps of Algorithm 3 as printed (line 8 carries U_i and V_i over), at most "
         "two projection matrices (one U, one V) are held, whatever the number l >= 2 of weight "
@@ -169,6 +170,7 @@ TWO_MATRICES = Claim(
 RENEWAL_PASSES = Claim(
     id="svd0.alg3.renewal_passes",
     where="Alg. 3, lines 3 to 6",
+    setting=Setting("Algorithm 3 as printed, any number of matrices"),
     statement=Statement(
         "Following lines 3 to 6 as printed, each call of EstimateGradient one two-point estimate, "
         "a renewal makes as many forward passes as one MeZO step, whatever the number l of "
@@ -186,6 +188,7 @@ RENEWAL_PASSES = Claim(
 SVD_COMPLEXITY = Claim(
     id="svd0.svd_complexity",
     where="Sec. 4.2",
+    setting=Setting("one n x n matrix, n -> infinity, F and the tokens of a step fixed"),
     statement=Statement(
         "With F and the number of tokens per step fixed and one n x n matrix, n -> infinity, the "
         "operations per step of SVD-0 (an SVD costed at c n^3, c > 0, every F steps) stay within a "

@@ -413,6 +413,7 @@ EXPECTED_LOSS = Claim(
 INDEPENDENCE = Claim(
     id="svd0.thm1.independence",
     where="Theorem 1, above Eq. 18",
+    setting=Setting("Algorithm 1 with a fresh one-direction MeZO gradient at each renewal"),
     statement=Statement(
         "For Algorithm 1 with a fresh one-direction MeZO gradient at each renewal (difference "
         "non-zero almost surely), P_j P_j^T is independent of x_jF, for every loss and start.",

@@ -19,7 +19,7 @@ from zotheory.papers.svd0.smoothing import EPS, L1, _bound, _named
 from zotheory.papers.svd0.smoothing import Q as SIZE
 from zotheory.search import Parameter, Point, Problem, Sides
 from zotheory.search.smoothing import second_moment as second_moment_problem
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 N = smoothing.N
 ONE_SIDED = sp.Symbol("E||one-sided g_eps||^2")
@@ -132,6 +132,7 @@ CLAIMS = (
     Claim(
         id="svd0.lemma11.eq9",
         where="Lemma 11, Eq. 9",
+        setting=Setting("any L1-smooth loss, any n and eps"),
         statement=_second(
             "E||g_eps||^2 <= 4(n+4)||grad f_eps||^2 + 3 eps^2 L1^2 (n+4)^3 for every L1-smooth f, "
             "n >= 1 and eps > 0, for the one-sided g_eps defined above Lemma 10 and for the "
@@ -146,6 +147,7 @@ CLAIMS = (
     Claim(
         id="svd0.lemma12.statement",
         where="Lemma 12, Eq. 11",
+        setting=Setting("any L1-smooth loss, the steps of the proof"),
         statement=Statement(
             "Eq. 11 itself, with phi_k = E h(y_k) as the lemma defines it and the one-sided "
             "estimate of the proof, holds for every L1-smooth h, every L1 > 0 and q >= 1.",

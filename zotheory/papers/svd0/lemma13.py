@@ -27,7 +27,7 @@ from zotheory.papers.svd0.frames import (
 )
 from zotheory.search import Point, Problem, Sides
 from zotheory.statistics import Bernstein, decide_equal
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 MOVED = sp.Symbol("||u_k of the moved columns - the moved u_k||^2")
 ALONE = "a_k alone"
@@ -179,6 +179,7 @@ CLAIMS = (
     Claim(
         id="svd0.lemma13.single_swap",
         where="Lemma 13 (2), (3)",
+        setting=Setting("a step of the proof, Gaussian columns a_1 .. a_k"),
         statement=Statement(
             "For every k >= 1, exchanging (or negating) entries of a_k alone, all other columns "
             "unchanged, exchanges (or negates) the same entries of u_k and e_k.",
@@ -198,6 +199,7 @@ CLAIMS = (
     Claim(
         id="svd0.lemma13.rest",
         where="Lemma 13 (1), (4), (5)",
+        setting=Setting("Gaussian matrices and their Gram-Schmidt columns"),
         statement=_rest_statement(
             "E f(A, U, E) is unchanged by the exchange or negation of entries of one a_k; "
             "E([u_k]_i^2/||u_k||^2) = 1/n; E([u_k]_i [u_k]_j/||u_k||^2) = 0 for i != j; for all 1 "

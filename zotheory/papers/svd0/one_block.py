@@ -22,7 +22,7 @@ from zotheory.papers.svd0.estimate import vec_identity
 from zotheory.papers.svd0.frames import QT, distance_to_identity
 from zotheory.papers.svd0.frames import Q as FRAME
 from zotheory.search import Parameter, Point, Problem, Sides
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 LENGTH = sp.Symbol("n", integer=True, positive=True)
 L1, L2, APART = sp.symbols("L1 L2 distance", positive=True)
@@ -196,6 +196,7 @@ CLAIMS = (
     Claim(
         id="svd0.lemmas4_to_10",
         where="Lemmas 4, 5, 6, 7, 10",
+        setting=Setting("the auxiliary lemmas as stated"),
         statement=_taylor(
             "For P block-diagonal with column-orthonormal blocks P^T P = I; E f(z) = E f(Q z) for "
             "orthogonal Q; a chi-square variable with n degrees has mean n and variance 2n; an f "
@@ -210,6 +211,7 @@ CLAIMS = (
     Claim(
         id="svd0.eq15.equivalence",
         where="Eq. 13 to 15",
+        setting=Setting("one block of F steps with fixed frames, any loss"),
         statement=Statement(
             "Within a block, k steps of Algorithm 2's kind (W moved by -eta rho U Z V^T, frames "
             "fixed) give the same weights as x_jF + P_j y_k with y moved by -eta rho vec(Z), for "

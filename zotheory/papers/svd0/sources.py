@@ -348,6 +348,7 @@ _A, _B, _C = sp.symbols("a b c", real=True)
 SPSA = Claim(
     id="svd0.sec5.spsa_unbiased",
     where="Sec. 5, under Lemma 1",
+    setting=Setting("any smooth loss, any eps > 0"),
     statement=Statement(
         "At every eps > 0 and for every smooth f, the mean of the two-point Gaussian estimate is "
         "grad f.",

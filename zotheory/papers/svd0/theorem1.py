@@ -25,7 +25,7 @@ from zotheory.papers.svd0 import frames
 from zotheory.papers.svd0.convergence import BLOCKS, EPS, GAP, L1, RIGHT23, D, F
 from zotheory.papers.svd0.convergence import Q as SIZE
 from zotheory.statistics import Bernstein, decide_equal
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 # Two matrices in one P.
 
@@ -221,6 +221,7 @@ BELOW_D = (sp.Lt(SIZE, D), sp.Gt(GAP, 0, evaluate=False))
 SEVERAL_LAYERS = Claim(
     id="svd0.thm1.several_layers",
     where="Prop. 1, Theorem 1, Eq. 18",
+    setting=Setting("the block-diagonal P of Prop. 1 over l >= 2 matrices, one query a renewal"),
     statement=Statement(
         "For the block-diagonal P of Prop. 1 over l >= 2 matrices with r columns in every U_i, V_i "
         "(from Algorithm 1, one direction), E[P P^T] = (q/d) I with q = l r^2 and d = sum m_i n_i, "
@@ -242,6 +243,7 @@ BOUND = (
     Claim(
         id="svd0.thm1.eps_bound",
         where="Theorem 1, last display of its proof",
+        setting=Setting("the proof's choice of eps, any q, d, L1 and accuracy"),
         statement=Statement(
             "There is a constant c > 0, the same for every q >= 1, d >= q, L1 > 0 and every "
             "accuracy a in (0, 1], for which smoothing eps = c/(q^(3/2) d^(1/2) L1^(3/2)) makes "
@@ -264,6 +266,7 @@ BOUND = (
     Claim(
         id="svd0.thm1.rate",
         where="Theorem 1, end of its proof",
+        setting=Setting("the end of the proof, any q, d and T >= d"),
         statement=Statement(
             "For eps -> 0 the right-hand side of Eq. 23 is at most C sqrt(d/T) with C = 80 L1 "
             "(phi_0 - f*), for all q >= 1, d >= q and every T >= d.",
@@ -281,6 +284,7 @@ BOUND = (
     Claim(
         id="svd0.eq23.small_q",
         where="Eq. 23",
+        setting=Setting("the leading term of Eq. 23 at equal d, T, L1"),
         statement=Statement(
             "For some 1 <= q < d the leading term of Eq. 23 (the one with phi_0 - f*) is smaller "
             "than the same term at q = d, the full space, at equal d, L1, T. (Read: the bound "
@@ -300,6 +304,7 @@ BOUND = (
     Claim(
         id="svd0.eq23.constants",
         where="Eq. 22 to Eq. 23",
+        setting=Setting("a step of the proof, any q, d, T and L1"),
         statement=Statement(
             "Multiplying Eq. 22 by 16 d (q+4) L1/(q T) gives exactly the three terms on the right "
             "of Eq. 23.",

@@ -111,6 +111,9 @@ CLAIMS = (
     Claim(
         id="svd0.sec42.frequency_cost",
         where="Sec. 4.2",
+        setting=Setting(
+            "LLMs on GPUs; the paper prints no times by F", "SmolLM2-135M on two cores in 32 bits"
+        ),
         statement=Statement(
             "On SmolLM2-135M (batch 16 x 32 tokens, r = 24, all attention and feed-forward "
             "matrices, full SVD on two cores), by times taken side by side of a step that keeps "

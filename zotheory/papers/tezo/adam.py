@@ -21,7 +21,7 @@ from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.tezo.theorem1 import SIZES
 from zotheory.statistics import Bernstein, decide_within
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -272,6 +272,9 @@ CLAIMS = (
     Claim(
         id="tezo.adam.first_step",
         where="Algorithm 1, lines 14 to 18 (ours)",
+        setting=Setting(
+            "the first step of Algorithm 1's TeZO-Adam with no smoothing term, any u, v and r"
+        ),
         statement=Statement(
             "With smoothing term 0, zero initial state, beta1 = 0.9, beta2 = 0.99: the first "
             "TeZO-Adam update G_t has mean square 1 over tau at every coordinate, and no entry "
@@ -292,6 +295,7 @@ CLAIMS = (
     Claim(
         id="tezo.adam.state",
         where="Sec. 4.3, TeZO-Adam",
+        setting=Setting("TeZO-Adam on one m x n weight of rank r"),
         statement=_state_of(
             "Between steps TeZO-Adam holds, beyond what TeZO holds, 2 r numbers for an m x n "
             "weight of rank r, for every m and n.",
@@ -304,6 +308,9 @@ CLAIMS = (
     Claim(
         id="tezo.adam.step_peak",
         where="Sec. 4.3 ('without being affected by the model dimension d'), Algorithm 1",
+        setting=Setting(
+            "Algorithm 1's update of one m x n weight, lines 10 to 19 executed literally"
+        ),
         statement=Statement(
             "The peak memory during an update by Algorithm 1's lines 10 to 19, executed literally "
             "one weight at a time (every left-hand side a tensor, freed after its last use), "

@@ -17,7 +17,7 @@ from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.snippets import inputs
 from zotheory.papers.tezo import descent
 from zotheory.papers.tezo.theorem1 import SIZES
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 DIMENSION = sp.Symbol("dim span of all W_T - W_0")
 FEWER = (*SIZES, sp.Lt(R, M * N))
@@ -128,6 +128,7 @@ CLAIMS = (
     Claim(
         id="tezo.a5.full_parameters",
         where="App. A.5 and Algorithm 1",
+        setting=Setting("Algorithm 1 with its factors drawn once, any losses and number of steps"),
         statement=Statement(
             "'ZO + fine-tuning full parameters': for TeZO and TeZO-m by Algorithm 1 (factors drawn "
             "once), r < mn and any number of steps, the displacements W_T - W_0 that arbitrary "
@@ -142,6 +143,7 @@ CLAIMS = (
     Claim(
         id="tezo.a5.lora300m",
         where="App. A.5",
+        setting=Setting("OPT-13B with LoRA factors of some rank up to 16"),
         statement=Statement(
             "'The LoRA model for the 13B model has approximately 300M parameters' (within a factor "
             "2): so for OPT-13B (40 blocks, width 5120, feed-forward 20480), LoRA factors of some "

@@ -312,6 +312,7 @@ CLAIMS = (
     Claim(
         id="tezo.lemma1.delta_rho_small",
         where="Lemma 1, delta_rho with r(r-1) and r(r-1)(r-2)",
+        setting=Setting("one m x n weight, fresh Gaussian factors"),
         statement=Statement(
             "(r/4) E(sum_s tau_s^2 ||u_s||^2 ||v_s||^2)^3 <= (15 r^2 (m+3)^3 (n+3)^3 + 36 r^2 "
             "(r-1) m^3 n^3 + r^2 (r-1)(r-2) m^3 n^3)/4, for all m, n, r >= 1.",

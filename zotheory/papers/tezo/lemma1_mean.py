@@ -22,7 +22,7 @@ from zotheory.evidence.snippets import inputs
 from zotheory.papers.tezo.lemma1 import LAM, RHO
 from zotheory.papers.tezo.theorem1 import SIZES
 from zotheory.statistics import Catoni, decide_at_most
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 SQUARE, FOURTH = sp.symbols("E||Z||^2 E||Z||^4", positive=True)
 BIAS = sp.Symbol("sup over f of ||E[(1/r) two-point estimate] - grad f||^2")
@@ -127,6 +127,7 @@ CLAIMS = (
     Claim(
         id="tezo.lemma1.unbiased",
         where="Lemma 1, first sentence",
+        setting=Setting("any lambda-smooth loss of one m x n weight, fresh factors, any fixed rho"),
         statement=Statement(
             "For every lambda-smooth f and every fixed rho > 0, with fresh factors and the factor "
             "1/r, the two-point estimate has mean grad f(W).",

@@ -366,6 +366,10 @@ CLAIMS = (
     Claim(
         id="tezo.fig8.norm",
         where="App. A.2.2, Fig. 8",
+        setting=Setting(
+            "||E_t|| over 1000 steps, beta2 = 0.99, r = 64, which norm is not said; read as "
+            "Frobenius's",
+        ),
         statement=Statement(
             "With E_t = (V_t - Vhat_t)/(mn), a matrix as App. A.2.2 defines it, the "
             "root-mean-square of ||E_t||_F at t = 1000, beta2 = 0.99, r = 64, kappa = 1, falls at "

@@ -14,7 +14,7 @@ from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.exact import Counterexample
 from zotheory.papers.tezo.counted import SIZES, T
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 # Interval F, rank r: Table 2's formulas have F = 1.
 
@@ -142,6 +142,7 @@ CLAIMS = (
     Claim(
         id="tezo.table2.at_settings",
         where="Table 2 with the settings of Table 6",
+        setting=Setting("one weight with m = n = 5120, T = 15,000, the settings of Table 6"),
         statement=Statement(
             "At m = n = 5120, T = 15000 and Table 6's settings (SubZO r = 64 with new bases every "
             "500 steps; LOZO r = 8 with a new V every 100 steps, U every step), SubZO and LOZO "
@@ -160,6 +161,7 @@ CLAIMS = (
     Claim(
         id="tezo.table2.repeated",
         where="Table 2, Algorithm 1 (ours)",
+        setting=Setting("one m x n weight, T steps of Algorithm 1"),
         statement=_repeated(
             "Counting every draw, repeated ones too, as Algorithm 1 makes them (three "
             "perturbations and the update), TeZO draws (m + n + 4T) r numbers and MeZO 4 m n "

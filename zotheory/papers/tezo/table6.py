@@ -132,6 +132,7 @@ CLAIMS = (
     Claim(
         id="tezo.table6.same_perturbation",
         where="Table 6, App. A.3",
+        setting=Setting("rho = 1e-3 for all methods, m = n = 4096, r = 32 to 256"),
         statement=Statement(
             "With the common rho = 1e-3 ('we fix these across all methods to ensure fairness', "
             "read as perturbations of the same size), the root-mean-square Frobenius norm of rho Z "

@@ -192,6 +192,9 @@ CLAIMS = (
     Claim(
         id="tezo.alg1.scale",
         where="Algorithm 1, lines 11 and 19",
+        setting=Setting(
+            "Algorithm 1 as printed, any differentiable loss of one m x n weight, rho -> 0"
+        ),
         statement=Statement(
             "With fresh Gaussian tau, u, v and rho -> 0, the G_t that Algorithm 1 prints for TeZO, "
             "sum_s kappa_t tau_s u_s v_s^T, has mean grad f, for all m, n, r >= 1.",

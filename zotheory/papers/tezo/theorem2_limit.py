@@ -40,7 +40,7 @@ from zotheory.papers.tezo.theorem2_redrawn import (
 )
 from zotheory.search import Parameter, Point, Problem, Sides, as_bound
 from zotheory.statistics import Bernstein, Decision
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement, Verdict
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
 
 LIMIT = sp.Symbol("limsup over T of (1/T) sum_(t<T) E||grad f(W_t)||^2", nonnegative=True)
 STEP = sp.sqrt(D0 / (LAM * HORIZON * RHO**2 * LAM**2 * delta_rho()))
@@ -210,6 +210,7 @@ CLAIMS = (
     Claim(
         id="tezo.thm2.fixed_rho_limit",
         where="Theorem 2, Eq. 10",
+        setting=Setting("any lambda-smooth loss, factors redrawn at every step, T -> infinity"),
         statement=Statement(
             "With u, v redrawn at every step, G_t divided by r, exact loss (sigma = 0), any fixed "
             "rho > 0 and eta = sqrt(D_0/(lambda T rho^2 lambda^2 delta_rho)) for T large enough "

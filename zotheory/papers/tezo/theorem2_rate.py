@@ -18,7 +18,7 @@ from zotheory.papers.tezo.descent import ETA, HORIZON
 from zotheory.papers.tezo.lemma1 import LAM, SIGMA, delta_rho
 from zotheory.papers.tezo.theorem1 import DELTA, SIZES
 from zotheory.papers.tezo.theorem2_redrawn import D0
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Statement
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement
 
 RHO = sp.Symbol("rho", nonnegative=True)
 SMOOTH_PART = RHO**2 * LAM**2 * delta_rho()
@@ -173,6 +173,7 @@ CLAIMS = (
     Claim(
         id="tezo.thm2.eta_condition",
         where="Theorem 2 and App. B.2, choice of eta",
+        setting=Setting("the theorem's choice of eta, any T, D_0, lambda, rho and sigma"),
         statement=Statement(
             "eta = sqrt(D_0/(lambda T (rho^2 lambda^2 delta_rho + delta sigma^2))), the paper's "
             "choice with constant 1, meets eta <= 1/(lambda(delta+1)) for every T >= 1, D_0 > 0, "
@@ -192,6 +193,7 @@ CLAIMS = (
     Claim(
         id="tezo.thm2.rate_step",
         where="App. B.2, last display",
+        setting=Setting("a step of the proof, any m, n, r and T"),
         statement=Statement(
             "With that eta, 2 D_0/(eta T) + eta lambda (rho^2 lambda^2 delta_rho + (delta+1) "
             "sigma^2) <= 4 sqrt(lambda D_0 (rho^2 lambda^2 delta_rho + delta sigma^2)/T), for all "
@@ -206,6 +208,7 @@ CLAIMS = (
     Claim(
         id="tezo.remark2.rate",
         where="Remark 2",
+        setting=Setting("a step of the remark, any m and n at fixed r"),
         statement=_bounds(
             "For fixed r, delta <= c mn and delta_rho <= c' (mn)^3 with c, c' depending on r "
             "alone, and with rho = a sigma/(lambda mn), a constant, the right side of Eq. 10 is at "
@@ -219,6 +222,7 @@ CLAIMS = (
     Claim(
         id="tezo.remark2.sampling",
         where="Remark 2",
+        setting=Setting("one m x n weight with m = n, T steps"),
         statement=Statement(
             "The number of random elements that TeZO draws for one m = n weight in T steps (Table "
             "2) is of order sqrt(d) T, d = mn, at fixed r, read as the exact order: its ratio to "
