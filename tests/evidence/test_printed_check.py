@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import sympy as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.evidence.printed_table import TEXT
@@ -256,6 +256,7 @@ def test_cells_of_several_tables_are_told_with_their_names(table):
 hundredths = st.integers(0, 300).map(lambda n: f"{n // 100}.{n % 100:02d}")
 
 
+@settings(deadline=None)
 @given(st.lists(hundredths, min_size=4, max_size=4), st.sampled_from((sp.Lt, sp.Le, sp.Eq)))
 def test_rounding_that_turns_a_relation_is_never_overlooked(tmp_path_factory, texts, relation):
     path = tmp_path_factory.mktemp("tables") / "t.csv"

@@ -25,7 +25,7 @@ def test_fig1_shows_one_gradient_a_batch(drawing, data):
 def test_fig1_shows_the_counted_memory(drawing, data):
     memory = drawing("tezo_fig1")[0].axes[3]
     widths = [patch.get_width() for patch in memory.patches[:3]]
-    at = "model = OPT-13B, step = printed, in place where a line allows, r_max = 8"
+    at = "model = OPT-13B, MeZO's step = in place, r_max = 8"
     peaks = data.number(tezo_fig1.BELOW, Kind.COUNTED, "counts", at)
     assert widths[:2] == pytest.approx([peaks["MeZO"] / GIB, peaks["TeZO-Adam"] / GIB])
     band = memory.patches[3]

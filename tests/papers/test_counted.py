@@ -38,6 +38,14 @@ QUICK = {
     "smezo.sec32.mask_size": Verdict.REFUTED,
 }
 SLOW = {
+    "svd0.eq15.equivalence": Verdict.PROVED,
+    "svd0.table2.two_matrices": Verdict.REFUTED,
+    "svd0.alg3.renewal_passes": Verdict.REFUTED,
+    "prior.sec31.two_passes": Verdict.REFUTED,
+    "prior.half_the_steps": Verdict.REFUTED,
+    "prior.memory.as_printed": Verdict.REFUTED,
+    "own.gv_memory": Verdict.CONFIRMED,
+    "own.gv_random_numbers": Verdict.CONFIRMED,
     "tezo.memory.adam_share": Verdict.CONFIRMED,
     "tezo.memory.adam_below_mezo": Verdict.CONFIRMED,
     "tezo.memory.adam_below_mezo_in_place": Verdict.REFUTED,

@@ -12,6 +12,7 @@ import pytest
 
 from zotheory.ledger import recorded
 from zotheory.report.page import write_page
+from zotheory.vocabulary import Verdict
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
@@ -306,11 +307,13 @@ def test_every_verdict_is_a_word_beside_a_shape_of_its_own(visit):
     page = visit()
     badges = page.locator("article .badge")
     drawn = badges.evaluate_all(
-        "all => all.map(b => [b.textContent, b.querySelector('svg').innerHTML])"
+        "all => all.map(b => [b.className, b.textContent, b.querySelector('svg').innerHTML])"
     )
     shapes = {}
-    for word, shape in drawn:
-        shapes.setdefault(word, set()).add(shape)
+    for classes, words, shape in drawn:
+        (verdict,) = set(classes.split()) & set(Verdict)
+        shapes.setdefault(verdict, set()).add(shape)
+        assert words.strip()
     assert {"proved", "confirmed", "refuted", "inconclusive"} <= shapes.keys()
     assert len(set().union(*shapes.values())) == len(shapes)
 

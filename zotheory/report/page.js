@@ -7,6 +7,7 @@ const unfold = document.getElementById("unfold");
 const claims = all("article.claim").map((element) => ({
   element,
   details: element.querySelector("details"),
+  folds: all("details", element),
   words: [element, ...all("math", element)]
     .map((part) => part.getAttribute("alttext") ?? part.textContent)
     .join("\n")
@@ -88,7 +89,7 @@ for (const button of all("button.copy")) {
 unfold.addEventListener("click", () => {
   const open = unfold.getAttribute("aria-pressed") === "false";
   unfold.setAttribute("aria-pressed", open);
-  for (const { details } of claims) details.open = open;
+  for (const { folds } of claims) for (const fold of folds) fold.open = open;
 });
 
 let folded = [];

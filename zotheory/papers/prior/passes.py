@@ -29,8 +29,8 @@ from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 M = sp.Symbol("M", integer=True, positive=True)
 STEP = sp.Symbol("passes of a step", integer=True, positive=True)
-GV_RUN = sp.Symbol("passes of 10,000 MeZO-GV steps", integer=True, positive=True)
-MEZO_RUN = sp.Symbol("passes of 20,000 MeZO steps", integer=True, positive=True)
+GV_RUN = sp.Symbol("passes of 10000 MeZO-GV steps", integer=True, positive=True)
+MEZO_RUN = sp.Symbol("passes of 20000 MeZO steps", integer=True, positive=True)
 _GRIDS = (Grid.read(Path(__file__).parent / "grids" / f"table{i}.csv") for i in (7, 8))
 COUNTS = tuple(
     sorted({int(k) for g in _GRIDS for (_, name), ks in g.lists.items() if name == "k" for k in ks})

@@ -5,13 +5,17 @@ of T normalised gradients; its eigenvalues are the squared singular values of th
 as columns.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import norm, spearmanr
 
-from zotheory.model.study import GradientStudy
+if TYPE_CHECKING:
+    from zotheory.model.study import GradientStudy
 
 
 def threshold_rank(singular_values: ArrayLike, threshold: float = 0.25) -> int:
