@@ -87,7 +87,12 @@ def caption(shown: str, verdicts: list[str], data: Data) -> str:
     ledger = data.ledger
     end = f"Ledger: seed {ledger.seed}, budget {ledger.budget}; figure: budget {data.budget}."
     paragraphs = [*shown.split("\n\n"), *verdicts, end]
-    return "\n\n".join(textwrap.fill(" ".join(p.split()), 96) for p in paragraphs) + "\n"
+    return (
+        "\n\n".join(
+            textwrap.fill(" ".join(p.split()), 96, break_on_hyphens=False) for p in paragraphs
+        )
+        + "\n"
+    )
 
 
 def names() -> list[str]:
