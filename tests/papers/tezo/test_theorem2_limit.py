@@ -5,11 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from zotheory.montecarlo import Accumulator
 from zotheory.papers import claim
 from zotheory.papers.tezo import theorem2_limit as it
 from zotheory.papers.tezo.descent import HORIZON
 from zotheory.papers.tezo.theorem2_redrawn import SLOPE, HingeDescent
 from zotheory.search import search
+from zotheory.statistics import decide_at_most
 from zotheory.vocabulary import Verdict
 
 QUIET = SimpleNamespace(claim="tezo.thm2.fixed_rho_limit", tell=lambda _: None)
@@ -45,7 +47,5 @@ def test_the_sampler_is_the_other_one_where_slopes_stay_small():
     ("bound", "verdict"), [(0.0, "refuted"), (0.9, "inconclusive"), (2.0, "confirmed")]
 )
 def test_what_is_measured_says_both(bound, verdict):
-    from zotheory.montecarlo import Accumulator
-
-    shard = Accumulator.of(np.full(4000, 0.97))
-    assert it._decide([shard], alpha=1e-4, bound=bound, beyond=0.15).verdict == verdict
+    shard, method = Accumulator.of(np.full(4000, 0.97)), it.LimitOfCapped(0.15)
+    assert decide_at_most([shard], alpha=1e-4, bound=bound, method=method).verdict == verdict

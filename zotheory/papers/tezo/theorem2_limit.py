@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import mpmath
 import numpy as np
@@ -23,6 +24,7 @@ from zotheory.context import Context
 from zotheory.evidence.exact import Counterexample, refuted
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.searched import searched
+from zotheory.montecarlo import Accumulator
 from zotheory.papers.tezo import terms
 from zotheory.papers.tezo.descent import ETA, HORIZON
 from zotheory.papers.tezo.lemma1 import LAM, RHO, delta_rho
@@ -39,7 +41,7 @@ from zotheory.papers.tezo.theorem2_redrawn import (
     repaired,
 )
 from zotheory.search import Parameter, Point, Problem, Sides, as_bound
-from zotheory.statistics import Bernstein, Decision
+from zotheory.statistics import Bernstein, Interval, decide_at_most
 from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
 
 LIMIT = sp.Symbol("limsup over T of (1/T) sum_(t<T) E||grad f(W_t)||^2", nonnegative=True)
@@ -146,38 +148,30 @@ def _measure(statement: Statement, _: Context) -> Sequence[Measurement]:
     """The same loss at one T and its step size, with what the limit can differ by."""
     horizon = 30_000
     eta = AT_HINGE.subs(HORIZON, horizon)
-    decide = partial(
-        _decide,
-        bound=float(for_hinge(statement)),
-        beyond=float(4 * STRAYED.subs(ETA, eta)),
-    )
+    method = LimitOfCapped(float(4 * STRAYED.subs(ETA, eta)))
+    decide = partial(decide_at_most, method=method, bound=float(for_hinge(statement)))
     sampler = CappedDescent(float(eta), horizon)
     at = f"k w + min(w, 0)^2/2, T = {horizon:,}, eta = {float(eta):.3g}"
     return [Measurement(at, sampler, decide, 128, 1, first_look=1)]
 
 
-def _decide(shards, *, alpha: float, bound: float, beyond: float) -> Decision:
-    """Judge "limit <= bound" by the mean of the capped square, a share of k^2.
+@dataclass(frozen=True)
+class LimitOfCapped:
+    """An interval for the limit, from the mean of the capped square, a share of k^2.
 
     With x = -min(w, 0) <= 2 |mu|: f'^2 = (k - x)^2 <= k^2 + 4 mu^2, and (1/T) sum_t E mu^2 <= s. So
     the mean square is at most 4 s above its capped mean, and the limit, at least k^2, no more than
-    4 s below.
+    4 s below. `beyond` is 4 s.
     """
-    found, scale = Bernstein()(shards, alpha), float(SLOPE) ** 2
-    low, high = scale * float(found.lower) - beyond, scale * float(found.upper) + beyond
-    verdict = "refuted" if low > bound else "confirmed" if high <= bound else "inconclusive"
-    return Decision(
-        verdict,
-        scale * float(found.estimate),
-        (low, high),
-        bound,
-        tolerance=0.0,
-        alpha=alpha,
-        samples=sum(shard.count for shard in shards),
-        looks=1,
-        method=Bernstein.name,
-        assumption=Bernstein.assumption,
-    )
+
+    beyond: float
+    name: ClassVar[str] = Bernstein.name
+    assumption: ClassVar[str] = Bernstein.assumption
+
+    def __call__(self, shards: Sequence[Accumulator], alpha: float) -> Interval:
+        found, scale = Bernstein()(shards, alpha), float(SLOPE) ** 2
+        low, high = scale * found.lower - self.beyond, scale * found.upper + self.beyond
+        return Interval(scale * found.estimate, low, high)
 
 
 @dataclass(frozen=True)

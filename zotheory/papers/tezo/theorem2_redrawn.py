@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import mpmath
 import numpy as np
@@ -26,12 +27,13 @@ from zotheory.context import Context
 from zotheory.evidence.exact import Counterexample, exact, refuted
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.searched import searched
+from zotheory.montecarlo import Accumulator
 from zotheory.papers.tezo import descent, terms
 from zotheory.papers.tezo.descent import ETA, HORIZON, ResampledDescent
 from zotheory.papers.tezo.lemma1 import LAM, RHO, delta_rho
 from zotheory.papers.tezo.theorem1 import DELTA, SIZES
 from zotheory.search import Parameter, Point, Problem, Sides, as_bound
-from zotheory.statistics import Bernstein, Catoni, Decision, decide_at_most
+from zotheory.statistics import Bernstein, Catoni, Interval, decide_at_most
 from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
 
 DELTA_SYMBOL, SMOOTH, SIXTH = sp.symbols("delta delta_rho E||Z||^6", nonnegative=True)
@@ -195,28 +197,22 @@ def _measure_hinge(statement: Statement, _: Context) -> Sequence[Measurement]:
     eta, horizon = 3e-5, 100_000
     bound = float(for_hinge(statement).subs({ETA: eta, HORIZON: horizon}))
     sampler = HingeDescent(eta, horizon)
-    decide = partial(_decide_hinge, bound=bound)
+    decide = partial(decide_at_most, method=CutBelow(), bound=bound)
     at = f"k w + min(w, 0)^2/2, eta = {eta:g}, T = {horizon:,}"
     return [Measurement(at, sampler, decide, 256, 1, first_look=1)]
 
 
-def _decide_hinge(shards, *, alpha: float, bound: float) -> Decision:
-    """Judge "mean <= bound": from below by the capped column, from above by the other."""
-    found = Bernstein()(shards, alpha)
-    low, high = CAPS[0] * float(found.lower[0]), CAPS[1] * float(found.upper[1])
-    verdict = "refuted" if low > bound else "confirmed" if high <= bound else "inconclusive"
-    return Decision(
-        verdict,
-        CAPS[1] * float(found.estimate[1]),
-        (low, high),
-        bound,
-        tolerance=0.0,
-        alpha=alpha,
-        samples=sum(shard.count for shard in shards),
-        looks=1,
-        method=Bernstein.name,
-        assumption=Bernstein.assumption,
-    )
+@dataclass(frozen=True)
+class CutBelow:
+    """Bounds for the mean of f'^2: from below by the capped column, from above by the other."""
+
+    name: ClassVar[str] = Bernstein.name
+    assumption: ClassVar[str] = Bernstein.assumption
+
+    def __call__(self, shards: Sequence[Accumulator], alpha: float) -> Interval:
+        found = Bernstein()(shards, alpha)
+        (capped, whole) = CAPS
+        return Interval(whole * found.estimate[1], capped * found.lower[0], whole * found.upper[1])
 
 
 # On a quadratic loss the estimate has the mean grad f, whatever rho.
