@@ -52,10 +52,23 @@ class Inside(TorchFunctionMode):
         super().__init__()
         self.names = names
         self.keys = {key: key for key in names}
-        self.whole: dict[int, Tensor] = {}
         self.owned: set[int] = set()
+        self.whole: dict[int, Tensor] = {}
         self.ran: set[int] = set()
         self.open: list[int] = []
+
+    def begin(self) -> None:
+        """Forget the evaluation before."""
+        for tensor in self.whole.values():
+            self.keys.pop(id(tensor), None)
+        self.whole.clear()
+        self.ran.clear()
+        self.open.clear()
+
+    def replace(self, key: int, tensor: Tensor) -> None:
+        """Know a tensor that stands for a parameter everywhere."""
+        self.whole[key] = tensor
+        self.keys[id(tensor)] = key
 
     def require(self, seen: set[int], complaint: str) -> None:
         """Raise RuntimeError unless all parameters are among those seen."""
