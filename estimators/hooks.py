@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from estimators.assignment import Assignment, Terms, assign, low_rank, merge
 from estimators.products import add_product
-from estimators.rounding import narrowed_rows
+from estimators.rounding import narrowed
 from estimators.slots import Slot
 from estimators.streams import Stream
 from estimators.watch import Inside
@@ -109,7 +109,7 @@ class EmbeddingHook(Hook):
         self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
     ) -> Tensor:
         output, slot = inner(*args, **kwargs), self.slot
-        index = (args[0] if args else kwargs["input"]).flatten()
+        index = (args[0] if args else kwargs["input"]).flatten().long()
         with watch.pause():
             total = output.view(-1, slot.n).to(slot.compute_dtype, copy=True)
             for weight, noise in self.terms:
@@ -117,7 +117,7 @@ class EmbeddingHook(Hook):
                 for fixed in slot.fixed:
                     rows.masked_fill_((index == fixed)[:, None], 0.0)
                 total.add_(rows, alpha=weight)
-            return narrowed_rows(slot, total, index, self.rounding).to(output.dtype).view_as(output)
+            return narrowed(slot, total, self.rounding, index).to(output.dtype).view_as(output)
 
 
 class _Replacing(Hook):
