@@ -7,7 +7,6 @@ but its rounded value, and that is what is written: see `Written`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from estimators.noise import Noise
+from estimators.philox.rounding import stochastic_round
 from estimators.slots import Slot
 from estimators.streams import Stream
 
@@ -29,37 +29,6 @@ def dither(shape: Sequence[int], stream: Stream, block: int, device: torch.devic
     drawn = torch.empty(-(-count // _WORDS), dtype=torch.int64, device=device)
     drawn.random_(-(2**63), None, generator=stream.generator(block))
     return drawn.view(torch.int16)[:count].view(*shape)
-
-
-def stochastic_round(x: Tensor, dtype: torch.dtype, random: Tensor) -> Tensor:
-    """Round float32 `x` to `dtype` (float16 or bfloat16), up or down at random, unbiased.
-
-    With lo <= x <= hi the neighbours of x in `dtype`, the result is hi with probability
-    (x - lo) / (hi - lo), in steps of 2^-16; `random` are uniform 16-bit integers of the shape of
-    x. A representable x is returned as it is; nothing is rounded to infinity that rounding to
-    nearest keeps finite.
-
-    Example:
-        >>> x = torch.full((40_000,), 1.0 + 2**-9)
-        >>> random = torch.randint(-(2**15), 2**15, x.shape, dtype=torch.int16)
-        >>> float(stochastic_round(x, torch.bfloat16, random).unique().float().sum())
-        2.0078125
-    """
-    # Floats of one sign are ordered like their bit patterns: adding to the bits that `dtype`
-    # drops carries into those that it keeps, with the probability wanted.
-    dropped = 16 if dtype == torch.bfloat16 else 13
-    mask = (1 << dropped) - 1
-    bits = random.to(torch.int32).bitwise_and_(mask).add_(x.contiguous().view(torch.int32))
-    result = bits.bitwise_and_(~mask).view(torch.float32)
-    if dtype == torch.float16:  # below the smallest normal number the spacing is constant
-        scaled = x.abs().mul_(2.0**24)
-        up = random.to(torch.float32).add_(2.0**15).mul_(2.0**-16)
-        small = up.add_(scaled).floor_().mul_(2.0**-24).copysign_(x)
-        result = torch.where(scaled < 2.0**10, small, result)
-    narrow = result.to(dtype)
-    if x.device.type != "meta" and not math.isfinite(float(narrow.sum(dtype=torch.float32))):
-        narrow = torch.where(narrow.isfinite(), narrow, x.to(dtype))
-    return narrow
 
 
 @dataclass(frozen=True)

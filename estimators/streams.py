@@ -6,13 +6,12 @@ change what is drawn. Entries are drawn in blocks of at most `BLOCK` numbers, ea
 generator: blocks can be drawn in parallel, or one at a time, or only where they are needed.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
 from hashlib import blake2b
 
 import torch
 from torch import Tensor
+
+from estimators.threads import parallel
 
 NOISE = 1  # the version of what is drawn from a key, kept in logs and states
 BLOCK = 1 << 15  # at this size PyTorch's elementwise kernels stay on the calling thread
@@ -92,40 +91,3 @@ def drawn_seed() -> int:
     )
     drawn = int(torch.empty((), dtype=torch.int64, device="cpu").random_())
     return given if fresh else drawn
-
-
-@cache
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="noise")
-
-
-def parallel(task: Callable[[int], None], count: int, device: torch.device, entries: int) -> None:
-    """Run `task(0)`, ..., `task(count - 1)`; on the CPU, on up to PyTorch's number of threads.
-
-    Sampling is single-threaded in PyTorch but releases the interpreter lock. `entries`, the
-    numbers that all tasks together handle, decides whether threads are worth waking.
-    """
-    workers = min(torch.get_num_threads(), count, 1 + entries // BLOCK)
-    if device.type != "cpu":
-        workers = min(count, 1)
-
-    if workers <= 1:
-        with torch.no_grad():
-            for index in range(count):
-                task(index)
-        return
-
-    tasks = iter(range(count))  # shared: a thread whose core is busy elsewhere takes fewer
-
-    @torch.no_grad()
-    def share() -> None:
-        for index in tasks:
-            task(index)
-
-    others = [_pool(workers).submit(share) for _ in range(1, workers)]
-    try:
-        share()
-    finally:  # nobody may still be writing when an error is dealt with
-        wait(others)
-    for other in others:
-        other.result()
