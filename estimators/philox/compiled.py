@@ -40,20 +40,21 @@ _PIECE = 1 << 16  # entries of one tensor handled by one thread at a time
 _SCRATCH = BLOCK + 2 * TILE  # a block that begins within a tile
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
+_njit: Any = njit  # its declared types and `intrinsic`'s are not those of what they return
+_intrinsic: Any = intrinsic
 
 
 def _jit(function: Callable[..., Any]) -> Any:
     """Compile on first call, kept on disk where there is a place to write."""
     try:
-        return njit(cache=True, **_OPTIONS)(function)
+        return _njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # no such place
-        return njit(**_OPTIONS)(function)
+        return _njit(**_OPTIONS)(function)
 
 
 # Called from compiled code only: no wrappers for Python, which take half the time of compiling.
-_inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
-_inline = njit(inline="always")
-_intrinsic: Any = intrinsic  # whose types are those of the call, not of what is called
+_inner = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)
+_inline = _njit(inline="always")
 
 
 def _bitcast(source: Any, target: Any, llvm: ir.Type) -> Any:
@@ -340,8 +341,8 @@ def _segment(
 ) -> None:
     """Write entries low..high of one tensor, the first of which is entry `start` of the streams.
 
-    acc is scratch of the computing type, which is that of `numbers` and `weights`; `single` is float32, acc
-    itself if that is.
+    acc is scratch of the computing type, which is that of `numbers` and `weights`; `single` is scratch
+    of float32, acc itself where that is the type.
     """
     size = acc.itemsize
     narrow_base = job[_BASE_TYPE] == _BF16 or job[_BASE_TYPE] == _F16
