@@ -26,7 +26,7 @@ __all__ = ["Sum", "bits16", "bits32", "gram", "normals", "signs", "write"]
 @cache
 def implementation(device_type: str) -> ModuleType:
     """Return the fastest implementation installed for a type of device."""
-    fast = {"cpu": "compiled"}.get(device_type)
+    fast = {"cpu": "compiled", "cuda": "gpu"}.get(device_type)
     if fast is None:
         return reference
     try:  # imported on first use: numba and Triton take their time

@@ -312,11 +312,11 @@ def _accumulate(acc: Any, z: Any, weight: Any, factor: Any, keep: Any) -> None:
     if len(factor):
         for i in range(len(acc)):
             moved = acc[i] + weight * z[i] * factor[i]
-            acc[i] = moved if keep[i] else acc[i]
+            acc[i] = moved if keep[i] != 0 else acc[i]
     elif len(keep):
         for i in range(len(acc)):
             moved = acc[i] + weight * z[i]
-            acc[i] = moved if keep[i] else acc[i]
+            acc[i] = moved if keep[i] != 0 else acc[i]
     else:
         for i in range(len(acc)):
             acc[i] += weight * z[i]
@@ -341,7 +341,7 @@ def _segment(
 ) -> None:
     """Write entries low..high of one tensor, the first of which is entry `start` of the streams.
 
-    acc is scratch of the computing type, which is that of `numbers` and `weights`; `single` is scratch
+    acc is scratch of the computing type, that of `numbers` and `weights`; `single` is scratch
     of float32, acc itself where that is the type.
     """
     size = acc.itemsize
@@ -371,13 +371,13 @@ def _segment(
         if job[_THRESHOLD] != 0:
             threshold = numbers[_THRESHOLD_VALUE]
             for i in range(count):
-                keep[i] &= np.uint8(abs(total[i]) <= threshold)
+                keep[i] = keep[i] if abs(total[i]) <= threshold else int32(0)
         if job[_SPARSE] != 0:
             shift = _integers(r, w, np.int64(BITS32), keys[_SPARSE_KEY], start, stop)
             drawn = r[shift : shift + count]
             level = job[_LEVEL]
             for i in range(count):
-                keep[i] &= np.uint8(np.int64(uint32(drawn[i])) >= level)
+                keep[i] = keep[i] if np.int64(uint32(drawn[i])) >= level else int32(0)
         scale = numbers[_SCALE]
         if scale != 1:
             for i in range(count):
@@ -417,7 +417,7 @@ def _run(pieces: Any, jobs: Any, numbers: Any, keys: Any, weights: Any, streams:
     z = np.empty(_SCRATCH, np.float32)
     w = np.empty(_SCRATCH, np.uint32)
     r = np.empty(_SCRATCH, np.int32)
-    keep = np.empty(BLOCK, np.uint8)
+    keep = np.empty(BLOCK, np.int32)
     numbers32, weights32 = numbers.astype(np.float32), weights.astype(np.float32)
     single = np.empty(BLOCK, np.float32)
     double = np.empty(BLOCK, np.float64)
