@@ -77,7 +77,9 @@ class Entries:
     def scaled(self, weight: float) -> Entries:
         """Return `weight` times this."""
         terms = tuple((weight * w, key) for w, key in self.terms)
-        return replace(self, terms=terms, dense=self.dense and (weight * self.dense[0], self.dense[1]))
+        return replace(
+            self, terms=terms, dense=self.dense and (weight * self.dense[0], self.dense[1])
+        )
 
     def at(self, rows: slice | Tensor, base: Tensor | None = None) -> Entries:
         """Return these rows of it; with `base`, those of the weights, its threshold is a mask."""

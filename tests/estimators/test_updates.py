@@ -9,8 +9,7 @@ import math
 import pytest
 import torch
 
-from estimators import lozo_m, tezo_adam
-from estimators import philox
+from estimators import lozo_m, philox, tezo_adam
 from tests.estimators.problems import Recorder, Table, build
 
 EPS = 1e-3
