@@ -479,9 +479,20 @@ class _Python(StrPrinter):
 
     def _print_Function(self, expr: sp.Function) -> str:
         names = {sp.Abs: "abs", sp.Max: "max", sp.Min: "min"}
-        return f"{names.get(expr.func, expr.func)}({', '.join(map(self._print, expr.args))})"
+        if expr.func not in names:
+            raise ValueError(
+                f"{expr} is no arithmetic on printed numbers: there are sums, products, powers, "
+                "Abs, Max, Min, floor and ceiling; compute it by a function (`Computed`)"
+            )
+        return f"{names[expr.func]}({', '.join(map(self._print, expr.args))})"
 
     _print_Abs = _print_Max = _print_Min = _print_Function
+
+    def _print_floor(self, expr: sp.floor) -> str:
+        return f"(({self._print(expr.args[0])})//1)"
+
+    def _print_ceiling(self, expr: sp.ceiling) -> str:
+        return f"(-((-({self._print(expr.args[0])}))//1))"
 
     def _print_Mul(self, expr: sp.Mul) -> str:
         return "*".join(f"({self._print(factor)})" for factor in expr.args)

@@ -41,6 +41,9 @@ def bounds(expr: sp.Expr, ends: Mapping[sp.Symbol, Interval]) -> Interval | None
         low, high = inside[0]
         least = sp.S.Zero if low <= 0 <= high else min(abs(low), abs(high))
         return least, max(abs(low), abs(high))
+    if isinstance(expr, sp.floor | sp.ceiling):
+        low, high = inside[0]
+        return expr.func(low), expr.func(high)
     if isinstance(expr, sp.Max | sp.Min):
         lows, highs = zip(*inside, strict=True)
         return expr.func(*lows), expr.func(*highs)

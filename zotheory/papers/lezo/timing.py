@@ -16,7 +16,7 @@ from zotheory.evidence.compared import Case, median
 from zotheory.evidence.modelled import once
 from zotheory.evidence.timed import Contenders, Rounds, Seconds, Timing, timed
 from zotheory.papers.shared.steps import Closure, PublishedStep
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 if TYPE_CHECKING:
     from zotheory.model.language_model import LanguageModel
@@ -136,7 +136,7 @@ def _length(by: str, _: Statement, __: Context, seconds: Seconds) -> Case:
 
 
 def _near(bound: sp.Rational) -> sp.Basic:
-    return sp.And(sp.Ge(MISSED, 1 - bound), sp.Le(MISSED, 1 + bound))
+    return conjunction(sp.Ge(MISSED, 1 - bound), sp.Le(MISSED, 1 + bound))
 
 
 CLAIMS = (
@@ -200,12 +200,12 @@ CLAIMS = (
             "longer (16, 64, 256 tokens), with the published loop (Algorithm 1: three "
             "perturbations and an update, the noise drawn again each time) and with this "
             "toolkit's step: ratios of medians of interleaved rounds, one row of tokens.",
-            sp.And(*map(sp.Gt, SPEED_UPS, SPEED_UPS[1:])),
+            conjunction(*map(sp.Gt, SPEED_UPS, SPEED_UPS[1:])),
         ),
         needs=(Kind.TIMED,),
         checks=(timed(*(Timing(partial(_length, by), (ROWS[by],)) for by in ROWS)),),
         mutant=Statement(
-            "It rises as the input gets longer.", sp.And(*map(sp.Lt, SPEED_UPS, SPEED_UPS[1:]))
+            "It rises as the input gets longer.", conjunction(*map(sp.Lt, SPEED_UPS, SPEED_UPS[1:]))
         ),
     ),
 )

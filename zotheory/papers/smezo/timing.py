@@ -15,7 +15,7 @@ from zotheory.context import Context
 from zotheory.evidence.compared import Case, median
 from zotheory.evidence.instruments import OneThread
 from zotheory.evidence.timed import Contenders, Rounds, Seconds, Timing, timed
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 OVERHEAD = sp.Symbol("time of Algorithms 2 and 3 / time of MeZO's perturbation")
 MEZO, SMEZO = "MeZO", "S-MeZO"
@@ -86,7 +86,7 @@ CLAIMS = (
         ),
         correction=Statement(
             "It takes more than 1.1 times MeZO's time, and at most three times.",
-            sp.And(sp.Gt(OVERHEAD, sp.Rational(11, 10)), sp.Le(OVERHEAD, 3)),
+            conjunction(sp.Gt(OVERHEAD, sp.Rational(11, 10)), sp.Le(OVERHEAD, 3)),
         ),
     ),
 )

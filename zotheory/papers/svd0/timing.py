@@ -14,7 +14,7 @@ from zotheory.context import Context
 from zotheory.evidence.compared import Case, median
 from zotheory.evidence.modelled import once
 from zotheory.evidence.timed import Contenders, Rounds, Seconds, Timing, in_turn, timed
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 OVERHEAD = sp.Symbol("time of SVD-0 / time of SubZero")
 INTERVAL = 1000
@@ -119,7 +119,7 @@ def _renewals(_: Statement, context: Context, seconds: Seconds) -> Case:
 
 def _added(rare: sp.Expr, frequent: sp.Expr) -> sp.And:
     """The shares that renewals add to the mean step: below at F = 1000, above at F = 50."""
-    return sp.And(sp.Lt(RENEWAL / RARE, rare), sp.Gt(RENEWAL / FREQUENT, frequent))
+    return conjunction(sp.Lt(RENEWAL / RARE, rare), sp.Gt(RENEWAL / FREQUENT, frequent))
 
 
 CLAIMS = (
