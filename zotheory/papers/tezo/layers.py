@@ -25,6 +25,7 @@ from zotheory.evidence.modelled import (
     Trajectory,
     language_model,
     modelled,
+    once,
 )
 from zotheory.papers.shared.along import ALONG
 from zotheory.papers.tezo import drawn
@@ -202,7 +203,10 @@ def _ranks(study: Any, context: Context) -> dict[float, Any]:
     from zotheory.model.gradients import weight_spectra
     from zotheory.papers.tezo.measurements import rank_correlation
 
-    spectra = weight_spectra(language_model(context).model, study.weights)
+    def of_weights(context: Context) -> dict[str, Array]:
+        return weight_spectra(language_model(context).model, study.weights)
+
+    spectra = once("tezo.weight_spectra", context, of_weights)
     return {t: rank_correlation(spectra, study, threshold=t) for t in THRESHOLDS}
 
 
