@@ -23,7 +23,8 @@ from proofs_check.results import Point
 
 _MAX_CASES = 16  # case distinctions between incomparable bounds
 
-Bounds = list[tuple[sp.Expr, bool]]  # (bound, strict)
+Bound = tuple[sp.Expr, bool]  # with whether it is strict
+Bounds = list[Bound]
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,14 @@ class _Elimination:
                 return self._eliminate(x, bounding, variables, shrunk)
         return [piece for cell in rest for piece in self._extend(cell, x, lower, upper)]
 
-    def _cases(self, x, bounding, variables, others, tightest) -> list[Cell] | None:
+    def _cases(
+        self,
+        x: sp.Symbol,
+        bounding: list[Condition],
+        variables: frozenset[sp.Symbol],
+        others: tuple[Condition, ...],
+        tightest: Bounds,
+    ) -> list[Cell] | None:
         """Distinguish which of the first two bounds is the larger."""
         if self.cases == 0:
             return None
@@ -147,7 +155,9 @@ class _Elimination:
             found += piece
         return found
 
-    def _extend(self, cell: Cell, x: sp.Symbol, lower, upper) -> Iterator[Cell]:
+    def _extend(
+        self, cell: Cell, x: sp.Symbol, lower: Bound | None, upper: Bound | None
+    ) -> Iterator[Cell]:
         """The cell with x added, between its bounds (functions of the cell's variables)."""
         t = sp.Symbol(f"t{next(self.numbers)}", real=True)
         low, high = (cell.pull(b[0]) if b else None for b in (lower, upper))
@@ -226,7 +236,9 @@ def search(
     return None
 
 
-def _values(conditions, point) -> Iterator[tuple[Fraction, bool]]:
+def _values(
+    conditions: Sequence[tuple[_Polynomial, bool]], point: Sequence[Fraction]
+) -> Iterator[tuple[Fraction, bool]]:
     return ((condition(point), strict) for condition, strict in conditions)
 
 
@@ -272,7 +284,9 @@ class _Polynomial:
 
     def __init__(self, expression: sp.Expr, symbols: Sequence[sp.Symbol]) -> None:
         if not symbols:
-            self.terms = [(_fraction(sp.sympify(expression)), ())]
+            self.terms: list[tuple[Fraction, tuple[tuple[int, int], ...]]] = [
+                (_fraction(sp.sympify(expression)), ())
+            ]
             return
         self.terms = [
             (_fraction(c), tuple((k, e) for k, e in enumerate(exponents) if e))

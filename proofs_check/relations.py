@@ -94,9 +94,9 @@ def _rational(question: Question) -> Result:
 def _inequality(relation: Relational, conditions: Sequence[sp.Basic]) -> Result:
     """lhs <= rhs, whichever way round it is written; a violation has the relation's own sides."""
     rising = isinstance(relation, sp.Le | sp.Lt)
-    sides = (relation.lhs, relation.rhs)[:: 1 if rising else -1]
+    lesser, greater = (relation.lhs, relation.rhs)[:: 1 if rising else -1]
     strict = isinstance(relation, sp.Lt | sp.Gt)
-    found = inequalities.decide(*sides, conditions, strict=strict)
+    found = inequalities.decide(lesser, greater, conditions, strict=strict)
     if isinstance(found, Violated) and not rising:
         return replace(found, lhs=found.rhs, rhs=found.lhs)
     return found

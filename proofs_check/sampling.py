@@ -43,8 +43,8 @@ def a_point(question: Question) -> Point | None:
     if not question.contractions:
         found = (p for p in _points(question) if question.admitted(p))
         return next(found, None)
-    found = realised.violation(lambda _: True, question.symbols, question.admitted, None)
-    return found and found[0]
+    attained = realised.violation(lambda _: True, question.symbols, question.admitted, None)
+    return attained and attained[0]
 
 
 def _points(question: Question) -> Iterator[Point]:
@@ -60,8 +60,8 @@ def _points(question: Question) -> Iterator[Point]:
         yield {s: axis[k] for s, axis, k in zip(symbols, axes, at, strict=True)}
     if all(is_rational(e) for r in question.domain for e in (r.lhs, r.rhs)):
         domain = Domain.of(question.domain, symbols)
-        for at in islice(cells.points(domain, cells.cells(domain) or []), _MOST_POINTS // 2):
-            numbers = (sp.Rational(x.numerator, x.denominator) for x in at)
+        for inside in islice(cells.points(domain, cells.cells(domain) or []), _MOST_POINTS // 2):
+            numbers = (sp.Rational(x.numerator, x.denominator) for x in inside)
             yield dict(zip(domain.symbols, numbers, strict=True))
     generator = random.Random(0)
     for _ in range(_MOST_POINTS // 2):
@@ -106,9 +106,10 @@ def bounds(
             except ValueError:
                 continue
             upper = isinstance(relation, sp.Le | sp.Lt) is not flip
-            if isinstance(relation, sp.Eq) or not upper:
+            equal = isinstance(relation, sp.Eq)
+            if isinstance(low, Fraction) and (equal or not upper):  # else it is infinite
                 lows.append(_outer(low, -1))
-            if isinstance(relation, sp.Eq) or upper:
+            if isinstance(high, Fraction) and (equal or upper):
                 highs.append(_outer(high, 1))
     return max(lows, default=None), min(highs, default=None)
 

@@ -102,7 +102,8 @@ def ends(number: Number) -> tuple[Fraction | float, Fraction | float]:
     """Lower and upper end, exact; infinite ends are floats."""
     if isinstance(number, Fraction):
         return number, number
-    return tuple(map(_end, number._mpi_))
+    low, high = number._mpi_
+    return _end(low), _end(high)
 
 
 def _sign_of_end(raw: tuple[int, int, int, int]) -> int:
@@ -373,7 +374,7 @@ def _asin(expression: sp.Expr, x: Number) -> Number:
         raise Unknown(f"{expression} may be of a number beyond -1 and 1")
     if low == high == 0:
         return Fraction(0)
-    return IV.mpf([_asin_of(low).a, _asin_of(high).b])
+    return IV.mpf([_asin_of(Fraction(low)).a, _asin_of(Fraction(high)).b])
 
 
 def _asin_of(x: Fraction) -> Interval:

@@ -112,7 +112,7 @@ def _step(
 ) -> Statement:
     """A statement that every key follows from its premises."""
     (formula, *more) = conclusions
-    formula = conjunction(*conclusions, evaluate=False) if more else formula
+    formula = conjunction(*conclusions) if more else formula
     return Statement(says, formula, domain, setting={"premises": conclusions})
 
 
