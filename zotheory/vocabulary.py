@@ -165,6 +165,8 @@ class Statement:
     @property
     def bound(self) -> sp.Expr:
         """The right side of the formula (a single relation) with its names written out."""
+        if self.formula is None:
+            raise ValueError(f"the statement has no formula: {self.says}")
         return self.formula.rhs.subs(self.where)
 
     def at(self, **sizes: Any) -> sp.Expr:

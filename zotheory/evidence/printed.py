@@ -224,9 +224,8 @@ class _Case:
             gap = gap.xreplace(formulas)
         computed = {s: self._tried(s) for s in gap.free_symbols & self.quantities.keys()}
         ends = {cell: self.numbers[cell].ends for cell in self.cells}
-        return (
-            None if None in computed.values() else rounding.bounds(sp.expand(gap), ends | computed)
-        )
+        ends |= {name: interval for name, interval in computed.items() if interval is not None}
+        return None if None in computed.values() else rounding.bounds(sp.expand(gap), ends)
 
     def _tried(self, name: sp.Symbol) -> Interval | None:
         """The least and the largest that a function gives; None if too much would be tried."""
@@ -267,8 +266,9 @@ class _Case:
 
 
 def _sympy(number: Fraction | float) -> sp.Expr:
-    exact = isinstance(number, Fraction | int)
-    return sp.Rational(number.numerator, number.denominator) if exact else sp.Float(number)
+    if isinstance(number, Fraction | int):
+        return sp.Rational(number.numerator, number.denominator)
+    return sp.Float(number)
 
 
 def _evidence(

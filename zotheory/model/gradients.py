@@ -52,6 +52,7 @@ def consumed_gradients(
     def hook_of(name: str) -> Callable[[nn.Parameter], None]:
         def hook(parameter: nn.Parameter) -> None:
             gradient, parameter.grad = parameter.grad, None
+            assert gradient is not None  # it has just been accumulated
             with torch.no_grad():
                 consume(name, parameter, gradient)
 
