@@ -160,7 +160,6 @@ class _Elimination:
     ) -> Iterator[Cell]:
         """The cell with x added, between its bounds (functions of the cell's variables)."""
         t = sp.Symbol(f"t{next(self.numbers)}", real=True)
-        low, high = (cell.pull(b[0]) if b else None for b in (lower, upper))
         end = lower or upper
         whole = x in self.integers and (end is None or self._integral(cell.pull(end[0]), cell))
         parameter = Parameter(t, whole, bool(end and end[1]))
@@ -168,15 +167,16 @@ class _Elimination:
         def at(value: sp.Expr, *parameters: Parameter) -> Cell:
             return Cell({**cell.point, x: sp.cancel(value)}, (*cell.parameters, *parameters))
 
-        if low is not None and high is not None:
+        if lower and upper:
+            low, high = cell.pull(lower[0]), cell.pull(upper[0])
             # t in [0, oo) covers (L, U]; the end L is a cell of its own.
             yield at(low + (high - low) / (1 + t), Parameter(t, False, upper[1]))
             if not lower[1]:
                 yield at(low)
-        elif low is not None:
-            yield at(low + t, parameter)
-        elif high is not None:
-            yield at(high - t, parameter)
+        elif lower:
+            yield at(cell.pull(lower[0]) + t, parameter)
+        elif upper:
+            yield at(cell.pull(upper[0]) - t, parameter)
         else:
             yield at(t, Parameter(t, whole, strict=False, free=True))
 

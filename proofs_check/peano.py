@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -57,7 +58,7 @@ def worst_case(
     constant = sp.sympify(constant)
     t = sp.Symbol("t", real=True)
     for j in range(order):
-        moment = _apply(points, slopes, lambda x, j=j: x**j, lambda x, j=j: j * x ** max(j - 1, 0))
+        moment = _apply(points, slopes, partial(_monomial, j), partial(_monomial_slope, j))
         if moment != 0:
             step = f"L[t^{j}] = {moment * rho ** (power + j)}, not 0: the supremum is infinite."
             return WorstCase(sp.oo, None, sp.sign(moment) * t**j, t, (step,))
@@ -106,6 +107,14 @@ def _scaled(
 def _homogeneity(weight: sp.Expr, rho: sp.Symbol) -> sp.Expr:
     """p for a constant times rho^p (Euler: rho w'(rho) / w(rho))."""
     return sp.cancel(rho * sp.diff(weight, rho) / weight)
+
+
+def _monomial(j: int, x: sp.Expr) -> sp.Expr:
+    return x**j
+
+
+def _monomial_slope(j: int, x: sp.Expr) -> sp.Expr:
+    return j * x ** max(j - 1, 0)
 
 
 def _apply(points: Weights, slopes: Weights, f: Function, derivative: Function) -> sp.Expr:

@@ -255,10 +255,10 @@ def _exp(expression: sp.Expr, exponent: Number) -> Number:
 
 def _moderate(expression: sp.Expr, argument: Number) -> Interval:
     """The argument of a function that takes very long where it is very large."""
-    argument = interval(argument)
-    if not all(abs(end) < 10**9 or isinstance(end, float) for end in ends(argument)):
+    known = interval(argument)
+    if not all(isinstance(end, float) or abs(end) < 10**9 for end in ends(known)):
         raise Unknown(f"{expression} is of a very large number")
-    return argument
+    return known
 
 
 def _log(expression: sp.Expr, argument: Number, *base: Number) -> Number:

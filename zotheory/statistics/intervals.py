@@ -32,8 +32,11 @@ class IntervalMethod(Protocol):
     coordinates share alpha equally (Bonferroni).
     """
 
-    name: str
-    assumption: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def assumption(self) -> str: ...
 
     def __call__(self, shards: Sequence[Accumulator], alpha: float) -> Interval: ...
 
