@@ -150,8 +150,8 @@ def _sections(entry: Entry) -> Iterator[Section]:
         numbers = {k: v for k, v in evidence.numbers.items() if k not in hidden and v != {}}
         new = {k: v for k, v in numbers.items() if k not in known or known[k] != v}
         values, table = _numbers(new)
-        found = _found(f"Evidence: {evidence.kind}", evidence, entry.brief_of(evidence))
-        yield replace(found, values=values, table=table)
+        section = _found(f"Evidence: {evidence.kind}", evidence, entry.brief_of(evidence))
+        yield replace(section, values=values, table=table)
 
 
 def _found(
