@@ -164,9 +164,15 @@ class Drawn:
         return self.name.partition("_")[0]
 
     @property
-    def paragraphs(self) -> list[str]:
-        """The caption's."""
-        return [" ".join(paragraph.split()) for paragraph in self.caption.split("\n\n")]
+    def paragraphs(self) -> list[tuple[str, str]]:
+        """The caption's: what a paragraph begins with, its title or a claim's id, and the rest."""
+        leads = (f"{self.title}.", *self.verdicts)
+        return [self._parted(" ".join(p.split()), leads) for p in self.caption.split("\n\n")]
+
+    @staticmethod
+    def _parted(paragraph: str, leads: Sequence[str]) -> tuple[str, str]:
+        lead = next((lead for lead in leads if paragraph.startswith(f"{lead} ")), "")
+        return lead, paragraph.removeprefix(lead)
 
 
 def read_pictures(folder: str | PathLike[str]) -> list[Drawn]:
