@@ -162,6 +162,27 @@ def report(
 
 
 @app.command()
+def export(
+    ledger: Annotated[
+        Path | None,
+        typer.Argument(metavar="LEDGER.json", help="The recorded ledger by default."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The JSON file to write.")] = Path("claims.json"),
+) -> None:
+    """Write the verdicts for other programs: a schema, digests of the evidence, and commands."""
+    from zotheory.ledger import Ledger, LedgerError, recorded
+    from zotheory.report.export import write_export
+
+    try:
+        write_export(Ledger.read(ledger) if ledger else recorded(), out)
+    except LedgerError as error:
+        _stop(error)
+    except OSError as error:
+        _stop(f"cannot write {out}: {error.strerror}")
+    console.print(str(out), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def probe(
     estimators: Annotated[
         list[str] | None,
