@@ -173,7 +173,7 @@ def details(console: Console, entry: Entry) -> None:
         console.print(title)
         console.print(_section(section))
     console.print(f"\nJudged in {told.seconds} s", style="dim", highlight=False)
-    console.print(f"On the site (`make docs`): {address(told.id)}", style="dim", highlight=False)
+    console.print(f"Its page on the site: {address(told.id)}", style="dim", highlight=False)
 
 
 def _verdict(verdict: Verdict, words: str) -> Text:
