@@ -124,6 +124,7 @@ def show(
 ) -> None:
     """Show one claim: statement, verdict, evidence, derivation, certificate and snippet."""
     from zotheory.ledger import Ledger, LedgerError, recorded
+    from zotheory.report.export import address
     from zotheory.report.terminal import details
 
     try:
@@ -132,6 +133,7 @@ def show(
         _stop(error)
     try:
         details(console, found[name])
+        console.print(f"Its page on the site: {address(name)}", style="dim", highlight=False)
     except KeyError:
         _stop(f"no claim {name!r} in {ledger or 'the recorded ledger'}; `zotheory list` names all")
 

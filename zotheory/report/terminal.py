@@ -28,7 +28,6 @@ from zotheory.ledger import Entry
 from zotheory.papers import Listed
 from zotheory.report.description import Section, describe
 from zotheory.report.description import Table as Numbers
-from zotheory.report.export import address
 from zotheory.vocabulary import MARK, MARK_MEANS, Claim, Verdict
 
 STYLES = {
@@ -173,7 +172,6 @@ def details(console: Console, entry: Entry) -> None:
         console.print(title)
         console.print(_section(section))
     console.print(f"\nJudged in {told.seconds} s", style="dim", highlight=False)
-    console.print(f"Its page on the site: {address(told.id)}", style="dim", highlight=False)
 
 
 def _verdict(verdict: Verdict, words: str) -> Text:
