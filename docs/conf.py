@@ -45,7 +45,8 @@ html_theme_options = {
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
 }
-html_sidebars = {"**": [], "api/*": ["sidebar-nav-bs"], "papers/*": ["sidebar-nav-bs"]}
+_ALONE = ("index", "start", "which", "troubles", "gallery", "mathematics", "contribute", "changes")
+html_sidebars = {page: [] for page in (*_ALONE, "whole", "claims/**", "notebooks/**")}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
