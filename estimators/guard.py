@@ -54,6 +54,15 @@ class Guard:
                 "another model); the loss does not depend on them",
             )
 
+    def frozen(self) -> None:
+        """Tell that a step has no tensor to move."""
+        self.tell(
+            "frozen",
+            "no parameter of this optimiser is trainable now (requires_grad is off, as for an "
+            "adapter that is not the active one): this step changes nothing; unfreeze them, or "
+            "make the optimiser of those that are trained",
+        )
+
     def loss(self, value: Any) -> None:
         """Look at the type of a loss."""
         if isinstance(value, Tensor) and value.is_floating_point() and value.element_size() < 4:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
+
+from estimators.surroundings import exact_products
 
 
 class Usage(TorchFunctionMode):
@@ -64,9 +66,14 @@ class Inside(TorchFunctionMode):
             raise RuntimeError(f"{missing[0]} {complaint}")
 
     @staticmethod
-    def pause() -> AbstractContextManager:
-        """Look away from the uses of parameters that add noise: these are not called functions."""
-        return torch._C.DisableTorchFunction()
+    @contextmanager
+    def pause() -> Iterator[None]:
+        """Look away from the uses of parameters that add noise: these are not called functions.
+
+        Products are made in 32 bits, as the update makes them.
+        """
+        with torch._C.DisableTorchFunction(), exact_products():
+            yield
 
     def __torch_function__(
         self,

@@ -255,6 +255,8 @@ class ZerothOrder(Checkpointed):
         """Leave the surroundings, hold interrupts back, and look at the closure if it is new."""
         self.eps = check_eps(self.eps)  # it may have been changed
         slots = self.slots() if recorded is None else self.logged_slots(recorded[1])
+        if not slots and recorded is None:
+            self._guard.frozen()
         surroundings = Surroundings({slot.device.type for slot in slots})
         situation = hash(
             (*(id(s.param) for s in slots), getattr(closure, "__code__", type(closure)))
