@@ -204,7 +204,7 @@ class Tensors(Optimizer):
         return places
 
     def _follow(self) -> None:
-        """Move state to where its tensor has been moved; refuse another type or shape of weights."""
+        """Move state to where its tensor has been moved; refuse another type or shape of it."""
         for place in self._known:
             state = self.state[place.param]
             tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
