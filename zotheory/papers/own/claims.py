@@ -14,6 +14,7 @@ from zotheory.papers.own import (
     layers,
     no_free_lunch,
     query_limit,
+    step_size,
     svd0_subzero_law,
     svd0_threshold,
     table14_noise,
@@ -42,4 +43,5 @@ CLAIMS = (
     *value_projections.CLAIMS,
     *gv_scale.CLAIMS,
     *gv_memory.CLAIMS,
+    *step_size.CLAIMS,
 )
