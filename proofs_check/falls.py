@@ -32,7 +32,7 @@ from haarpy import haar_integral_orthogonal
 
 from proofs_check.cards.card import KEEP, M, N, Q, R, count, share
 from proofs_check.cards.order_statistics import Selection, minimum, split
-from proofs_check.cp import TAU, U, V, entry
+from proofs_check.cp import U, V, entry
 from proofs_check.gaussian import Fixed, Gaussian, Index, TensorSum, contraction, derive
 from proofs_check.matrices import G_NORM2, G
 from proofs_check.moments import norm_moment, scalar_moment
@@ -111,6 +111,23 @@ class Fall:
         at = {symbols[k]: sp.sympify(v) for k, v in values.items()}
         slope, curvature, passes, mean = (part.subs(at, simultaneous=True) for part in parts)
         return replace(self, slope=slope, curvature=curvature, passes=passes, mean=mean)
+
+
+def isotropic(found: Fall, curvature: sp.Expr) -> Fall:
+    """The fall at H = h I, h = `curvature`, in m, n and ||g||^2 (one m x n matrix of weights)."""
+    h = sp.sympify(curvature)
+    seen = {
+        TRACE: h * M * N,
+        FORM: h * NORM2,
+        DIAGONAL: h * NORM2,
+        ROWS: h * N * NORM2,
+        COLUMNS: h * M * NORM2,
+        SWAPPED: h * NORM2,
+    }
+    slope, b, mean = (
+        part.subs(seen, simultaneous=True) for part in (found.slope, found.curvature, found.mean)
+    )
+    return replace(found, slope=slope, curvature=b, mean=mean)
 
 
 def _agreed(name: str, *routes: sp.Expr) -> sp.Expr:
@@ -451,8 +468,7 @@ def _entries(name: str, second: sp.Expr, fourth: sp.Expr) -> Fall:
         (
             f"E z^2 = {second}, E z^4 = {fourth}, odd moments 0: b = sum g_a g_b H_ce "
             "E[z_a z_b z_c z_e] over a = b, c = e; a = c, b = e; a = e, b = c; all equal.",
-            "Again by cumulants: the Gaussian sum plus the fourth cumulant times "
-            "sum_i g_i^2 H_ii.",
+            "Again by cumulants: the Gaussian sum plus the fourth cumulant times sum_i g_i^2 H_ii.",
         ),
     )
 

@@ -127,10 +127,10 @@ def momentum_term() -> Derivation:
 
 
 def isotropic() -> Derivation:
-    """On h||W||^2/2: eta at which E||W'||^2 = ||W||^2, estimate of mean s G, E||.||^2 = s^2 (1 + d).
+    """The critical step on h||W||^2/2 of estimates g' with E g' = s G, E||g'||^2 = s^2 (1+delta).
 
-    G = h W; E||W - eta g'||^2 = ||W||^2 (1 - 2 eta h s + eta^2 h^2 s^2 (1 + d)), a factor that is
-    below 1 exactly for eta between 0 and its second root.
+    G = h W; E||W - eta g'||^2 is ||W||^2 times a number that is below 1 exactly for eta between 0
+    and its second root. The norms are those of G, delta its relative variance.
     """
     growth = isotropic_growth()
     (root,) = (x for x in sp.solve(sp.Eq(growth, 1), ETA) if x != 0)
@@ -168,7 +168,7 @@ def critical(eigenvalues: Sequence[float], equation: sp.Expr | None = None, beta
     for _ in range(200):
         middle = (low + high) / 2
         terms = [_finite(reduced, middle * x) for x in eigenvalues]
-        if all(0 <= t for t in terms) and sum(terms) < 1:
+        if all(t >= 0 for t in terms) and sum(terms) < 1:
             low = middle
         else:
             high = middle

@@ -15,6 +15,7 @@ from zotheory.papers.own import (
     no_free_lunch,
     query_limit,
     step_size,
+    step_stability,
     svd0_subzero_law,
     svd0_threshold,
     table14_noise,
@@ -44,4 +45,5 @@ CLAIMS = (
     *gv_scale.CLAIMS,
     *gv_memory.CLAIMS,
     *step_size.CLAIMS,
+    *step_stability.CLAIMS,
 )
