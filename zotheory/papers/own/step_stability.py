@@ -84,10 +84,10 @@ def _critical_signs(_: Statement) -> Mapping[sp.Expr, Derivation]:
         if sp.expand(after - rate) != 0:
             raise ArithmeticError(f"sum_i l_i E x_i'^2 has {after} of x^2 where {rate} was found")
     step = (
-        "Again: sum_i l_i E x_i'^2 = sum_i l_i x_i^2 - eta (2 - eta Tr H) sum_i l_i^2 x_i^2 (for three "
-        "eigenvalues, written out): from every start the mean loss falls for eta < 2/Tr H, stays "
-        "at 2/Tr H and grows beyond, by at least a fixed factor a step. Since z^T H z = Tr H for "
-        "every draw of signs, at 2/Tr H every single step leaves the loss as it is."
+        "Again: sum_i l_i E x_i'^2 = sum_i l_i x_i^2 - eta (2 - eta Tr H) sum_i l_i^2 x_i^2, "
+        "written out for three eigenvalues: from every start the mean loss falls for eta < 2/Tr H, "
+        "stays at 2/Tr H and grows beyond, by at least a fixed factor a step. Since z^T H z = Tr H "
+        "for every draw of signs, at 2/Tr H every single step leaves the loss as it is."
     )
     return {CRITICAL: Derivation(root, (*found.steps, step))}
 
