@@ -14,6 +14,7 @@ from zotheory.papers.own import (
     layers,
     no_free_lunch,
     query_limit,
+    step_on_model,
     step_size,
     step_stability,
     svd0_subzero_law,
@@ -46,4 +47,5 @@ CLAIMS = (
     *gv_memory.CLAIMS,
     *step_size.CLAIMS,
     *step_stability.CLAIMS,
+    *step_on_model.CLAIMS,
 )
