@@ -58,10 +58,10 @@ def test_every_figure_stands_once_behind_its_paper_and_its_claims_link_to_it(dra
 
 def test_a_caption_begins_with_its_title_and_leads_to_its_claims(drawn):
     for picture in drawn:
-        leads = [lead for lead, _ in picture.paragraphs if lead]
+        leads = [lead for lead, _ in picture.led if lead]
         assert leads == [f"{picture.title}.", *picture.verdicts]
         told = " ".join(picture.caption.split())
-        assert " ".join(lead + rest for lead, rest in picture.paragraphs) == told
+        assert " ".join(lead + rest for lead, rest in picture.led) == told
         for name in picture.verdicts:
             assert f'<p><a href="#{name}">{name}</a> (' in page(recorded(), drawn)
 
