@@ -41,13 +41,15 @@ def gallery(pictures: Sequence[Drawn]) -> str:
         lines += [":::", ""]
     lines += ["## Figures", "", "`zotheory figures NAME` draws one again from the ledger.", ""]
     for picture in pictures:
-        shown, *verdicts = picture.paragraphs
+        claims = [lead + rest for lead, rest in picture.led if lead in picture.verdicts]
+        shown = picture.paragraphs[: picture.paragraphs.index(claims[0]) if claims else -1]
         lines += [f"### {plain(picture.title)}", ""]
         lines += [f"```{{image}} /figures/{picture.name}.png", f":alt: {picture.title}"]
         lines += [":width: 34rem", "```", ""]
-        lines += [str(plain(shown)), ""]
-        lines += [":::{dropdown} Its claims", *(f"- {plain(text)}" for text in verdicts[:-1])]
-        lines += [":::", f":::{{dropdown}} Its script, `figures/{picture.name}.py`"]
+        lines += [line for text in shown for line in (str(plain(text)), "")]
+        if claims:
+            lines += [":::{dropdown} Its claims", *(f"- {plain(text)}" for text in claims), ":::"]
+        lines += [f":::{{dropdown}} Its script, `figures/{picture.name}.py`"]
         lines += [f"```{{literalinclude}} scripts/{picture.name}.py", "```", ":::", ""]
     return "\n".join(lines)
 
