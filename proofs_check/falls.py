@@ -543,7 +543,7 @@ def one_sided(q: sp.Expr | int = Q, eps: sp.Expr | float = EPS) -> Fall:
 @cache
 def _one_sided() -> sp.Expr:
     size = sp.Symbol("d", integer=True, positive=True)
-    g, h, x = Fixed("g"), Fixed("h", symmetric=True), Gaussian("x")
+    g, h, x = Fixed("g"), Fixed("Q", symmetric=True), Gaussian("x")
 
     def slope() -> TensorSum:
         a = Index("a", size)
