@@ -59,7 +59,7 @@ def page(ledger: Ledger, pictures: Sequence[Drawn] = ()) -> str:
     """
     check_verdicts(pictures, ledger.claims)
     claims = [describe(entry) for entry in ledger.claims]
-    style, script = (_asset(f"page.{kind}") for kind in ("css", "js"))
+    style, script = asset("claim.css") + asset("page.css"), asset("page.js")
     return (
         templates()
         .get_template("page.html.j2")
@@ -99,7 +99,8 @@ def _filters(claims: Sequence[Description]) -> list[tuple[str, str, list[tuple[s
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A style sheet or script of the page."""
     return (HERE / name).read_text(encoding="utf-8")
 
 
