@@ -45,8 +45,9 @@ html_theme_options = {
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
 }
-_ALONE = ("index", "start", "which", "troubles", "gallery", "mathematics", "contribute", "changes")
-html_sidebars = {page: [] for page in (*_ALONE, "whole", "claims/**", "notebooks/**")}
+_ALONE = ("index", "start", "which", "troubles", "found", "gallery", "mathematics", "contribute")
+_ALONE += ("changes", "whole", "use", "methods", "runs")
+html_sidebars = {page: [] for page in (*_ALONE, "claims/**", "notebooks/**")}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 

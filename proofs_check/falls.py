@@ -17,8 +17,8 @@ routes (ArithmeticError if they disagree), in the invariants of g and H that occ
     swapped  sum G_ij G_kl H_(il)(kj)              (H with its column indices exchanged).
 
     >>> gaussian().best_step
-    ||g||^2/(2*g^T H g + Tr H*||g||^2)
-    >>> cp(r=1).at(m=2, n=1, norm2=1, trace=2, form=1, rows=1, columns=2, swapped=1).best_step
+    ||g||^2/(Tr H*||g||^2 + 2*g^T H g)
+    >>> cp(r=1).at(norm2=1, trace=2, form=1, rows=1, columns=2, swapped=1).best_step
     1/36
 """
 
@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 
 import sympy as sp
 from haarpy import haar_integral_orthogonal
@@ -43,6 +44,9 @@ DIAGONAL = sp.Symbol("sum_i g_i^2 H_ii", real=True)
 ROWS, COLUMNS, SWAPPED = sp.symbols("rows columns swapped", real=True)
 KEPT_TRACE, KEPT_FORM = sp.symbols("Tr(SH) g^TSHSg", real=True)
 KEPT_NORM2 = sp.Symbol("g^TSg", positive=True)
+MU, MU_FORM, MU_CROSS = (sp.Symbol(x, real=True) for x in ("<g,mu>", "mu^T H mu", "g^T H mu"))
+BLOCK_TRACE, BLOCK_FORM = sp.symbols("block_trace block_form", real=True)
+ARCSINE = sp.Symbol("sum_i g_i arcsin(g_i/||g||)", positive=True)
 TRACE2, TRACE3 = sp.symbols("Tr(H^2) Tr(H^3)", real=True)
 EPS = sp.Symbol("eps", nonnegative=True)
 
@@ -57,6 +61,12 @@ _NAMES = {
     "kept_norm2": KEPT_NORM2,
     "kept_trace": KEPT_TRACE,
     "kept_form": KEPT_FORM,
+    "along_mu": MU,
+    "mu_form": MU_FORM,
+    "mu_cross": MU_CROSS,
+    "block_trace": BLOCK_TRACE,
+    "block_form": BLOCK_FORM,
+    "arcsine": ARCSINE,
     "trace2": TRACE2,
     "trace3": TRACE3,
 }
@@ -98,8 +108,9 @@ class Fall:
         """The same with sizes (m, n, r, q, ...) and invariants replaced by numbers.
 
         Invariants go by the names norm2, trace, form, diagonal, rows, columns, swapped (of the
-        module's head), kept_norm2, kept_trace, kept_form (of `given`), trace2, trace3 (traces of
-        powers of H). Raises ValueError for a name that does not occur.
+        module's head), kept_norm2, kept_trace, kept_form (of `given`), block_trace, block_form (of
+        `layers`), along_mu, mu_form, mu_cross (of `momentum_centred`), arcsine (of `sign`), trace2,
+        trace3 (traces of powers of H). Raises ValueError for a name that does not occur.
         """
         parts = (self.slope, self.curvature, sp.sympify(self.passes), self.mean)
         free = {s.name: s for part in parts for s in part.free_symbols}
@@ -494,6 +505,137 @@ def sphere(d: sp.Expr | int | None = None) -> Fall:
     )
 
 
+# Directions on a random subset of layers, round a moving centre, and the update by signs.
+
+
+LAYERS = sp.Symbol("L", integer=True, positive=True)
+DROPPED = sp.Symbol("D", integer=True, nonnegative=True)
+
+
+def layers(total: sp.Expr | int = LAYERS, dropped: sp.Expr | int = DROPPED) -> Fall:
+    """Gaussian noise on all but D of L layers, drawn at every step (LeZO).
+
+    block_trace = sum_l ||g_l||^2 Tr H_ll, block_form = sum_l g_l^T H_ll g_l. Weights that always
+    have noise (LeZO's embeddings) are left out. Raises ValueError unless 0 <= D < L and L >= 2.
+    """
+    total, off = count("total", total, 2), count("dropped", dropped, 0)
+    if (total - off).is_nonpositive:
+        raise ValueError(f"{off} of {total} layers dropped leaves none")
+    one = (total - off) / total  # a layer is on
+    two = one * (total - off - 1) / (total - 1)  # two of them are
+    found = given()
+    slope = one * NORM2
+    whole = two * NORM2 * TRACE + (one - two) * BLOCK_TRACE
+    mean = two * FORM + (one - two) * BLOCK_FORM
+    _check_layers()
+    return replace(
+        found,
+        name="layers",
+        slope=slope,
+        curvature=sp.expand(whole + 2 * mean),
+        mean=sp.expand(mean),
+        steps=(
+            *found.steps,
+            "S is the projection on the layers that are on; g^T S g Tr(S H) and g^T S H S g are "
+            f"sums over pairs of layers, which both are on with probability {two}, and over single "
+            f"ones ({one}); again by enumerating the subsets of three layers.",
+        ),
+        assumptions=(),
+    )
+
+
+@cache
+def _check_layers() -> None:
+    """Three layers of one weight, subsets enumerated: what `layers` says of pairs and singles."""
+    g = sp.symbols("g_1:4")
+    h = sp.Matrix(3, 3, lambda i, j: sp.Symbol(f"h_{min(i, j)}{max(i, j)}"))
+    norms, singles = [x**2 for x in g], range(3)
+    form = sum(g[i] * h[i, j] * g[j] for i in singles for j in singles)
+    blocks = [g[i] ** 2 * h[i, i] for i in singles]
+    for off in (1, 2):
+        on = [s for s in product((0, 1), repeat=3) if sum(s) == 3 - off]
+        pairs, forms = 0, 0
+        for s in on:
+            pairs += sum(s[i] * norms[i] for i in singles) * sum(s[i] * h[i, i] for i in singles)
+            forms += sum(s[i] * s[j] * g[i] * h[i, j] * g[j] for i in singles for j in singles)
+        one, two = sp.Rational(3 - off, 3), sp.Rational((3 - off) * (2 - off), 6)
+        _agreed("layers", sp.sympify(forms) / len(on), two * form + (one - two) * sum(blocks))
+        total = two * sum(norms) * h.trace() + (one - two) * sum(blocks)
+        _agreed("layers", sp.sympify(pairs) / len(on), total)
+
+
+def momentum_centred(sigma2: sp.Expr | float | None = None) -> Fall:
+    """Z = mu + sigma N(0, I) with a given mu (ZO-AdaMU's draws), the estimate kappa Z.
+
+    along_mu = <g, mu>, mu_form = mu^T H mu, mu_cross = g^T H mu, sigma2 = sigma^2.
+    """
+    found = _momentum_centred()
+    return found if sigma2 is None else found.at(sigma2=sigma2)
+
+
+@cache
+def _momentum_centred() -> Fall:
+    size = sp.Symbol("d", integer=True, positive=True)
+    sigma = sp.sqrt(sp.Symbol("sigma2", positive=True))
+    g, mu, h, x = Fixed("g"), Fixed("mu"), Fixed("Q", symmetric=True), Gaussian("x")
+
+    def noise(i: Index) -> TensorSum:
+        return mu[i] + sigma * x[i]
+
+    def inner() -> TensorSum:
+        a = Index("a", size)
+        return g[a] * noise(a)
+
+    def curved() -> TensorSum:
+        a, b = Index("a", size), Index("b", size)
+        return noise(a) * h[a, b] * noise(b)
+
+    a, b = Index("a", size), Index("b", size)
+    named = {
+        contraction(g[a] * g[a]): NORM2,
+        contraction(h[a, a]): TRACE,
+        contraction(g[a] * h[a, b] * g[b]): FORM,
+        contraction(g[a] * mu[a]): MU,
+        contraction(mu[a] * h[a, b] * mu[b]): MU_FORM,
+        contraction(g[a] * h[a, b] * mu[b]): MU_CROSS,
+    }
+    first, second = derive(inner() * inner()), derive(inner() * inner() * curved())
+    # Of (s + sigma y)^2 (mu^T H mu + 2 sigma mu^T H x + sigma^2 x^T H x), y = <g, x>:
+    even = (MU**2 + sigma**2 * NORM2) * MU_FORM + MU**2 * sigma**2 * TRACE
+    crossed = 2 * MU * sigma * 2 * sigma * MU_CROSS
+    fourth = sigma**4 * (NORM2 * TRACE + 2 * FORM)
+    return Fall(
+        "momentum_centred",
+        _agreed("momentum_centred, slope", first.value.subs(named), MU**2 + sigma**2 * NORM2),
+        _agreed("momentum_centred", second.value.subs(named), even + crossed + fourth),
+        sp.Integer(2),
+        sp.expand(sigma**4 * FORM + 2 * sigma**2 * MU * MU_CROSS + MU**2 * MU_FORM),
+        (*first.steps, *second.steps, "Again by expanding round mu, term by term."),
+        ("mu is given and independent of the noise",),
+    )
+
+
+def sign() -> Fall:
+    """The update by sign(kappa z), entry by entry, Gaussian z (ZO-SGD-Sign): b = Tr H exactly.
+
+    a = (2/pi) arcsine, arcsine = sum_i g_i arcsin(g_i/||g||) between ||g|| (a gradient spread over
+    many weights) and pi ||g||/2 (one weight): the best step is in units of the weights.
+    """
+    return Fall(
+        "sign",
+        2 * ARCSINE / sp.pi,
+        TRACE,
+        sp.Integer(2),
+        4 / sp.pi**2 * sp.Symbol("asin(g)^T H asin(g)", real=True),
+        (
+            "sign(kappa) squares to 1: b = E[sign(z)^T H sign(z)] = Tr H, the entries' signs being "
+            "independent.",
+            "Sheppard: kappa/||g|| and z_i are normal with correlation g_i/||g||, E[sign(kappa) "
+            "sign(z_i)] = (2/pi) arcsin(g_i/||g||); a is their sum with weights g_i.",
+        ),
+    )
+
+
 def _sized(found: Fall, **sizes: sp.Expr) -> Fall:
     names = {"m": M, "n": N, "r": R}
     free = (found.slope + found.curvature).free_symbols
@@ -543,7 +685,7 @@ def one_sided(q: sp.Expr | int = Q, eps: sp.Expr | float = EPS) -> Fall:
 @cache
 def _one_sided() -> sp.Expr:
     size = sp.Symbol("d", integer=True, positive=True)
-    g, h, x = Fixed("g"), Fixed("h", symmetric=True), Gaussian("x")
+    g, h, x = Fixed("g"), Fixed("Q", symmetric=True), Gaussian("x")
 
     def slope() -> TensorSum:
         a = Index("a", size)
@@ -639,3 +781,27 @@ def _selected(name: str, chosen: Selection, candidates: int) -> Fall:
         ),
         ("eps -> 0: candidates are ordered by <g, Z>", "Gaussian draws"),
     )
+
+
+FALLS = {
+    build.__name__: build
+    for build in (
+        gaussian,
+        rademacher,
+        sphere,
+        cp,
+        low_rank,
+        subspace,
+        given,
+        random_mask,
+        layers,
+        momentum_centred,
+        one_sided,
+        nes,
+        orthonormal,
+        greedy,
+        guiding_vector,
+        sign,
+    )
+}
+"""By name; `averaged` builds on another one."""

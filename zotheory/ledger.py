@@ -140,7 +140,7 @@ class Entry:
     def told(self) -> str:
         """The verdict in full, with the setting that it holds for if it is not the paper's."""
         words = self.verdict.brief(self.reading)
-        if self.brief == words:
+        if self.setting is None or self.brief == words:
             return words
         judged, paper = self.setting.judged, self.setting.paper
         return f"{words} in another setting: {judged}; the paper's: {paper}"

@@ -176,3 +176,57 @@ def test_at_says_what_it_knows():
 def test_disagreeing_routes_are_an_error():
     with pytest.raises(ArithmeticError, match="by one route"):
         falls._agreed("test", NORM2, TRACE)
+
+
+BLOCKS = [slice(cs.N * i, cs.N * (i + 1)) for i in range(cs.M)]  # the rows of G are the layers
+
+
+def test_layers_by_simulation():
+    g = cs.estimates(cs.layers, cs.average, 1, 60_000, seed=13).reshape(-1, D)
+    drawn = np.stack([g @ FLAT, np.einsum("bi,ij,bj->b", g, HESSIAN, g)], axis=1)
+    error = drawn.std(axis=0) / len(g) ** 0.5
+    own = [(FLAT[b], HESSIAN[b, b]) for b in BLOCKS]
+    found = falls.layers(cs.M, 1).at(
+        **{k: INVARIANTS[k] for k in ("norm2", "trace", "form")},
+        block_trace=sum(x @ x * np.trace(h) for x, h in own),
+        block_form=sum(x @ h @ x for x, h in own),
+    )
+    claimed = [float(found.slope), float(found.curvature)]
+    assert np.all(np.abs(drawn.mean(axis=0) - claimed) < 4.5 * error)
+
+
+def test_directions_with_a_mean_by_simulation():
+    mu, sigma = np.linspace(-0.5, 0.7, D), 0.8
+    z = mu + sigma * np.random.default_rng(1).standard_normal((100_000, D))
+    slope, curved = (z @ FLAT) ** 2, np.einsum("bi,ij,bj->b", z, HESSIAN, z)
+    drawn = np.stack([slope, slope * curved], axis=1)
+    error = drawn.std(axis=0) / len(z) ** 0.5
+    found = falls.momentum_centred(sigma**2).at(
+        **{k: INVARIANTS[k] for k in ("norm2", "trace", "form")},
+        along_mu=FLAT @ mu,
+        mu_form=mu @ HESSIAN @ mu,
+        mu_cross=FLAT @ HESSIAN @ mu,
+    )
+    claimed = [float(found.slope), float(found.curvature)]
+    assert np.all(np.abs(drawn.mean(axis=0) - claimed) < 4.5 * error)
+
+
+def test_sign_updates_by_simulation():
+    z = np.random.default_rng(1).standard_normal((100_000, D))
+    moved = np.sign(z @ FLAT)[:, None] * np.sign(z)
+    drawn = np.stack([moved @ FLAT, np.einsum("bi,ij,bj->b", moved, HESSIAN, moved)], axis=1)
+    error = drawn.std(axis=0) / len(z) ** 0.5
+    arcsine = FLAT @ np.arcsin(FLAT / np.linalg.norm(FLAT))
+    found = falls.sign().at(arcsine=arcsine, trace=INVARIANTS["trace"])
+    claimed = [float(found.slope), float(found.curvature)]
+    assert np.all(np.abs(drawn.mean(axis=0) - claimed) < 4.5 * error)
+    length = np.linalg.norm(FLAT)
+    assert length < arcsine < np.pi / 2 * length
+
+
+@pytest.mark.parametrize("name", sorted(falls.FALLS))
+def test_every_fall_is_told_in_its_own_quantities(name):
+    found = falls.FALLS[name]()
+    assert found.steps
+    free = found.best_step.free_symbols | found.fall_per_pass.free_symbols
+    assert {falls._NAMES[k] for k in falls._NAMES if falls._NAMES[k] in free}

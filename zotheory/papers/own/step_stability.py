@@ -249,15 +249,15 @@ def _measure_isotropic(statement: Statement, _: Context) -> Sequence[Measurement
     measurements = []
     for method, (recipe, options) in recipes.items():
         eta = float(claimed[_rate(method)].subs({**sizes, CURVATURE: H}))
-        variance = shrunk_variance(method, eta * H, Shrunk.point)
+        _, variance = shrunk(method, eta * H, Shrunk.point)
         decide = partial(decide_equal, method=Catoni(variance), target=1.0, tolerance=0.75)
         sampler = Shrunk(recipe, options, eta)
         measurements.append(Measurement(f"{method}, 2 x 2, r=1 q=2", sampler, decide, 8, 64))
     return measurements
 
 
-def shrunk_variance(method: str, x: float, weights: np.ndarray) -> float:
-    """The variance of ||W - x g'||^2/||W||^2, g' an estimate of W, 2 x 2, r = 1, q = 2: exact.
+def shrunk(method: str, x: float, weights: np.ndarray) -> tuple[float, float]:
+    """Mean and variance of ||W - x g'||^2/||W||^2, g' an estimate of W, 2 x 2, r = 1, q = 2: exact.
 
     It has degree 8 in every Gaussian number, which five of Hermite's nodes integrate; in the
     angles of SubZO's unit vectors it has degree 8, too, which 16 equal steps do.
@@ -285,8 +285,8 @@ def shrunk_variance(method: str, x: float, weights: np.ndarray) -> float:
         other = grid[:, 4:]
         estimate = (estimate + (other @ weights)[:, None] * other) / 2
     left = np.square(weights - x * estimate).sum(axis=1) / (weights @ weights)
-    variance = float(mass @ np.square(left - mass @ left))
-    return max(variance, ROUNDING)
+    mean = float(mass @ left)
+    return mean, max(float(mass @ np.square(left - mean)), ROUNDING)
 
 
 def _rates(says: str, general: sp.Expr) -> Statement:
