@@ -157,6 +157,10 @@ class Shape:
     entries: tuple[tuple[str, bool, tuple[int, ...]], ...]
     dimensions: tuple[sp.Expr, ...]
 
+    def __lt__(self, other: Shape) -> bool:
+        """SymPy orders equal symbols that are two objects by all that they consist of."""
+        return repr(self) < repr(other)
+
     def tensors(self) -> dict[str, tuple[tuple[sp.Expr, ...], bool]]:
         """{name: (its dimensions, whether it is symmetric)}."""
         return {
