@@ -30,7 +30,7 @@ from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.own.step_size import Quadratic, Steps, exact_moments
 from zotheory.papers.shared.matrix_estimates import Loss, Options, build
 from zotheory.statistics import Catoni, decide_equal
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TERM = sp.Symbol("l's term of the sum that is 1 at eta*")
 CRITICAL = sp.Symbol("eta*", positive=True)
@@ -296,7 +296,7 @@ def _rates(says: str, general: sp.Expr) -> Statement:
         for method, (scale, spread) in RATES.items()
     ]
     sizes = (sp.Ge(M, 2), sp.Ge(N, 2), sp.Le(R, M), sp.Le(R, N))
-    return Statement(says, sp.And(sp.Eq(CRITICAL, general), *equations), sizes)
+    return Statement(says, conjunction(sp.Eq(CRITICAL, general), *equations), sizes)
 
 
 CLAIMS = (
@@ -308,7 +308,7 @@ CLAIMS = (
             "On x^T H x / 2 with H positive definite (eigenvalues l_i) MeZO with fixed eta "
             "converges in mean square exactly for eta below the root eta* of sum_i eta l_i / (2 (1 "
             "- eta l_i)) = 1, and 2/(Tr H + 2 l_max) <= eta* <= 2/Tr H.",
-            sp.And(
+            conjunction(
                 sp.Eq(TERM, ETA * EIGENVALUE / (2 * (1 - ETA * EIGENVALUE))),
                 sp.Le(2 / (TRACE + 2 * LARGEST), CRITICAL),
                 sp.Le(CRITICAL, 2 / TRACE),
@@ -319,7 +319,7 @@ CLAIMS = (
         checks=(exact(_critical), measured(_measure_critical)),
         mutant=Statement(
             "Its terms are eta l_i / 2, so that eta* = 2/Tr H, as for random signs.",
-            sp.And(
+            conjunction(
                 sp.Eq(TERM, ETA * EIGENVALUE / 2),
                 sp.Le(2 / (TRACE + 2 * LARGEST), CRITICAL),
                 sp.Le(CRITICAL, 2 / TRACE),
