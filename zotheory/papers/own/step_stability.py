@@ -59,7 +59,7 @@ def _critical(_: Statement) -> Mapping[sp.Expr, Derivation | Enclosed]:
     steps.append(
         "summed over the spectrum, where the terms add up to 1: eta* Tr H/2 <= 1 <= eta* Tr H/"
         f"(2 (1 - eta* l_max)), so {lower} <= eta* <= {upper} with t = Tr H; the terms increase in "
-        "eta from 0 to infinity, so that there is one root, below 1/l_max"
+        "eta from 0 to infinity on (0, 1/l_max): one root there (others beyond it mean nothing)"
     )
     at = {total: TRACE}
     return {
