@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -24,7 +25,6 @@ class Surroundings:
     def __init__(self, devices: Iterable[str]) -> None:
         self._cast = [d for d in {"cpu", *devices} - {"meta"} if torch.is_autocast_enabled(d)]
         self._inference = torch.is_inference_mode_enabled()
-        self._products = _coarse_products()
 
     @contextmanager
     def left(self) -> Iterator[None]:
@@ -50,8 +50,7 @@ class Surroundings:
     def _set(self, enabled: bool) -> None:
         for device in self._cast:
             torch.set_autocast_enabled(device, enabled)
-        if self._products is not None:
-            _set_products(self._products if enabled else None)
+        _need_exact(not enabled)
 
 
 @contextmanager
@@ -61,15 +60,35 @@ def exact_products() -> Iterator[None]:
     TF32 and bfloat16, which "high" and "medium" allow, keep 11 and 8 bits of the factors of
     low-rank noise, differently on every device.
     """
-    before = _coarse_products()
-    if before is None:
+    if threading.get_ident() in _exact_for:
         yield
         return
-    _set_products(None)
+    _need_exact(True)
     try:
         yield
     finally:
-        _set_products(before)
+        _need_exact(False)
+
+
+# The precision is one for all threads: it is exact for as long as one of them needs it so.
+_lock = threading.Lock()
+_exact_for: set[int] = set()
+_users: list[tuple[str, ...]] = []  # what it was before, if that is another
+
+
+def _need_exact(needed: bool) -> None:
+    """Say whether this thread needs products in 32 bits now."""
+    thread = threading.get_ident()
+    with _lock:
+        if needed:
+            if not _exact_for and (found := _coarse_products()) is not None:
+                _users[:] = [found]
+                _set_products(None)
+            _exact_for.add(thread)
+        else:
+            _exact_for.discard(thread)
+            if not _exact_for and _users:
+                _set_products(_users.pop())
 
 
 def _coarse_products() -> tuple[str, ...] | None:
