@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from estimators.directions.base import Direction, Estimate
@@ -26,6 +27,10 @@ LEAST = 2  # readings without which a spread has no meaning
 _FAINT = 20.0  # a second difference is to be so many times its rounding error
 _STRETCH = 8.0  # the most that a radius is lengthened for it
 _SHARES = [0.01 ** (index / 1000) for index in range(1001)]  # of a log-uniform prior
+
+
+class NoStepSize(RuntimeError):
+    """No step size follows from what was measured; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ class StepSize:
     reading that leaves no sensible rate leaves the old one.
 
     The radius is that of the noise, eps, and up to eight times that where second differences are
-    less than 20 times their rounding error, which is measured once, in four further passes.
+    less than 20 times their rounding error, which is measured once, in five further passes.
 
     The `lr` of parameter groups are factors on the rate, 1 by default, so that schedulers of every
     kind multiply it; readings are taken along the update with the groups' rates in the ratio that
@@ -135,8 +140,9 @@ class StepSize:
     the same reason; sign's the sign; ZO-AdaMU's what it writes. ZO-SGD-Cons is measured by its
     two-sided difference.
 
-    Raises ValueError for bad numbers. A step raises RuntimeError, and leaves the weights, if after
-    4 * first readings the mean curvature is not positive or the relative error above 1.
+    Raises ValueError for bad numbers. A step raises NoStepSize, a RuntimeError, and leaves the
+    weights as they were, if after 4 * first readings the mean curvature is not positive or the
+    relative error above 1.
     """
 
     def __init__(
@@ -210,7 +216,7 @@ class StepSize:
         Raises ValueError for an update that does not say what a step of it adds, or a rule that
         another optimiser has.
         """
-        kind = type(update)
+        kind: Any = type(update)
         silent = kind.displacement is Update.displacement or (
             isinstance(update, Elementwise)
             and kind.displacement is Elementwise.displacement
@@ -333,6 +339,8 @@ class StepSize:
                 passes=state.passes + found.passes,
             )
         )
+        if not update.linear:  # whose noise is made of state that writing it changes
+            evaluation.applier.restore()
         shares = pending["shares"]
         points = None if shares is None else dict(shares)
         return Estimate(terms, found.loss, pending["curvature"], points)
@@ -356,13 +364,13 @@ class StepSize:
             return state
         if choice is None:
             a, b = (sum(x) / count for x in zip(*map(_slopes, state.readings), strict=True))
-            raise RuntimeError(
+            raise NoStepSize(
                 f"no step size follows from {count} readings: along the updates the mean slope is "
                 f"{a:.3g} and the mean curvature {b:.3g}, and both have to be positive; give lr a "
                 "number, or begin at weights or with a batch where the loss is convex on average"
             )
         if choice.error > 1.0:
-            raise RuntimeError(
+            raise NoStepSize(
                 f"no step size follows from {count} readings: {choice.best:.3g} for a batch, with "
                 f"a relative standard error of {choice.error:.2g}; larger batches, a larger eps or "
                 "more readings, lr=StepSize(first=...), would tell, or give lr a number"
@@ -487,12 +495,13 @@ def look(
 
 
 def _rounding(evaluation: Evaluation, weights: Weights, radius: float, centre: float) -> float:
-    """Return the standard rounding error of a loss, from points too near for its curvature.
+    """Return the standard rounding error of a loss, from points too near for its shape.
 
-    At five points a thousandth of a radius apart second differences are rounding alone, sqrt 6
-    times that of one loss (More and Wild 2011).
+    At six points a 64th of a radius apart third differences are rounding alone, sqrt 20 times
+    that of one loss (More and Wild 2011).
     """
-    near = radius / 1024.0
-    losses = [centre, *_evaluate(evaluation, weights, [near * k for k in range(1, 5)])]
-    seconds = [x - 2.0 * y + z for x, y, z in zip(losses, losses[1:], losses[2:], strict=False)]
-    return math.sqrt(sum(x * x for x in seconds) / (6.0 * len(seconds)))
+    near = radius / 64.0
+    rows = [centre, *_evaluate(evaluation, weights, [near * k for k in range(1, 6)])]
+    for _ in range(3):
+        rows = [after - before for before, after in pairwise(rows)]
+    return math.sqrt(sum(x * x for x in rows) / (20.0 * len(rows)))
