@@ -283,16 +283,20 @@ class StepSize:
     def _wait(self, evaluation: Evaluation, direction: Direction, update: Update) -> Estimate:
         estimate = direction.run(evaluation)
         spent = len(evaluation.losses) if self._state.rate is None else 0
-        own = _paired(evaluation, estimate) if update.linear else None
-        if own is None and any(estimate.terms.values()):
-            weights, radius = _along(evaluation, estimate.terms, update)
-            plus, minus = _evaluate(evaluation, weights, [radius, -radius])
-            own, spent = (plus - minus) / (2.0 * radius), spent + 2
+        own = 0.0
+        if any(estimate.terms.values()):
+            ends = _ends(evaluation, estimate) if update.linear else None
+            if ends is None:
+                weights, radius = _along(evaluation, estimate.terms, update)
+                ends = *_evaluate(evaluation, weights, [radius, -radius]), radius
+                spent += 2
+            plus, minus, radius = ends
+            own = (plus - minus) / (2.0 * radius)
         evaluation.applier.restore()
         shares = estimate.points or {}
         pending = {
             "step": evaluation.step,
-            "own": own or 0.0,
+            "own": own,
             "terms": [[draw.query, weight] for draw, weight in estimate.terms.items()],
             "curvature": estimate.curvature,
             "shares": None if estimate.points is None else list(map(list, shares.items())),
@@ -447,6 +451,41 @@ class Along(Source):
         return self.update.displacement(slot, terms) if terms else None
 
 
+class Looking:
+    """Looks along the update of a step, in the place of a rule; nothing is to be written.
+
+    found: the look; its passes are all losses but those that the estimate and it share, and
+    those of a perturbation that prepares itself. rounding: the error of one loss, measured if it
+    was None.
+    """
+
+    def __init__(self, centre: float | None, rounding: float | None, stretch: float) -> None:
+        self.centre = centre
+        self.rounding = rounding
+        self.stretch = stretch
+        self.found: Look | None = None
+
+    def run(self, evaluation: Evaluation, direction: Direction, update: Update) -> Estimate:
+        before = len(evaluation.losses)
+        estimate = (direction.measured or direction).run(evaluation)
+        spent = len(evaluation.losses) - before
+        if not any(estimate.terms.values()):
+            self.found = Look(estimate.loss, 0.0, 0.0, 0.0, spent)
+            return estimate
+        weights, radius = _along(evaluation, estimate.terms, update)
+        ends = _ends(evaluation, estimate) if update.linear and self.stretch == 1.0 else None
+        found, self.rounding = look(
+            evaluation,
+            weights,
+            radius * self.stretch,
+            centre=self.centre,
+            rounding=self.rounding,
+            ends=ends,
+        )
+        self.found = replace(found, passes=found.passes + spent)
+        return estimate
+
+
 def _along(evaluation: Evaluation, terms: Weights, update: Update) -> tuple[Weights, float]:
     """Return D as weighted draws, and the radius at which h D is as long as eps Z."""
     size = math.sqrt(sum(weight * weight for weight in terms.values()))
@@ -456,15 +495,18 @@ def _along(evaluation: Evaluation, terms: Weights, update: Update) -> tuple[Weig
     return {Draw(Along(evaluation, terms, update), 0): 1.0}, radius
 
 
-def _paired(evaluation: Evaluation, estimate: Estimate) -> float | None:
-    """Return <g, D> where the estimate comes from two points w + v, w - v with D = 2 c v: free."""
+def _ends(evaluation: Evaluation, estimate: Estimate) -> tuple[float, float, float] | None:
+    """Return f(w + h D), f(w - h D) and h of an estimate from w + v and w - v: these are free.
+
+    There D = 2 c v with the share c of the points, so that h = 1 / 2c.
+    """
     if estimate.points is None or len(estimate.points) != 2:
         return None
     (plus, share), (minus, other) = estimate.points.items()
     scaled = any(slot.group.get("ratio", 1.0) != 1.0 for slot in evaluation.slots)
-    if share != -other or scaled:
+    if share != -other or not share or scaled:
         return None
-    return share * (evaluation.losses[plus] - evaluation.losses[minus])
+    return evaluation.losses[plus], evaluation.losses[minus], 0.5 / share
 
 
 def _evaluate(evaluation: Evaluation, weights: Weights, radii: Sequence[float]) -> list[float]:
@@ -479,17 +521,21 @@ def look(
     *,
     centre: float | None = None,
     rounding: float | None = None,
+    ends: tuple[float, float, float] | None = None,
 ) -> tuple[Look, float]:
     """Return the look along D = sum_j w_j Z_j, and the rounding error of a loss.
 
-    centre: the loss at the weights; rounding: its error. They are measured where they are None.
+    centre: the loss at the weights; rounding: its error; ends: the losses at w + h D and w - h D
+    with their radius h, in place of the one asked for. They are measured where they are None.
     """
     before = len(evaluation.losses)
     if centre is None:
         (centre,) = evaluation.evaluate([{}])
     if rounding is None:
         rounding = _rounding(evaluation, weights, radius, centre)
-    plus, minus = _evaluate(evaluation, weights, [radius, -radius])
+    if ends is None:
+        ends = *_evaluate(evaluation, weights, [radius, -radius]), radius
+    plus, minus, radius = ends
     slope, curvature = (plus - minus) / (2.0 * radius), (plus - 2.0 * centre + minus) / radius**2
     return Look(centre, slope, curvature, radius, len(evaluation.losses) - before), rounding
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -23,7 +23,7 @@ from estimators.names import module_of
 from estimators.parts import described
 from estimators.perturbations.base import Perturbation
 from estimators.slots import Slot
-from estimators.step_size import StepSize
+from estimators.step_size import Look, Looking, StepSize
 from estimators.streams import drawn_seed
 from estimators.surroundings import Surroundings
 from estimators.updates.base import Job, Update, jobs_of
@@ -230,6 +230,36 @@ class ZerothOrder(Checkpointed):
             finally:
                 put_back()
 
+    def look(
+        self,
+        closure: Closure,
+        *,
+        step: int | None = None,
+        seed: int | None = None,
+        centre: float | None = None,
+        rounding: float | None = None,
+        stretch: float = 1.0,
+    ) -> tuple[Look, float]:
+        """Return the slope <g, D> and the curvature D^T H D along the update D that a step of rate
+        1 would subtract, by losses at the weights and `stretch` times eps to both sides.
+
+        step, seed: of the noise, by default those of the coming step. centre: the loss at the
+        weights, rounding: the standard rounding error of a loss; they are measured where they are
+        None, and the error is returned, too. Nothing is changed, but for the rounding of weights
+        that noise was taken off, which a step leaves as well (restore="copy": none).
+        """
+        looking = Looking(centre, rounding, stretch)
+        step = self.steps if step is None else step
+        seed = self.seed if seed is None else seed
+        with self._step(closure, self.applier, seed, step) as evaluation:
+            put_back = self._snapshot()
+            try:
+                self._estimate(evaluation, put_back, looking)
+                self.applier.restore()
+            finally:
+                put_back()
+        return cast(Look, looking.found), cast(float, looking.rounding)
+
     def check_closure(self, closure: Closure, *, calls: int = 3) -> float:
         """Return the loss if `closure` gives the same one every time; see `check_closure`."""
         return check_closure(closure, model=self.model, calls=calls)
@@ -309,7 +339,7 @@ class ZerothOrder(Checkpointed):
         self,
         evaluation: Evaluation,
         put_back: Callable[[], None],
-        rule: StepSize | None = None,
+        rule: StepSize | Looking | None = None,
     ) -> Estimate:
         try:
             self.perturbation.prepare(evaluation.slots, evaluation, self.update.rebase)

@@ -391,3 +391,35 @@ def test_a_language_model_learns(name):
         optimizer.step(closure)
     assert optimizer.step_size.rate > 0
     assert float(closure().detach()) < before
+
+
+# A look along one update.
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_look_gives_slope_and_curvature_along_the_estimate(name):
+    """Beside the estimate itself, with the gradient and the Hessian of the loss."""
+    model = Table()
+    loss = Recorder(model)
+    options = {"queries": 2} if name == "one_sided" else {}
+    optimizer = build(name, model, lr=1e-3, seed=2, restore="copy", **options)
+    optimizer.update = estimators.SGD()
+    if name == "zo_sgd_cons":
+        optimizer.direction = estimators.TwoPoint()
+    before = weights(model)
+    found, rounding = optimizer.look(loss, step=3)
+    assert same(before, weights(model))
+    assert optimizer.steps == 0
+    assert not any(optimizer.state.values()) or name == "zo_adamu"
+    w = model.vector()
+    estimate = optimizer.estimate(loss, step=3)
+    along = torch.cat([estimate[n].flatten() for n, _ in model.named_parameters()])
+    gradient, hessian = loss.slope / 10 + loss.curve * w / 10, loss.curve / 10
+    assert found.slope == pytest.approx(float(gradient @ along), rel=1e-6)
+    assert found.curvature == pytest.approx(float(hessian @ along.square()), rel=1e-4)
+    assert found.loss == pytest.approx(loss.losses[-1], rel=0.1)
+    assert rounding < 1e-14
+    again, _ = optimizer.look(loss, step=3, centre=found.loss, rounding=rounding)
+    assert again.slope == found.slope
+    assert found.passes - again.passes == 6
