@@ -301,21 +301,27 @@ class ZerothOrder(Checkpointed):
         self.eps = check_eps(self.eps)  # it may have been changed
         if recorded is None:
             self._groups, slots = self.param_groups, self.slots()
+            if not slots:
+                self._guard.frozen()
             if self.step_size is not None:
                 self._groups, slots = self.step_size.rated(self.param_groups, slots)
         else:
             slots = self.logged_slots(recorded[1])
         surroundings = Surroundings({slot.device.type for slot in slots})
-        situation = hash(
-            (*(id(s.param) for s in slots), getattr(closure, "__code__", type(closure)))
+        # What is looked at anew: other tensors, another function, model.train() after model.eval().
+        self._guard.situation = hash(
+            (
+                *(id(slot.param) for slot in slots),
+                getattr(closure, "__code__", type(closure)),
+                getattr(self.model, "training", None),
+                applier is self.applier,
+            )
         )
         with Shield() as shield, surroundings.left():
             for slot in slots:
                 slot.hold()
             audit = self._guard.audit(slots, self.model, applier) if recorded is None else None
-            if isinstance(applier, InPlace):
-                new = recorded is None and situation not in self._situations
-                applier.audit = new and not self.counting
+            applier.audit = audit is not None and not self.counting
             yield Evaluation(
                 closure,
                 slots,
@@ -331,7 +337,6 @@ class ZerothOrder(Checkpointed):
                 inspect=self._guard.loss,
                 audit=audit,
             )
-            self._situations.add(situation)
             if audit is not None:
                 self._guard.report(audit)
 
@@ -364,10 +369,6 @@ class ZerothOrder(Checkpointed):
         except BaseException as error:
             error.add_note("The update is stored for some tensors only: go on from a checkpoint.")
             raise
-
-    def _forget(self) -> None:
-        super()._forget()
-        self._situations: set[int] = set()
 
     def _keeps_copy(self, slot: Slot) -> bool:
         if self.restore is None:

@@ -97,7 +97,7 @@ class Setup:
         except (TypeError, ValueError) as error:
             told = f'lrs must be numbers or "auto", got {shown(self.lrs)}'
             raise TrainingError(told) from error
-        pairs = self.options
+        pairs: Any = self.options
         pairs = sorted(pairs.items()) if isinstance(pairs, Mapping) else pairs
         try:
             found["options"] = tuple((name, value) for name, value in pairs)
