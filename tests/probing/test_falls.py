@@ -11,6 +11,7 @@ from torch import nn
 
 import estimators
 from tests.model.tiny_model import tiny_model
+from zotheory import cli
 from zotheory.probing import ProbeError, probe_losses, probe_model
 from zotheory.probing.fall import Draws, against, fall_of
 from zotheory.probing.model_probe import LEAST
@@ -191,3 +192,23 @@ def test_what_cannot_be_probed_is_one_line(asked, options, message, monkeypatch)
     with pytest.raises(ProbeError, match=message) as error:
         probe_model(tiny_model(), *asked, **options)
     assert "\n" not in str(error.value)
+
+
+def test_the_command_ranks_methods_on_a_model(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli.console, "_width", 110)
+    tiny = tiny_model()
+    tiny.model.save_pretrained(tmp_path / "tiny")
+    tiny.tokenizer.save_pretrained(tmp_path / "tiny")
+    capsys.readouterr()  # what saving tells
+    asked = ("probe", "--model", str(tmp_path / "tiny"))
+    status, out, error = command(*asked, "mezo", "rademacher", "--out", str(tmp_path / "it.csv"))
+    assert (status, error) == (0, "")
+    assert "How far the loss falls per forward pass" in out
+    assert {"mezo", "rademacher"} == set(pd.read_csv(tmp_path / "it.csv")["name"])
+    status, out, error = command(*asked, "--groups", "kinds", "--passes", "2")
+    assert (status, error) == (0, "")
+    assert "norms and vectors" in out
+    assert command(*asked, "mezoo")[0] == 2
+    status, _, error = command("probe", "--groups", "kinds")
+    assert status == 2
+    assert "give --model" in error
