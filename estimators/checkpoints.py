@@ -13,6 +13,7 @@ from torch import Tensor
 
 from estimators.guard import Guard
 from estimators.log import Log, describe, difference
+from estimators.step_size import StepSize
 from estimators.streams import NOISE
 from estimators.tensors import Tensors
 
@@ -31,6 +32,7 @@ class Checkpointed(Tensors):
     eps: float
     method: str
     log: Log
+    step_size: StepSize | None
     kept: tuple[str, ...]
 
     @abstractmethod
@@ -60,6 +62,7 @@ class Checkpointed(Tensors):
             "noise": NOISE,
             "state": entries,
             "log": self.log.state_dict(),
+            "step_size": None if self.step_size is None else self.step_size.state_dict(),
         }
         found["param_groups"][0][_OWN] = json.dumps(own)
         return found
@@ -121,6 +124,8 @@ class Checkpointed(Tensors):
                     value = value.detach().to(param.device, copy=True)
                 self.state[param][name] = value
         self.seed, self.steps, self.eps, self.log = own["seed"], own["steps"], own["eps"], log
+        if self.step_size is not None:
+            self.step_size.load_state_dict(own["step_size"])
         self._guard.measured |= self._logged()
 
     def _first_state(self) -> dict[int, dict[str, Any]]:

@@ -60,10 +60,11 @@ def check_ranks(optimizer: ZerothOrder, group: dist.ProcessGroup | None = None) 
     """
     slots = optimizer.slots()
     rates = [(float(g["lr"]), float(g["weight_decay"])) for g in optimizer.param_groups]
+    rule = optimizer.step_size
     parts: dict[str, list[Any]] = {
         "seed": [optimizer.seed],
         "step": [optimizer.steps],
-        "rates": [optimizer.eps, *rates],
+        "rates": [optimizer.eps, *rates, *(rule.state_dict().items() if rule else ())],
         "parameters": [(slot.name, tuple(slot.param.shape), slot.dtype) for slot in slots],
         "weights": [checksum(slot.param) for slot in slots],
         "state": [

@@ -25,8 +25,9 @@ class Log:
     projected gradient is a function of them, (losses[t][0] - losses[t][1]) / (2 eps) for MeZO.
     rates: (step, learning rates, weight decays) of all groups, where they changed. eps: (step,
     perturbation scale), where it changed. members: (step, names in every group), where they did;
-    tensors: type, shape and device of each name. method: perturbation, direction and update with
-    their numbers, "" if it is not known.
+    tensors: type, shape and device of each name. waiting: steps whose update the next one wrote,
+    see `StepSize`. method: perturbation, direction and update with their numbers, "" if it is not
+    known.
     """
 
     def __init__(self, seed: int, method: str = "") -> None:
@@ -37,6 +38,7 @@ class Log:
         self.eps: list[tuple[int, float]] = []
         self.members: list[tuple[int, list[list[str]]]] = []
         self.tensors: dict[str, str] = {}
+        self.waiting: list[int] = []
 
     def __len__(self) -> int:
         return len(self.losses)
@@ -47,9 +49,11 @@ class Log:
         groups: Sequence[dict[str, Any]],
         slots: Sequence[Slot] | None = None,
         eps: float | None = None,
+        waits: bool = False,
     ) -> None:
         """Append a step, which moved these slots; with none of them all were frozen."""
         step = len(self.losses)
+        self.waiting += [step] * waits
         rates = [float(group["lr"]) for group in groups]
         decays = [float(group["weight_decay"]) for group in groups]
         if not self.rates or self.rates[-1][1:] != (rates, decays):
@@ -76,6 +80,7 @@ class Log:
             if not own or list(own[-1][1:]) != values:
                 own.append((step, *values))
         self.tensors |= other.tensors
+        self.waiting += [step] * (step in other.waiting)
         self.losses.append(other.losses[step])
 
     def rates_at(self, step: int) -> Rates:
@@ -109,6 +114,7 @@ class Log:
             "eps": self.eps,
             "members": self.members,
             "tensors": self.tensors,
+            "waiting": self.waiting,
         }
 
     @classmethod
@@ -128,6 +134,7 @@ class Log:
         log.eps = [(step, eps) for step, eps in state["eps"]]
         log.members = [(step, names) for step, names in state["members"]]
         log.tensors = dict(state["tensors"])
+        log.waiting = list(state.get("waiting", ()))
         return log
 
     def save(self, path: str | Path) -> None:

@@ -33,11 +33,17 @@ def replay(optimizer: ZerothOrder, log: Log) -> None:
         if mine != described:
             raise ValueError(difference(name, described, mine))
     optimizer.seed = optimizer.log.seed = log.seed
+    rule = optimizer.step_size
+    if rule is not None:
+        rule.follow(log.waiting)
     for step in range(start, len(log)):
         optimizer.eps = log.eps_at(step)
         optimizer.advance(recorded=(log.losses[step], log.rates_at(step)))
         optimizer.log.repeat(log, step)
-    _set_rates(optimizer, log.rates_at(len(log) - 1))
+    if rule is None:
+        _set_rates(optimizer, log.rates_at(len(log) - 1))
+    else:
+        rule.follow(None)
 
 
 def _set_rates(optimizer: ZerothOrder, rates: Rates) -> None:

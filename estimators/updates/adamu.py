@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import torch
 
-from estimators.assignment import Assignment, assign
+from estimators.assignment import Assignment, Terms, assign
 from estimators.interrupts import write_all
+from estimators.noise import Noise
 from estimators.perturbations.momentum_centred import MomentumCentredNoise
 from estimators.rounding import narrowed
+from estimators.slots import Slot
 from estimators.updates.base import Job, Update
 
 
@@ -32,6 +34,12 @@ class AdaMU(Update):
                 assign([Assignment(slot, weights, weights, 1.0, job.restore)])
             self._step(job, weights)
 
+    def displacement(self, slot: Slot, terms: Terms) -> Noise:
+        ((slope, noise),) = terms
+        if not isinstance(noise, MomentumCentredNoise):
+            raise TypeError("ZO-AdaMU's update needs the noise of MomentumCentred")
+        return AdaMUStep(noise, slope, self.delta)
+
     def _step(self, job: Job, weights: torch.Tensor) -> None:
         slot, height = job.slot, job.slot.rows_per_block
         ((slope, noise),) = job.terms
@@ -53,3 +61,18 @@ class AdaMU(Update):
             momentum[rows] = first
 
         write_all(block, slot.blocks, slot.device, slot.m * slot.n)
+
+
+class AdaMUStep(MomentumCentredNoise):
+    """kappa m' / sqrt(v + delta), the step of one estimate."""
+
+    def __init__(self, noise: MomentumCentredNoise, slope: float, delta: float) -> None:
+        parts = noise.alpha, noise.beta1, noise.beta2
+        super().__init__(noise.slot, noise.stream, noise.second, *parts)
+        self.slope = slope
+        self.delta = delta
+
+    def block(self, index: int, base: torch.Tensor) -> torch.Tensor:
+        fresh, past = self.parts(index, base)
+        second = past.square().lerp_(fresh.square(), self.beta2).add_(self.delta)
+        return past.lerp_(fresh, self.beta1).mul_(self.slope).div_(second.sqrt_())
