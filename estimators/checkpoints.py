@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from estimators.guard import Guard
-from estimators.log import Log, check_noise, difference
+from estimators.log import Log, check_noise, describe, difference
+from estimators.step_size import StepSize
 from estimators.streams import NOISE
 from estimators.tensors import Tensors
 
@@ -31,6 +32,7 @@ class Checkpointed(Tensors):
     eps: float
     method: str
     log: Log
+    step_size: StepSize | None
     kept: tuple[str, ...]
 
     @abstractmethod
@@ -60,6 +62,7 @@ class Checkpointed(Tensors):
             "noise": NOISE,
             "state": entries,
             "log": self.log.state_dict(),
+            "step_size": None if self.step_size is None else self.step_size.state_dict(),
         }
         found["param_groups"][0][_OWN] = json.dumps(own)
         return found
@@ -68,7 +71,8 @@ class Checkpointed(Tensors):
         """Restore what `state_dict` returned; state keeps its type, whatever the weights' is.
 
         Raises ValueError, and changes nothing, for the state of another optimiser, method, noise,
-        eps (but for one that was changed during the run) or of other parameters.
+        eps (but for one that was changed during the run) or of other parameters, by their names or
+        the shapes that their state is of.
         """
         with torch.inference_mode(False), torch.no_grad():  # what is made there cannot be written
             self._load(state_dict)
@@ -113,6 +117,7 @@ class Checkpointed(Tensors):
         groups = [{k: v for k, v in group.items() if k != _OWN} for group in groups]
         state = {key: state_dict["state"].get(key, {}) if own["state"] else {} for key in keys}
         self._check_complete(own["state"], state, keys)
+        self._check_shapes(log, state, keys)
         super().load_state_dict({**state_dict, "state": state, "param_groups": groups})
         for key, param in zip(keys, self._all(), strict=True):
             for name, value in state[key].items():
@@ -120,6 +125,8 @@ class Checkpointed(Tensors):
                     value = value.detach().to(param.device, copy=True)
                 self.state[param][name] = value
         self.seed, self.steps, self.eps, self.log = own["seed"], own["steps"], own["eps"], log
+        if self.step_size is not None:
+            self.step_size.load_state_dict(own["step_size"])
         self._guard.measured |= self._logged()
 
     def _first_state(self) -> dict[int, dict[str, Any]]:
@@ -164,6 +171,14 @@ class Checkpointed(Tensors):
             for old, new in zip(names, own_group["param_names"], strict=False):
                 if old != new:
                     raise ValueError(difference("a parameter's name", old, new))
+
+    def _check_shapes(self, log: Log, state: dict[Any, dict], keys: list[Any]) -> None:
+        """Raise ValueError for state of a tensor of another shape."""
+        for (name, param), key in zip(self.named_parameters().items(), keys, strict=False):
+            if any(isinstance(value, Tensor) for value in state[key].values()):
+                theirs, ours = log.tensors.get(name), describe(param)
+                if theirs is not None and theirs.split()[1] != ours.split()[1]:
+                    raise ValueError(difference(name, theirs, ours))
 
     def _check_complete(
         self, entries: dict[str, list[str]], state: dict[Any, dict], keys: list[Any]

@@ -61,11 +61,12 @@ def check_ranks(optimizer: ZerothOrder, group: dist.ProcessGroup | None = None) 
     """
     slots = optimizer.slots()
     rates = [(float(g["lr"]), float(g["weight_decay"])) for g in optimizer.param_groups]
+    rule = optimizer.step_size
     parts: dict[str, list[Any]] = {
-        "noise": [NOISE, fingerprint(slots[0].device)],
+        "noise": [NOISE, *(fingerprint(device) for device in {slot.device for slot in slots})],
         "seed": [optimizer.seed],
         "step": [optimizer.steps],
-        "rates": [optimizer.eps, *rates],
+        "rates": [optimizer.eps, *rates, *(rule.state_dict().items() if rule else ())],
         "parameters": [(slot.name, tuple(slot.param.shape), slot.dtype) for slot in slots],
         "weights": [checksum(slot.param) for slot in slots],
         "state": [

@@ -29,7 +29,8 @@ class Forward(Applier):
     """Perturbs modules of `model` while they run.
 
     Every perturbed parameter must be used by the forward of a module that owns it, in every
-    evaluation, and by nothing else; every evaluation looks for other uses. A parameter that is
+    evaluation, and by nothing else; every evaluation looks for other uses, and the first one of a
+    new closure (`audit`) for those of views that were made outside of it. A parameter that is
     used elsewhere, as an attribute of its module, is replaced for as long as the closure runs,
     which is then called once more; one that is not used, or used by other ways (a reference of
     the closure's own), raises RuntimeError.
@@ -48,15 +49,17 @@ class Forward(Applier):
                     'apply="inplace"'
                 )
         self.model = model
+        self.audit = False
         self._whole: set[int] = set()
         self._homes: Homes | None = None
         self._space = Workspace()
         self._hung: _Hung | None = None
 
     def evaluate(self, call: Callable[[], Any], offsets: Offsets, rounding: Rounding) -> Any:
+        audited, self.audit = self.audit, False
         while True:
             try:
-                return self._evaluate(call, offsets, rounding)
+                return self._evaluate(call, offsets, rounding, audited)
             except UsedElsewhere as found:
                 self._take_down()
                 if found.key in self._whole:
@@ -66,8 +69,12 @@ class Forward(Applier):
                 self._take_down()
                 raise
 
-    def _evaluate(self, call: Callable[[], Any], offsets: Offsets, rounding: Rounding) -> Any:
-        terms = {s: [(w, z) for z, w in offset.items()] for s, offset in offsets.items()}
+    def _evaluate(
+        self, call: Callable[[], Any], offsets: Offsets, rounding: Rounding, audited: bool
+    ) -> Any:
+        terms: dict[Slot, Terms] = {
+            slot: [(w, z) for z, w in offset.items()] for slot, offset in offsets.items()
+        }
         with ExitStack() as stack:
             # Fused transformer layers would read the weights of modules that they do not run.
             stack.callback(mha.set_fastpath_enabled, mha.get_fastpath_enabled())
@@ -78,7 +85,7 @@ class Forward(Applier):
                 return call()
             hung = self._hang(terms)
             watch = hung.watch
-            watch.begin()
+            watch.begin([slot.param for slot in offsets] if audited else ())
             self._space.waiting.clear()
             for hook in hung.hooks:
                 hook.arm(terms[hook.slot], rounding(hook.slot) if hook.slot.rounds else None, watch)

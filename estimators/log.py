@@ -25,9 +25,9 @@ class Log:
     projected gradient is a function of them, (losses[t][0] - losses[t][1]) / (2 eps) for MeZO.
     rates: (step, learning rates, weight decays) of all groups, where they changed. eps: (step,
     perturbation scale), where it changed. members: (step, names in every group), where they did;
-    tensors: type and shape of each name. method: perturbation, direction and update with their
-    numbers, "" if it is not known. fingerprint: the checksum of the noise that made the run, ""
-    before its first step.
+    tensors: type and shape of each name. waiting: steps whose update the next one wrote, see
+    `StepSize`. method: perturbation, direction and update with their numbers, "" if it is not
+    known. fingerprint: the checksum of the noise that made the run, "" before its first step.
     """
 
     def __init__(self, seed: int, method: str = "") -> None:
@@ -39,6 +39,7 @@ class Log:
         self.members: list[tuple[int, list[list[str]]]] = []
         self.tensors: dict[str, str] = {}
         self.fingerprint = ""
+        self.waiting: list[int] = []
 
     def __len__(self) -> int:
         return len(self.losses)
@@ -47,11 +48,13 @@ class Log:
         self,
         losses: list[float],
         groups: Sequence[dict[str, Any]],
-        slots: Sequence[Slot] = (),
+        slots: Sequence[Slot] | None = None,
         eps: float | None = None,
+        waits: bool = False,
     ) -> None:
-        """Append a step."""
+        """Append a step, which moved these slots; with none of them all were frozen."""
         step = len(self.losses)
+        self.waiting += [step] * waits
         rates = [float(group["lr"]) for group in groups]
         decays = [float(group["weight_decay"]) for group in groups]
         if not self.rates or self.rates[-1][1:] != (rates, decays):
@@ -59,12 +62,14 @@ class Log:
         if eps is not None and (not self.eps or self.eps[-1][1] != eps):
             self.eps.append((step, eps))
         members: dict[int, list[str]] = {id(group): [] for group in groups}
-        for slot in slots:
+        for slot in slots or ():
             members[id(slot.group)].append(slot.name)
-        if slots and (not self.members or self.members[-1][1] != list(members.values())):
+        changed = not self.members or self.members[-1][1] != list(members.values())
+        if slots is not None and changed:
             self.members.append((step, list(members.values())))
             self.tensors |= {slot.name: describe(slot.param) for slot in slots}
-            self.fingerprint = fingerprint(slots[0].device)
+            for device in {slot.device for slot in slots}:
+                self.fingerprint = fingerprint(device)
         self.losses.append(losses)
 
     def repeat(self, other: Log, step: int) -> None:
@@ -79,6 +84,7 @@ class Log:
                 own.append((step, *values))
         self.tensors |= other.tensors
         self.fingerprint = other.fingerprint
+        self.waiting += [step] * (step in other.waiting)
         self.losses.append(other.losses[step])
 
     def rates_at(self, step: int) -> Rates:
@@ -113,6 +119,7 @@ class Log:
             "eps": self.eps,
             "members": self.members,
             "tensors": self.tensors,
+            "waiting": self.waiting,
         }
 
     @classmethod
@@ -130,6 +137,7 @@ class Log:
         log.eps = [(step, eps) for step, eps in state["eps"]]
         log.members = [(step, names) for step, names in state["members"]]
         log.tensors = dict(state["tensors"])
+        log.waiting = list(state.get("waiting", ()))
         return log
 
     def save(self, path: str | Path) -> None:

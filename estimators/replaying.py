@@ -41,17 +41,23 @@ def replay(optimizer: ZerothOrder, log: Log) -> None:
         if mine != described:
             raise ValueError(difference(name, described, mine))
     for device in {tensor.device for tensor in ours.values()}:
-        if fingerprint(device) != log.fingerprint:
+        if log.fingerprint and fingerprint(device) != log.fingerprint:
             raise ValueError(
                 f"the noise differs: the log's has checksum {log.fingerprint}, that drawn on "
                 f"{device} has {fingerprint(device)}; one of both installations is broken"
             )
     optimizer.seed = optimizer.log.seed = log.seed
+    rule = optimizer.step_size
+    if rule is not None:
+        rule.follow(log.waiting)
     for step in range(start, len(log)):
         optimizer.eps = log.eps_at(step)
         optimizer.advance(recorded=(log.losses[step], log.rates_at(step)))
         optimizer.log.repeat(log, step)
-    _set_rates(optimizer, log.rates_at(len(log) - 1))
+    if rule is None:
+        _set_rates(optimizer, log.rates_at(len(log) - 1))
+    else:
+        rule.follow(None)
 
 
 def _set_rates(optimizer: ZerothOrder, rates: Rates) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import sympy as sp
 
@@ -42,6 +43,7 @@ class _Tensor:
             raise ValueError(f"not a tensor name: {self.name!r}")
 
     def __getitem__(self, indices: Index | tuple[Index, ...]) -> TensorSum:
+        assert isinstance(self, Gaussian | Fixed)
         indices = indices if isinstance(indices, tuple) else (indices,)
         for index in indices:
             if not isinstance(index, Index):
@@ -131,7 +133,7 @@ class TensorSum:
         )
 
 
-Product = TensorSum | sp.Expr | int | tuple["Product", ...] | list["Product"]
+Product: TypeAlias = TensorSum | sp.Expr | int | tuple["Product", ...] | list["Product"]
 
 
 def as_sum(value: Product) -> TensorSum:
