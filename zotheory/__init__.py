@@ -35,6 +35,7 @@ _HOME = {
     "Ledger": "ledger",
     "Measurement": "evidence.measured",
     "claim": "papers",
+    "conjunction": "vocabulary",
     "draw": "evidence.draws",
     "exact": "evidence.exact",
     "mean": "statistics.mean",

@@ -10,13 +10,13 @@ from zotheory.papers import declared
 from zotheory.papers.consequences import CONSEQUENCES, standing
 from zotheory.vocabulary import Verdict
 
-README = Path(__file__).parents[2] / "README.md"
+WHICH = Path(__file__).parents[2] / "docs" / "which.md"
 
 
 @pytest.mark.parametrize("found", CONSEQUENCES, ids=lambda found: found.advice[:30])
-def test_it_rests_on_claims_and_is_told_in_the_readme(found):
+def test_it_rests_on_claims_and_is_told_on_the_site(found):
     assert found.grounds.keys() <= {claim.id for claim in declared()}
-    assert found.advice in " ".join(README.read_text().replace("**", "").split())
+    assert found.advice in " ".join(WHICH.read_text().replace("**", "").split())
 
 
 def test_all_of_them_stand_by_the_recorded_ledger():
