@@ -74,9 +74,7 @@ class AdaMUStep(Noise):
         self.slope = slope
         self.delta = delta
 
-    def add_rows(
-        self, out: Tensor, start: int, stop: int, weight: float, base: Tensor
-    ) -> None:
+    def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
         height = self.slot.rows_per_block
         for low in range(start, stop, height):
             rows = slice(low, min(stop, low + height))
