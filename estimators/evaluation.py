@@ -19,8 +19,9 @@ from estimators.interrupts import Shield
 from estimators.noise import Draw, Noise, Source
 from estimators.rounding import Point, Written
 from estimators.slots import Slot
-from estimators.streams import Stream, parallel
+from estimators.streams import Stream
 from estimators.surroundings import Surroundings
+from estimators.threads import parallel
 
 Weights = dict[Draw, float]
 Exchange = Callable[[Callable[[int], float], int], list[float]]

@@ -49,15 +49,16 @@ class AdaMU(Update):
 
         def block(index: int) -> None:
             rows = slice(index * height, min(slot.m, (index + 1) * height))
-            fresh, past = noise.parts(index, weights[rows])
-            second = past.square().lerp_(fresh.square(), noise.beta2).add_(self.delta)
-            first = past.lerp_(fresh, noise.beta1)
+            fresh, past = noise.parts(rows)
+            second = past.square_().lerp_(fresh.square_(), noise.beta2).add_(self.delta)
+            first = torch.zeros_like(momentum[rows])
             if job.written is not None and slope:
-                first = torch.zeros_like(first)
                 job.written.add_rows(first, rows.start, rows.stop, 1.0 / slope, weights[rows])
+            else:
+                noise.add_rows(first, rows.start, rows.stop, 1.0, weights[rows])
             wide = weights[rows].to(slot.compute_dtype).mul_(job.scale)
             wide.addcdiv_(first, second.sqrt_(), value=-job.lr * slope)
-            weights[rows] = narrowed(slot, wide, job.rounding, index)
+            weights[rows] = narrowed(slot, wide, job.rounding, rows)
             momentum[rows] = first
 
         write_all(block, slot.blocks, slot.device, slot.m * slot.n)
