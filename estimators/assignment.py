@@ -116,8 +116,8 @@ class Assignment:
             back.run_block(block)
         elif self.low_rank:
             back.run_low_rank()
-        else:
-            philox.write([back.whole])
+        elif (whole := back.whole) is not None:
+            philox.write([whole])
         self.out[slice(None) if block is None else self.rows(block)].div_(self.scale)
 
     def _round_rows(self, low: int, high: int) -> None:
@@ -170,13 +170,13 @@ def assign(assignments: Sequence[Assignment]) -> None:
     back where they were (up to rounding) when the error is raised.
     """
     dense = [a for a in assignments if not a.low_rank]
-    passes = [a for a in dense if a.whole is not None]
+    passes = [(a, whole) for a in dense if (whole := a.whole) is not None]
     blocks = [(a, b) for a in dense if a.whole is None for b in range(a.blocks)]
     written: list[tuple[Assignment, int | None]] = []
 
     def write_passes(_: int) -> None:
-        philox.write([a.whole for a in passes])
-        written.extend((a, None) for a in passes)
+        philox.write([whole for _, whole in passes])
+        written.extend((a, None) for a, _ in passes)
 
     def write_block(index: int) -> None:
         assignment, block = blocks[index]
@@ -185,7 +185,7 @@ def assign(assignments: Sequence[Assignment]) -> None:
 
     try:
         if passes:
-            write_all(write_passes, 1, passes[0].slot.device, 0)
+            write_all(write_passes, 1, passes[0][0].slot.device, 0)
         if blocks:
             entries = sum(a.out.numel() for a in dense)
             write_all(write_block, len(blocks), blocks[0][0].slot.device, entries)

@@ -72,7 +72,9 @@ class Forward(Applier):
     def _evaluate(
         self, call: Callable[[], Any], offsets: Offsets, rounding: Rounding, audited: bool
     ) -> Any:
-        terms = {s: [(w, z) for z, w in offset.items()] for s, offset in offsets.items()}
+        terms: dict[Slot, Terms] = {
+            slot: [(w, z) for z, w in offset.items()] for slot, offset in offsets.items()
+        }
         with ExitStack() as stack:
             # Fused transformer layers would read the weights of modules that they do not run.
             stack.callback(mha.set_fastpath_enabled, mha.get_fastpath_enabled())

@@ -99,12 +99,12 @@ class Entries:
         rounding: Stream | None = None,
     ) -> philox.Sum:
         """Return what writes `scale` base + this to `out`; all of them are these rows."""
-        listed = isinstance(rows, Tensor)
+        listed = rows if isinstance(rows, Tensor) else None
         return philox.Sum(
             out,
             base,
             self.terms,
-            offset=0 if listed else rows.start * out.shape[1],
+            offset=rows.start * out.shape[1] if isinstance(rows, slice) else 0,
             scale=scale,
             signs=self.signs,
             rounding=None if rounding is None else rounding.key,
@@ -112,15 +112,17 @@ class Entries:
             mask=self.mask,
             threshold=self.threshold,
             sparse=self.sparse,
-            rows=rows if listed else None,
+            rows=listed,
         )
 
 
 def joined(terms: Sequence[tuple[float, Noise]]) -> Entries | None:
     """Return weighted noise as one pass over memory makes it, None if that takes several."""
-    parts = [noise.entries for _, noise in terms]
-    if not parts or None in parts:
-        return None if parts else Entries()
+    parts = [entries for _, noise in terms if (entries := noise.entries) is not None]
+    if len(parts) < len(terms):
+        return None
+    if not parts:
+        return Entries()
     first = parts[0]
     for other in parts[1:]:
         if other.signs != first.signs or other.threshold != first.threshold:

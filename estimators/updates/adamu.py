@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from estimators.assignment import Assignment, Terms, assign
 from estimators.interrupts import write_all
@@ -40,7 +41,7 @@ class AdaMU(Update):
             raise TypeError("ZO-AdaMU's update needs the noise of MomentumCentred")
         return AdaMUStep(noise, slope, self.delta)
 
-    def _step(self, job: Job, weights: torch.Tensor) -> None:
+    def _step(self, job: Job, weights: Tensor) -> None:
         slot, height = job.slot, job.slot.rows_per_block
         ((slope, noise),) = job.terms
         if not isinstance(noise, MomentumCentredNoise):
@@ -64,16 +65,20 @@ class AdaMU(Update):
         write_all(block, slot.blocks, slot.device, slot.m * slot.n)
 
 
-class AdaMUStep(MomentumCentredNoise):
+class AdaMUStep(Noise):
     """kappa m' / sqrt(v + delta), the step of one estimate."""
 
     def __init__(self, noise: MomentumCentredNoise, slope: float, delta: float) -> None:
-        parts = noise.alpha, noise.beta1, noise.beta2
-        super().__init__(noise.slot, noise.stream, noise.second, *parts)
+        self.slot = noise.slot
+        self.noise = noise
         self.slope = slope
         self.delta = delta
 
-    def block(self, index: int, base: torch.Tensor) -> torch.Tensor:
-        fresh, past = self.parts(index, base)
-        second = past.square().lerp_(fresh.square(), self.beta2).add_(self.delta)
-        return past.lerp_(fresh, self.beta1).mul_(self.slope).div_(second.sqrt_())
+    def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
+        fresh, past = self.noise.parts(slice(start, stop))
+        second = past.square().lerp_(fresh.square(), self.noise.beta2).add_(self.delta)
+        step = past.lerp_(fresh, self.noise.beta1).div_(second.sqrt_())
+        out.add_(step, alpha=weight * self.slope)
+
+    def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
+        return self.dense()[rows]
