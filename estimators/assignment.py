@@ -116,8 +116,8 @@ class Assignment:
             back.run_block(block)
         elif self.low_rank:
             back.run_low_rank()
-        elif (whole := back.whole) is not None:
-            philox.write([whole])
+        else:
+            philox.write([one for one in [back.whole] if one is not None])
         self.out[slice(None) if block is None else self.rows(block)].div_(self.scale)
 
     def _round_rows(self, low: int, high: int) -> None:
@@ -170,13 +170,13 @@ def assign(assignments: Sequence[Assignment]) -> None:
     back where they were (up to rounding) when the error is raised.
     """
     dense = [a for a in assignments if not a.low_rank]
-    passes = [(a, whole) for a in dense if (whole := a.whole) is not None]
+    passes = [(a, a.whole) for a in dense if a.whole is not None]
     blocks = [(a, b) for a in dense if a.whole is None for b in range(a.blocks)]
     written: list[tuple[Assignment, int | None]] = []
 
     def write_passes(_: int) -> None:
         philox.write([whole for _, whole in passes])
-        written.extend((a, None) for a, _ in passes)
+        written.extend((assignment, None) for assignment, _ in passes)
 
     def write_block(index: int) -> None:
         assignment, block = blocks[index]

@@ -77,9 +77,8 @@ class Entries:
     def scaled(self, weight: float) -> Entries:
         """Return `weight` times this."""
         terms = tuple((weight * w, key) for w, key in self.terms)
-        return replace(
-            self, terms=terms, dense=self.dense and (weight * self.dense[0], self.dense[1])
-        )
+        dense = self.dense and (weight * self.dense[0], self.dense[1])
+        return replace(self, terms=terms, dense=dense)
 
     def at(self, rows: slice | Tensor, base: Tensor | None = None) -> Entries:
         """Return these rows of it; with `base`, those of the weights, its threshold is a mask."""
@@ -99,12 +98,12 @@ class Entries:
         rounding: Stream | None = None,
     ) -> philox.Sum:
         """Return what writes `scale` base + this to `out`; all of them are these rows."""
-        listed = rows if isinstance(rows, Tensor) else None
+        offset = 0 if isinstance(rows, Tensor) else rows.start * out.shape[1]
         return philox.Sum(
             out,
             base,
             self.terms,
-            offset=rows.start * out.shape[1] if isinstance(rows, slice) else 0,
+            offset=offset,
             scale=scale,
             signs=self.signs,
             rounding=None if rounding is None else rounding.key,
@@ -112,17 +111,17 @@ class Entries:
             mask=self.mask,
             threshold=self.threshold,
             sparse=self.sparse,
-            rows=listed,
+            rows=rows if isinstance(rows, Tensor) else None,
         )
 
 
 def joined(terms: Sequence[tuple[float, Noise]]) -> Entries | None:
     """Return weighted noise as one pass over memory makes it, None if that takes several."""
-    parts = [entries for _, noise in terms if (entries := noise.entries) is not None]
+    if not terms:
+        return Entries()
+    parts = [part for _, noise in terms if (part := noise.entries) is not None]
     if len(parts) < len(terms):
         return None
-    if not parts:
-        return Entries()
     first = parts[0]
     for other in parts[1:]:
         if other.signs != first.signs or other.threshold != first.threshold:

@@ -75,10 +75,15 @@ class AdaMUStep(Noise):
         self.delta = delta
 
     def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
-        fresh, past = self.noise.parts(slice(start, stop))
-        second = past.square().lerp_(fresh.square(), self.noise.beta2).add_(self.delta)
-        step = past.lerp_(fresh, self.noise.beta1).div_(second.sqrt_())
-        out.add_(step, alpha=weight * self.slope)
+        height = self.slot.rows_per_block
+        for low in range(start, stop, height):
+            rows = slice(low, min(stop, low + height))
+            fresh, past = self.noise.parts(rows)
+            second = past.square_().lerp_(fresh.square_(), self.noise.beta2).add_(self.delta)
+            first = torch.zeros_like(second)
+            self.noise.add_rows(first, rows.start, rows.stop, 1.0, base)
+            step = first.mul_(self.slope).div_(second.sqrt_())
+            out[low - start : rows.stop - start].add_(step, alpha=weight)
 
     def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
         return self.dense()[rows]
