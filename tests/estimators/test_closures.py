@@ -256,6 +256,10 @@ def test_closures_that_compute_gradients(options):
         with pytest.raises(RuntimeError, match=r"without backward\(\).*torch\.enable_grad\(\)"):
             optimizer.step(closure)
         assert same(before, weights(model))
+    if options.get("apply") == "forward":  # where the weights are replaced by noisy ones
+        with pytest.raises(RuntimeError, match='apply="inplace" if these are gradients of the w'):
+            optimizer.step(torch.enable_grad()(usual))
+        assert same(before, weights(model))
     first = optimizer.step(enabled)
     steps(optimizer, enabled, 60)
     assert float(enabled().detach()) < first
