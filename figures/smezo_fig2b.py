@@ -67,7 +67,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     more = 100 * float(papers.claim(MORE).statement.formula.rhs)
     claimed(other, more, f"claimed: above {more:g}%", data.claim(MORE))
     for ax in (own, other):
-        ax.set(ylim=(-3, 80), ylabel="steps that raise the loss (%)")
+        ax.set(ylim=(-3, 103), ylabel="steps that raise the loss (%)")
     lettered((own, other), ("its own batch", "another batch"))
     legend_above(figure, (own, other))
     draws = sum(data.drawn(OWN, Kind.MODEL, "draws by pair"))
