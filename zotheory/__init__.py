@@ -34,6 +34,7 @@ _HOME = {
     "Context": "context",
     "Ledger": "ledger",
     "Measurement": "evidence.measured",
+    "check": "checking",
     "claim": "papers",
     "draw": "evidence.draws",
     "exact": "evidence.exact",
