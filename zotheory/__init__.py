@@ -53,6 +53,7 @@ register(
     Claim="zotheory.report.notebook:claim_html",
     Entry="zotheory.report.notebook:entry_html",
     Ledger="zotheory.report.notebook:ledger_html",
+    Report="zotheory.checking.table:html",
     Table="zotheory.report.notebook:table_html",
 )
 

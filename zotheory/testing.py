@@ -1,10 +1,10 @@
 """The checks in one's own tests.
 
-    from zotheory.testing import parametrize_with_checks
+from zotheory.testing import parametrize_with_checks
 
-    @parametrize_with_checks([MyOptimizer])
-    def test_it_does_what_its_formula_says(check):
-        check()
+@parametrize_with_checks([MyOptimizer])
+def test_it_does_what_its_formula_says(check):
+    check()
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from torch import nn
 from zotheory.checking import Report
 from zotheory.checking import check as report_of
 from zotheory.checking.lineup import subject_of
-from zotheory.checking.registry import checks
 from zotheory.checking.run import made
+from zotheory.checking.suite import checks
 
 __all__ = ["check", "of_trainer", "parametrize_with_checks"]
 

@@ -132,7 +132,9 @@ class Right(torch.optim.Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         kept = super().state_dict()
-        kept["param_groups"] = [{**g, "step": self.steps, "seed": self.seed} for g in kept["param_groups"]]
+        kept["param_groups"] = [
+            {**g, "step": self.steps, "seed": self.seed} for g in kept["param_groups"]
+        ]
         return kept
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

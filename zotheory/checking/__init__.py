@@ -10,7 +10,13 @@ Names are imported when they are first used: a process that resumes a run starts
 from importlib import import_module
 from typing import Any
 
-_HOME = {"Check": "result", "CheckError": "result", "Report": "result", "Result": "result", "check": "run"}
+_HOME = {
+    "Check": "result",
+    "CheckError": "result",
+    "Report": "result",
+    "Result": "result",
+    "check": "run",
+}
 
 __all__ = sorted(_HOME)
 

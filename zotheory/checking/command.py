@@ -6,9 +6,9 @@ import json as json_
 
 from rich.console import Console
 
-from zotheory.checking.registry import checks
 from zotheory.checking.result import Report
 from zotheory.checking.run import check
+from zotheory.checking.suite import checks
 from zotheory.checking.table import table
 
 

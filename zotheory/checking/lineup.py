@@ -14,11 +14,11 @@ from zotheory.probing.objectives import ProbeError
 
 RANK, INTERVAL = 2, 3  # of low-rank recipes on the small model
 _SMALL = {
-    **dict.fromkeys(("tezo", "tezo_m", "tezo_adam"), {"rank": RANK}),
-    **dict.fromkeys(
-        ("lozo", "lozo_m", "subzo", "svd0", "svd0_adam", "subzo_gv", "subzo_greedy"),
-        {"rank": RANK, "interval": INTERVAL},
-    ),
+    **{name: {"rank": RANK} for name in ("tezo", "tezo_m", "tezo_adam")},
+    **{
+        name: {"rank": RANK, "interval": INTERVAL}
+        for name in ("lozo", "lozo_m", "subzo", "svd0", "svd0_adam", "subzo_gv", "subzo_greedy")
+    },
     "one_sided": {"queries": 3},
     "zo_adamu": {"horizon": 20},
     "hizoo": {"smoothing": 1e-3},

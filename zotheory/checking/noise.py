@@ -16,7 +16,7 @@ from zotheory.checking.subject import Subject
 from zotheory.checking.toy import LAYERS, Scene
 from zotheory.statistics.intervals import student
 
-DRAWS = 120
+DRAWS = 80
 
 
 def first(subject: Subject, scene: Scene | None = None, **options: int) -> Tensor:
@@ -57,7 +57,11 @@ def noise_differs_between_steps(subject: Subject) -> Passed:
 def noise_differs_between_seeds(subject: Subject) -> Passed:
     one, other = first(subject, seed=1), first(subject, seed=2)
     if alike(one, other):
-        how = "given to it and to the global generators" if subject.takes_seed else "of the global generators"
+        how = (
+            "given to it and to the global generators"
+            if subject.takes_seed
+            else "of the global generators"
+        )
         raise Failed(f"seeds 1 and 2 {how} give the same noise")
     return Passed(f"cosine of two seeds' first noise {cosine(one, other):.2f}")
 
@@ -111,15 +115,22 @@ def noise_differs_between_tensors(subject: Subject) -> Passed:
     scene = subject.scene()
     places = scene.slices()
     if subject.is_toy:
-        names = [f"layers.{i}.linear.weight" for i in range(LAYERS)] + ["embed.weight", "conv.weight"]
+        names = [f"layers.{i}.linear.weight" for i in range(LAYERS)] + [
+            "embed.weight",
+            "conv.weight",
+        ]
     else:
         names = list(places)[:12]
     steps = subject.trace(scene, scene.linear(), DRAWS // 2)
     rows: dict[str, list[Tensor]] = {name: [] for name in names}
     for step in steps:
-        move = step.perturbed[0] if step.perturbed else torch.zeros_like(step.before)
-        for name in names:
-            rows[name].append(move[places[name]])
+        for move in (
+            (step.perturbed[0], step.perturbed[-1])
+            if len(step.perturbed) > 2
+            else step.perturbed[:1]
+        ):
+            for name in names:  # the last is along what was chosen, if candidates come first
+                rows[name].append(move[places[name]])
     worst, pair = 0.0, ("", "")
     for i, one in enumerate(names):
         for other in names[:i]:
@@ -169,7 +180,9 @@ def global_generators_are_untouched(subject: Subject) -> Passed:
     before = _state()
     subject.trace(scene, scene.curved(), made=made)
     after = _state()
-    names = [n for n, a, b in zip(("PyTorch", "NumPy", "Python"), before, after, strict=True) if a != b]
+    names = [
+        n for n, a, b in zip(("PyTorch", "NumPy", "Python"), before, after, strict=True) if a != b
+    ]
     if names:
         raise Failed(f"a step changes the global generator of {' and '.join(names)}")
     return Passed("a step leaves PyTorch's, NumPy's and Python's as they were")
@@ -187,7 +200,9 @@ def _draws(subject: Subject) -> Tensor:
     return subject.known["draws"]
 
 
-@check("noise", "Noise with a mean moves the weights by itself: the losses are those of another point.")
+@check(
+    "noise", "Noise with a mean moves the weights by itself: the losses are those of another point."
+)
 def noise_is_centred(subject: Subject) -> Passed:
     draws = _draws(subject)
     used = (draws != 0).sum(0)
@@ -238,6 +253,10 @@ def noise_is_isotropic(subject: Subject) -> Passed:
     low, high = shares[name]
     told = f"E z² of {name} is in [{low:.2f}, {high:.2f}] of that of all (error {ALPHA:g})"
     if low > wanted[name][1] + 0.1 or high < wanted[name][0] - 0.1:
-        at = f"{wanted[name][0]:.2f} to {wanted[name][1]:.2f} by its card" if named else "1 (name a card if it is meant to differ)"
+        at = (
+            f"{wanted[name][0]:.2f} to {wanted[name][1]:.2f} by its card"
+            if named
+            else "1 (name a card if it is meant to differ)"
+        )
         raise Failed(f"{told}, not {at}", low=low, high=high)
     return Passed(f"farthest from {'its card' if named else '1'}: {told}")

@@ -24,7 +24,9 @@ ENTRIES = 96  # of each parameter are looked at
 class RealScene(Scene):
     """A language model; of each parameter some entries, evenly spread, are in the vector."""
 
-    def __init__(self, loaded: Any, start: list[Tensor], batch: Any, labels: Tensor, words: Any) -> None:
+    def __init__(
+        self, loaded: Any, start: list[Tensor], batch: Any, labels: Tensor, words: Any
+    ) -> None:
         self.model = loaded.model
         self._loss = lambda: prompt_loss(last_logits(loaded, batch), labels, words, "vocabulary")
         with torch.no_grad():

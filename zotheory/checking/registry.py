@@ -1,13 +1,13 @@
-"""The checks by name, in the order in which they are made."""
+"""The checks by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from zotheory.checking.result import Check, CheckError, Passed
+from zotheory.checking.result import Check, Passed
 from zotheory.checking.subject import Subject
 
-_CHECKS: dict[str, Check] = {}
+CHECKS: dict[str, Check] = {}
 
 
 def check(
@@ -16,28 +16,7 @@ def check(
     """Register a function as the check of its name. why: one sentence on why it matters."""
 
     def register(make: Callable[[Subject], Passed]) -> Callable[[Subject], Passed]:
-        _CHECKS[make.__name__] = Check(make.__name__, group, why, make)
+        CHECKS[make.__name__] = Check(make.__name__, group, why, make)
         return make
 
     return register
-
-
-def checks(names: tuple[str, ...] = ()) -> list[Check]:
-    """The checks of these names, or all. Raises CheckError for a name that no check has."""
-    # They register themselves when they are imported.
-    from zotheory.checking import (  # noqa: F401
-        accounting,
-        coefficient,
-        direction,
-        noise,
-        state,
-        surroundings,
-        weights,
-    )
-
-    order = ("direction", "coefficient", "noise", "weights", "accounting", "state", "surroundings")
-    known = sorted(_CHECKS.values(), key=lambda one: order.index(one.group))
-    for name in names:
-        if name not in _CHECKS:
-            raise CheckError(f"no check is called {name!r}; `zotheory check --list` names them")
-    return [one for one in known if not names or one.name in names]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from zotheory.views import as_html
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,6 +103,4 @@ class Report:
         return json.dumps(asdict(self), indent=1, ensure_ascii=False, default=float)
 
     def _repr_html_(self) -> str:
-        from zotheory.checking.table import html
-
-        return html(self)
+        return as_html(self)

@@ -7,9 +7,9 @@ from typing import Any
 
 from zotheory.arguments import flat, function, whole
 from zotheory.checking.lineup import subject_of
-from zotheory.checking.registry import checks
 from zotheory.checking.result import Check, CheckError, Failed, NotApplicable, Report, Result
 from zotheory.checking.subject import Subject, alone, raised
+from zotheory.checking.suite import checks
 
 
 def check(
@@ -76,6 +76,8 @@ def _where(error: Exception) -> str:
     from pathlib import Path
 
     frames = traceback.extract_tb(error.__traceback__)
-    others = [f for f in frames if "/zotheory/checking/" not in f.filename and "/torch/" not in f.filename]
+    others = [
+        f for f in frames if "/zotheory/checking/" not in f.filename and "/torch/" not in f.filename
+    ]
     place = f" ({Path(others[-1].filename).name}:{others[-1].lineno})" if others else ""
     return raised(error) + place

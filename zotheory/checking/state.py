@@ -72,7 +72,7 @@ def state_dict_goes_on(subject: Subject) -> Passed:
 
 @check("state", "Frameworks keep checkpoints with weights_only=True: plain tensors and numbers.")
 def state_dict_is_plain(subject: Subject) -> Passed:
-    scene, made = _going_on(subject)
+    _, made = _going_on(subject)
     _stateful(made)
     kept = io.BytesIO()
     torch.save(made.state_dict(), kept)
@@ -80,7 +80,9 @@ def state_dict_is_plain(subject: Subject) -> Passed:
     try:
         torch.load(kept, weights_only=True)
     except pickle.UnpicklingError as error:
-        raise Failed(f"torch.load(weights_only=True) refuses its state_dict: {raised(error)}") from error
+        raise Failed(
+            f"torch.load(weights_only=True) refuses its state_dict: {raised(error)}"
+        ) from error
     return Passed("torch.load(weights_only=True) reads it")
 
 
@@ -95,14 +97,18 @@ def _copied(subject: Subject, how: Callable[[Any], Any], what: str) -> Passed:
     return _same_way(subject, (scene, made), (there, again), what)
 
 
-@check("state", "Copies are made for averages of weights, trials, and by frameworks behind one's back.")
+@check(
+    "state", "Copies are made for averages of weights, trials, and by frameworks behind one's back."
+)
 def deepcopy_goes_on(subject: Subject) -> Passed:
     return _copied(subject, copy.deepcopy, "a deep copy")
 
 
 @check("state", "Workers and some frameworks pickle what they are given.")
 def pickle_goes_on(subject: Subject) -> Passed:
-    return _copied(subject, lambda pair: cloudpickle.loads(cloudpickle.dumps(pair)), "a pickled copy")
+    return _copied(
+        subject, lambda pair: cloudpickle.loads(cloudpickle.dumps(pair)), "a pickled copy"
+    )
 
 
 _RESUME = """
@@ -121,7 +127,9 @@ torch.save([step.after for step in steps], out)
 """
 
 
-@check("state", "Python's hashes differ between processes: what is seeded by hash() does not go on.")
+@check(
+    "state", "Python's hashes differ between processes: what is seeded by hash() does not go on."
+)
 def a_new_process_goes_on(subject: Subject) -> Passed:
     scene, made = _going_on(subject)
     _stateful(made)
@@ -131,7 +139,9 @@ def a_new_process_goes_on(subject: Subject) -> Passed:
         try:
             what.write_bytes(cloudpickle.dumps((subject, kept, out)))
         except Exception as error:
-            raise NotApplicable(f"the factory cannot be sent to a process: {raised(error)}") from error
+            raise NotApplicable(
+                f"the factory cannot be sent to a process: {raised(error)}"
+            ) from error
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", _RESUME, str(what)],
             capture_output=True,
@@ -148,7 +158,9 @@ def a_new_process_goes_on(subject: Subject) -> Passed:
     for number, (one, other) in enumerate(zip(here, there, strict=True), 1):
         if not torch.equal(one.after, other):
             apart = float((one.after - other).norm() / one.update.norm())
-            raise Failed(f"resumed in a new process, step {number} is another ({apart:.2g} of a step apart)")
+            raise Failed(
+                f"resumed in a new process, step {number} is another ({apart:.2g} of a step apart)"
+            )
     return Passed("2 further steps equal bit for bit")
 
 
@@ -159,7 +171,11 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-@check("state", "torchtitan, Lightning and others keep optimisers by torch.distributed.checkpoint, which takes state and groups alone.")
+@check(
+    "state",
+    "torchtitan, Lightning and others keep optimisers by torch.distributed.checkpoint, which "
+    "takes state and groups alone.",
+)
 def distributed_checkpoint_goes_on(subject: Subject) -> Passed:
     from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 
@@ -178,7 +194,9 @@ def _grouped(made: Any) -> None:
         raise NotApplicable("it has no param_groups")
 
 
-@check("state", "A schedule of PyTorch writes the groups' learning rate: a step must read it there.")
+@check(
+    "state", "A schedule of PyTorch writes the groups' learning rate: a step must read it there."
+)
 def schedules_have_effect(subject: Subject) -> Passed:
     scene, made = subject.scene(), None
     made = subject.build(scene)
@@ -195,7 +213,9 @@ def schedules_have_effect(subject: Subject) -> Passed:
     if not moved[0]:
         raise Failed("at its full rate a step moves nothing")
     if moved[3] > 1e-6 * moved[0]:
-        raise Failed(f"where the schedule says 0, a step moves {moved[3] / moved[0]:.2g} as far as before")
+        raise Failed(
+            f"where the schedule says 0, a step moves {moved[3] / moved[0]:.2g} as far as before"
+        )
     return Passed("where the schedule says 0, nothing moves")
 
 
@@ -216,11 +236,21 @@ def weight_decay_shrinks(subject: Subject) -> Passed:
     shrink = float(moved[0.1].update @ moved[0.1].before / moved[0.1].before.square().sum())
     wanted = -0.1 * subject.lr
     if shrink > 0.5 * wanted:
-        raise Failed(f"at weight_decay 0.1 and lr {subject.lr:g} the weights change by {shrink:.2g} of them; {wanted:.2g} is asked")
-    return Passed(f"at weight_decay 0.1 the weights change by {shrink:.3g} of them; lr times decay is {-wanted:.3g}")
+        raise Failed(
+            f"at weight_decay 0.1 and lr {subject.lr:g} the weights change by {shrink:.2g} of them;"
+            f" {wanted:.2g} is asked"
+        )
+    return Passed(
+        f"at weight_decay 0.1 the weights change by {shrink:.3g} of them; lr times decay is"
+        f" {-wanted:.3g}"
+    )
 
 
-@check("state", "Layers added later (gradual unfreezing) must move, with noise of their own, and the state must still be kept.")
+@check(
+    "state",
+    "Layers added later (gradual unfreezing) must move, with noise of their own, and the state"
+    " must still be kept.",
+)
 def added_groups_move(subject: Subject) -> Passed:
     scene = subject.scene()
     layers = list(scene.model.layers)
@@ -241,7 +271,11 @@ def added_groups_move(subject: Subject) -> Passed:
         raise Failed("a group added later does not move in 16 steps")
     for step in steps:
         for move in step.perturbed:
-            if float(move[place].norm()) and float(move[other].norm()) and alike(move[place], move[other]):
+            if (
+                float(move[place].norm())
+                and float(move[other].norm())
+                and alike(move[place], move[other])
+            ):
                 raise Failed("a group added later has the noise of an earlier tensor")
     if hasattr(made, "state_dict"):
         try:
@@ -282,7 +316,9 @@ def added_names_do_not_clash(subject: Subject) -> Passed:
     return Passed("two tensors of one name have noise of their own")
 
 
-@check("state", "Two optimisers in one program (a generator and a critic, two adapters) step in turn.")
+@check(
+    "state", "Two optimisers in one program (a generator and a critic, two adapters) step in turn."
+)
 def two_do_not_disturb_each_other(subject: Subject) -> Passed:
     subject.needs_repeating()
     if _draws_globally(subject):

@@ -71,7 +71,8 @@ class Subject:
     are seeded before it is called.
 
     takes_both: it takes groups of parameters with `model=` beside them, too, as our recipes do.
-    recipe: its name, if it is one of ours. card: a recipe whose estimate it claims to make, or the scale of its mean; None for 1.
+    recipe: its name, if it is one of ours.
+    card: a recipe whose estimate it claims to make, or the scale of its mean; None for 1.
     lr: a learning rate at which it makes sensible steps.
     """
 
@@ -107,7 +108,7 @@ class Subject:
     @property
     def takes_model(self) -> bool:
         names = [n for n in self._parameters if n != "self"]
-        return self.takes_both or bool(names) and names[0] in _MODELS
+        return self.takes_both or (bool(names) and names[0] in _MODELS)
 
     def build(
         self,

@@ -60,10 +60,16 @@ def _same(one: list[Step], other: list[Step], what: str, tolerance: float = 1e-9
         for call, (p, q) in enumerate(zip(a.points, b.points, strict=True), 1):
             apart = float((p - q).norm()) / scale
             if apart > tolerance:
-                raise Failed(f"{what} loss {call} of step {number} is at another point ({apart:.2g} of a perturbation off)", apart=apart)
+                raise Failed(
+                    f"{what} loss {call} of step {number} is at another point ({apart:.2g} of a"
+                    " perturbation off)",
+                    apart=apart,
+                )
         apart = float((a.after - b.after).norm()) / max(float(a.update.norm()), 1e-300)
         if apart > max(tolerance, 1e-6):
-            raise Failed(f"{what} step {number} goes elsewhere ({apart:.2g} of it apart)", apart=apart)
+            raise Failed(
+                f"{what} step {number} goes elsewhere ({apart:.2g} of it apart)", apart=apart
+            )
     return Passed(f"{what} the same points and the same steps")
 
 
@@ -71,7 +77,11 @@ def _cast() -> AbstractContextManager[Any]:
     return torch.autocast("cpu", dtype=torch.bfloat16)
 
 
-@check("surroundings", "Within autocast cast weights are kept: losses of a step round which it stands see the first point's weights.")
+@check(
+    "surroundings",
+    "Within autocast cast weights are kept: losses of a step round which it stands see the "
+    "first point's weights.",
+)
 def autocast_round_the_step(subject: Subject) -> Passed:
     subject.needs_repeating()
     inside = _run(subject, subject.scene(torch.float32), within=_cast)
@@ -79,7 +89,10 @@ def autocast_round_the_step(subject: Subject) -> Passed:
     return _same(inside, outside, "with autocast round the step, not in the closure,", 1e-4)
 
 
-@check("surroundings", "Autocast in the closure rounds what modules use; the weights themselves must not be.")
+@check(
+    "surroundings",
+    "Autocast in the closure rounds what modules use; the weights themselves must not be.",
+)
 def autocast_in_the_closure(subject: Subject) -> Passed:
     subject.needs_repeating()
     scene = subject.scene(torch.float32)
@@ -93,11 +106,18 @@ def autocast_in_the_closure(subject: Subject) -> Passed:
     found = _run(subject, scene, within=_cast, steps=5, made=subject.build(scene, lr=0.0))
     drift = float((found[-1].after - found[0].before).norm() / found[0].perturbed[0].norm())
     if drift > KEPT:
-        raise Failed(f"5 steps at learning rate 0 move the weights by {drift:.2g} of a perturbation")
-    return Passed(f"weights stay float32; 5 steps at learning rate 0 move them by {drift:.1e} of a perturbation")
+        raise Failed(
+            f"5 steps at learning rate 0 move the weights by {drift:.2g} of a perturbation"
+        )
+    return Passed(
+        "weights stay float32; 5 steps at learning rate 0 move them by"
+        f" {drift:.1e} of a perturbation"
+    )
 
 
-@check("surroundings", "A compiled model must not go on with the weights with which it was compiled.")
+@check(
+    "surroundings", "A compiled model must not go on with the weights with which it was compiled."
+)
 def compiled_models_see_the_noise(subject: Subject) -> Passed:
     subject.needs_repeating()
     plain = _run(subject, subject.scene())
@@ -113,7 +133,10 @@ def compiled_models_see_the_noise(subject: Subject) -> Passed:
     return _same(plain, compiled, "compiled,")
 
 
-@check("surroundings", "Programs set a default type for models they make; noise in it has another law or fails.")
+@check(
+    "surroundings",
+    "Programs set a default type for models they make; noise in it has another law or fails.",
+)
 def the_default_type_does_not_matter(subject: Subject) -> Passed:
     subject.needs_repeating()
 
@@ -125,10 +148,18 @@ def the_default_type_does_not_matter(subject: Subject) -> Passed:
             torch.set_default_dtype(torch.float32)
 
     plain = _run(subject, subject.scene(torch.float32))
-    return _same(plain, _run(subject, subject.scene(torch.float32), around=Double), "with default type float64", 1e-4)
+    return _same(
+        plain,
+        _run(subject, subject.scene(torch.float32), around=Double),
+        "with default type float64",
+        1e-4,
+    )
 
 
-@check("surroundings", "Programs set a default device for what they make; noise made there meets weights elsewhere.")
+@check(
+    "surroundings",
+    "Programs set a default device for what they make; noise made there meets weights elsewhere.",
+)
 def the_default_device_does_not_matter(subject: Subject) -> Passed:
     subject.needs_repeating()
     plain = _run(subject, subject.scene())
@@ -161,7 +192,10 @@ def inference_mode_does_not_matter(subject: Subject) -> Passed:
     return _same(plain, found, "in inference_mode")
 
 
-@check("surroundings", "With a first-order optimiser beside it, gradients are not this one's to change.")
+@check(
+    "surroundings",
+    "With a first-order optimiser beside it, gradients are not this one's to change.",
+)
 def gradients_are_left_alone(subject: Subject) -> Passed:
     scene = subject.scene()
     made = subject.build(scene)
@@ -172,7 +206,8 @@ def gradients_are_left_alone(subject: Subject) -> Passed:
     steps = _run(subject, scene, made=made)
     for name, p in scene.parameters.items():
         if (p.grad is None) != (kept[name] is None):
-            raise Failed(f"the gradient of {name} was {'None' if kept[name] is None else 'there'}, and is not after a step")
+            was = "None" if kept[name] is None else "there"
+            raise Failed(f"the gradient of {name} was {was}, and is not after a step")
         if p.grad is not None and not torch.equal(p.grad, kept[name]):
             raise Failed(f"a step changes the gradient of {name}")
     if not any(float(s.update.norm()) for s in steps):
@@ -180,7 +215,10 @@ def gradients_are_left_alone(subject: Subject) -> Passed:
     return Passed("as before, None or not")
 
 
-@check("surroundings", "Models with gradient checkpointing run their layers in a function of PyTorch's.")
+@check(
+    "surroundings",
+    "Models with gradient checkpointing run their layers in a function of PyTorch's.",
+)
 def checkpointing_does_not_matter(subject: Subject) -> Passed:
     subject.needs_repeating()
     plain = _run(subject, subject.scene())
@@ -190,7 +228,11 @@ def checkpointing_does_not_matter(subject: Subject) -> Passed:
     return _same(plain, _run(subject, scene), "with gradient checkpointing")
 
 
-@check("surroundings", "Modules that write their own weights in forward (max_norm, spectral norm) change what noise is taken off from.")
+@check(
+    "surroundings",
+    "Modules that write their own weights in forward (max_norm, spectral norm) change what "
+    "noise is taken off from.",
+)
 def weights_written_by_modules_come_back(subject: Subject) -> Passed:
     def scene() -> Scene:
         def inside(model: Toy) -> None:
@@ -205,9 +247,13 @@ def weights_written_by_modules_come_back(subject: Subject) -> Passed:
     steps = subject.trace(there, there.linear(), 8, lr=0.0)
     size = max(float(m[place].norm()) for s in steps for m in s.perturbed)
     moved = float((steps[-1].after - steps[0].before)[place].norm())
+    told = (
+        "8 steps at learning rate 0 move an embedding with max_norm by"
+        f" {moved / size:.2g} of a perturbation"
+    )
     if moved > 0.05 * size:
-        raise Failed(f"8 steps at learning rate 0 move an embedding with max_norm by {moved / size:.2g} of a perturbation")
-    return Passed(f"8 steps at learning rate 0 move an embedding with max_norm by {moved / size:.1e} of a perturbation")
+        raise Failed(told, moved=moved / size)
+    return Passed(told)
 
 
 @check("surroundings", "Losses that have no gradient (F1, a reward) come as numbers of Python.")
@@ -217,7 +263,11 @@ def losses_may_be_numbers(subject: Subject) -> Passed:
     return _same(plain, _run(subject, subject.scene(), as_float=True), "with losses as floats")
 
 
-@check("surroundings", "Convolutions in channels_last, weights that are transposed views: strides are no one's concern.")
+@check(
+    "surroundings",
+    "Convolutions in channels_last, weights that are transposed views: strides are no one's "
+    "concern.",
+)
 def strides_do_not_matter(subject: Subject) -> Passed:
     def change(model: Toy) -> None:
         for layer in model.layers:
@@ -238,7 +288,11 @@ def strides_do_not_matter(subject: Subject) -> Passed:
     return _same(_run(subject, subject.scene()), steps, "with transposed views as weights")
 
 
-@check("surroundings", "Weights on the meta device (offloaded, not loaded yet) take no noise: a run without a word learns nothing.")
+@check(
+    "surroundings",
+    "Weights on the meta device (offloaded, not loaded yet) take no noise: a run without a "
+    "word learns nothing.",
+)
 def weights_that_are_not_there_are_refused(subject: Subject) -> Passed:
     scene = subject.scene()
     if not subject.is_toy:
@@ -262,7 +316,11 @@ def weights_that_are_not_there_are_refused(subject: Subject) -> Passed:
     raise Failed("a model with weights on the meta device is stepped without a word")
 
 
-@check("surroundings", "Losses that do not see the noise (merged adapters, a cached copy, a constant) are a run that learns nothing.")
+@check(
+    "surroundings",
+    "Losses that do not see the noise (merged adapters, a cached copy, a constant) are a run "
+    "that learns nothing.",
+)
 def blind_losses_are_told(subject: Subject) -> Passed:
     scene = subject.scene()
     made = subject.build(scene)

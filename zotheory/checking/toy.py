@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 Loss = Callable[[Tensor], Tensor]
 LAYERS, WIDTH, ROWS, WORDS = 4, 5, 9, 7  # odd rows and columns
+LARGE = 1003, 101  # over 100,000 entries, which some write in parts
 
 
 class Shift(nn.Module):
@@ -53,17 +54,19 @@ class Toy(nn.Module):
     Each weight is read off its module's output on unit vectors, which is exact in every float type.
     """
 
-    def __init__(self, max_norm: float | None = None) -> None:
+    def __init__(self, max_norm: float | None = None, large: bool = False) -> None:
         super().__init__()
         self.embed = nn.Embedding(WORDS, WIDTH, max_norm=max_norm)
         self.layers = nn.ModuleList(Block() for _ in range(LAYERS))
         self.conv = nn.Conv1d(4, 3, 2, bias=False)
         self.norm = Scale(11)
+        self.table = nn.Embedding(*LARGE) if large else None
         self.register_buffer("ids", torch.arange(WORDS), persistent=False)
         self.register_buffer("unit", torch.eye(WIDTH), persistent=False)
         self.register_buffer("taps", torch.eye(8).view(8, 4, 2), persistent=False)
         self.register_buffer("zeros", torch.zeros(ROWS), persistent=False)
         self.register_buffer("ones", torch.ones(11), persistent=False)
+        self.register_buffer("all", torch.arange(LARGE[0]) if large else None, persistent=False)
         self.register_buffer("visits", torch.zeros(3))
 
     def forward(self) -> dict[str, Tensor]:
@@ -73,6 +76,8 @@ class Toy(nn.Module):
             seen[f"layers.{index}.shift.bias"] = layer.shift(self.zeros)
         seen["conv.weight"] = self.conv(self.taps)[:, :, 0].T.reshape(3, 4, 2)
         seen["norm.weight"] = self.norm(self.ones)
+        if self.table is not None:
+            seen["table.weight"] = self.table(self.all)
         return seen
 
 
@@ -89,11 +94,12 @@ class Scene:
         *,
         seed: int = 0,
         max_norm: float | None = None,
+        large: bool = False,
         change: Callable[[Toy], None] = lambda model: None,
     ) -> None:
         generator = torch.Generator(device="cpu").manual_seed(seed)
         with torch.device("cpu"):
-            self.model = Toy(max_norm)
+            self.model = Toy(max_norm, large)
             for name, parameter in self.model.named_parameters():
                 drawn = torch.randn(parameter.shape, dtype=torch.float64, generator=generator)
                 with torch.no_grad():

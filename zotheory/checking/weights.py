@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -14,12 +15,12 @@ from torch import Tensor
 from zotheory.checking.registry import check
 from zotheory.checking.result import Failed, NotApplicable, Passed
 from zotheory.checking.subject import Subject
-from zotheory.checking.toy import Scene, Watch
+from zotheory.checking.toy import Loss, Scene, Watch
 
 KEPT = 0.01  # of one perturbation: weights that are nearer have come back
 
 
-def _still(subject: Subject, dtype: torch.dtype | None, steps: int = 60) -> Passed:
+def _still(subject: Subject, dtype: torch.dtype | None, steps: int = 40) -> Passed:
     scene = subject.scene() if dtype is None else subject.scene(dtype)
     found = subject.trace(scene, scene.linear(), steps, lr=0.0)
     sizes = [float(move.norm()) for step in found for move in step.perturbed]
@@ -81,8 +82,8 @@ def _after(subject: Subject, error: type[BaseException]) -> Passed:
         drift = float((scene.weights() - before).norm()) / max(size, 1e-300)
         if drift > KEPT:
             raise Failed(
-                f"after an error in loss {call + 1} of {calls} the weights are off by {drift:.2g} of"
-                " a perturbation",
+                f"after an error in loss {call + 1} of {calls} the weights are off by {drift:.2g}"
+                " of a perturbation",
                 call=call + 1,
                 off=drift,
             )
@@ -95,12 +96,19 @@ def _calls(subject: Subject) -> int:
     return len(subject.trace(scene, scene.curved(), 2)[1].points)
 
 
-@check("weights", "An error in a batch (out of memory, bad data) is caught and training goes on: from perturbed weights?")
+@check(
+    "weights",
+    "An error in a batch (out of memory, bad data) is caught and training goes on: from "
+    "perturbed weights?",
+)
 def weights_survive_an_error(subject: Subject) -> Passed:
     return _after(subject, Stop)
 
 
-@check("weights", "The stop button raises KeyboardInterrupt in the closure; `except Exception` does not see it.")
+@check(
+    "weights",
+    "The stop button raises KeyboardInterrupt in the closure; `except Exception` does not see it.",
+)
 def weights_survive_the_stop_button(subject: Subject) -> Passed:
     return _after(subject, KeyboardInterrupt)
 
@@ -123,10 +131,8 @@ def weights_survive_the_stop_button_anywhere(subject: Subject) -> Passed:
         subject.trace(scene, scene.linear(), made=made)
         before = scene.weights()
         stop = _Interrupting(max(1, counter.seen * share // 17))
-        try:
+        with suppress(KeyboardInterrupt):
             stop.around(lambda m=made, s=scene: m.step(Watch(s, s.linear())))
-        except KeyboardInterrupt:
-            pass
         whole = subject.scene()
         again = subject.build(whole)
         subject.trace(whole, whole.linear(), 2, made=again)
@@ -170,6 +176,16 @@ class _Interrupting:
         return self._trace
 
 
+def _spoilt(watch: Watch, call: int, value: float) -> Loss:
+    """The loss of a closure, but for one call."""
+    plain = watch.loss
+
+    def loss(seen: Tensor) -> Tensor:
+        return torch.tensor(value).double() if len(watch.points) == call + 1 else plain(seen)
+
+    return loss
+
+
 @check("weights", "One loss that is NaN or infinite must not turn all weights into NaN.")
 def weights_survive_nan(subject: Subject) -> Passed:
     calls = _calls(subject)
@@ -181,11 +197,7 @@ def weights_survive_nan(subject: Subject) -> Passed:
             size = max((float(m.norm()) for m in done.perturbed), default=0.0)
             before, plain = scene.weights(), scene.curved()
             watch = Watch(scene, plain)
-
-            def loss(seen: Tensor, at: int = call, w: Watch = watch, v: float = value) -> Tensor:
-                return plain(seen) if len(w.points) - 1 != at else torch.tensor(v).double()
-
-            watch.loss = loss
+            watch.loss = _spoilt(watch, call, value)
             try:
                 made.step(watch)
                 how = "the step goes on and"
@@ -193,7 +205,9 @@ def weights_survive_nan(subject: Subject) -> Passed:
                 how = "the step raises, and"
             off = float((scene.weights() - before).norm()) / max(size, 1e-300)
             if not off <= KEPT:
-                raise Failed(f"loss {call + 1} of {calls} is {value}: {how} the weights are off by {off:.2g} of a perturbation")
+                raise Failed(
+                    f"loss {call + 1} of {calls} is {value}: {how} the weights are off by {off:.2g} of a perturbation"
+                )
     return Passed(f"NaN and infinity in any of {calls} losses leave the weights as they were")
 
 
@@ -203,10 +217,17 @@ def _rest(scene: Scene) -> dict[str, Any]:
     told |= {f"training mode of {n or 'the model'}": m.training for n, m in model.named_modules()}
     told |= {f"requires_grad of {n}": p.requires_grad for n, p in scene.parameters.items()}
     told |= {f"identity of {n}": id(p) for n, p in scene.parameters.items()}
-    return told | {f"hooks of {n}": len(m._forward_hooks) + len(m._forward_pre_hooks) for n, m in model.named_modules()}
+    return told | {
+        f"hooks of {n}": len(m._forward_hooks) + len(m._forward_pre_hooks)
+        for n, m in model.named_modules()
+    }
 
 
-@check("weights", "Buffers, training mode, requires_grad and the parameters' identity are not the optimiser's to change.")
+@check(
+    "weights",
+    "Buffers, training mode, requires_grad and the parameters' identity are not the "
+    "optimiser's to change.",
+)
 def nothing_else_is_touched(subject: Subject) -> Passed:
     scene = subject.scene()
     scene.model.train()
