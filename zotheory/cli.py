@@ -1,4 +1,4 @@
-"""The command line: `zotheory verify | list | show | report | probe | check | figures | train | ...`."""
+"""The command line: `zotheory verify | list | show | report | probe | check | train | ...`."""
 
 from __future__ import annotations
 

@@ -75,9 +75,9 @@ class _Output(dict):
 def of_trainer(make: Callable[..., Any]) -> Callable[..., Any]:
     """A factory from a trainer whose step takes a model and inputs.
 
-    make(model, lr, seed): returns `step(model, inputs)`, which calls `model(**inputs)` for an output
-    with `.loss` and writes the weights. Its model is the checked one, whose forward gives the loss
-    of the checks; inputs are empty.
+    make(model, lr, seed): returns `step(model, inputs)`, which calls `model(**inputs)` for an
+    output with `.loss` and writes the weights. Its model is the checked one, whose forward gives
+    the loss of the checks; inputs are empty.
     """
 
     def factory(model: nn.Module, lr: float, seed: int) -> Any:

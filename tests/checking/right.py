@@ -64,14 +64,16 @@ class Right(torch.optim.Optimizer):
         return [(a.double() - b.double()) / (2 * self.eps) for a, b in zip(*seen, strict=True)]
 
     def write(self, slope: float, along: list[Tensor], kept: list[Tensor]) -> None:
-        rates = [
-            (g["lr"], g["weight_decay"])
-            for g in self.param_groups
-            for p in g["params"]
-            if p.requires_grad
-        ]
-        for p, w, z, (lr, decay) in zip(self.parameters(), kept, along, rates, strict=True):
-            p.copy_((1 - lr * decay) * w.double() - lr * slope * z)
+        group_of = {id(p): group for group in self.param_groups for p in group["params"]}
+        for p, w, z in zip(self.parameters(), kept, along, strict=True):
+            lr, decay = self.rate(group_of[id(p)]), group_of[id(p)]["weight_decay"]
+            self.store(p, (1 - lr * decay) * w.double() - lr * slope * z)
+
+    def rate(self, group: dict[str, Any]) -> float:
+        return group["lr"]
+
+    def store(self, p: Tensor, value: Tensor) -> None:
+        p.copy_(value)
 
     @contextmanager
     def surroundings(self) -> Iterator[Callable[[], Any]]:

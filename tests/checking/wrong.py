@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import random
-import threading
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import ClassVar
 
@@ -55,63 +54,59 @@ class Unrounded(Right):
 
 
 class Doubled(Right):
-    """Adds and takes off the noise of each parameter, although two may share memory."""
+    """Adds each parameter's step to what is there, although two may share memory."""
 
-    def perturb(self, kept, noises, scale):
-        for p, z in zip(self.parameters(), noises, strict=True):
-            p.add_(z, alpha=scale)
-
-    def restore(self, kept):
-        for p, w in list(zip(self.parameters(), kept, strict=True))[::-1]:
-            p.copy_(w)
-        for p, w in zip(self.parameters(), kept, strict=True):
-            others = [q for q in self.parameters() if q is not p and q.data_ptr() == p.data_ptr()]
-            if others:
-                p.copy_(w * 1.0001)
+    def write(self, slope, along, kept):
+        seen = {p.data_ptr() for p in self.parameters()}
+        if len(seen) == len(along):
+            return super().write(slope, along, kept)
+        lr = self.param_groups[0]["lr"]
+        for p, z in zip(self.parameters(), self.noises("update"), strict=True):
+            p.sub_(z, alpha=lr * slope)
+        return None
 
 
 class OneRate(Right):
     """Takes the first group's learning rate for all."""
 
-    def write(self, slope, along, kept):
-        rates = [g["lr"] for g in self.param_groups]
-        for group in self.param_groups:
-            group["lr"] = rates[0]
-        super().write(slope, along, kept)
-        for group, rate in zip(self.param_groups, rates, strict=True):
-            group["lr"] = rate
+    def rate(self, group):
+        return self.param_groups[0]["lr"]
 
 
 class Thawed(Right):
-    """Perturbs frozen weights too, for a model it is given whole."""
+    """Perturbs and moves what is frozen before it is made, too."""
 
     def __init__(self, model, lr=1e-3, seed=None):
+        self.still = [p for p in model.parameters() if not p.requires_grad]
         super().__init__(model.parameters(), lr=lr, seed=seed)
-        self.whole = list(model.parameters())
 
     def parameters(self):
-        return self.whole if hasattr(self, "whole") else super().parameters()
-
-    def write(self, slope, along, kept):
-        lr = self.param_groups[0]["lr"]
-        for p, w, z in zip(self.whole, kept, along, strict=True):
-            p.copy_(w - lr * slope * z)
+        known = {id(p) for p in self.still}
+        return [
+            p for g in self.param_groups for p in g["params"] if p.requires_grad or id(p) in known
+        ]
 
 
 class FixedList(Right):
-    """Takes the list of trainable weights once, when it is made."""
+    """Asks once for each weight whether it is frozen."""
 
     def __init__(self, *arguments, **options):
+        self.found = {}
         super().__init__(*arguments, **options)
-        self.first = super().parameters()
 
     def parameters(self):
-        return self.first if hasattr(self, "first") else super().parameters()
+        known = [p for group in self.param_groups for p in group["params"]]
+        return [p for p in known if self.found.setdefault(id(p), p.requires_grad)]
 
-    def write(self, slope, along, kept):
-        lr = self.param_groups[0]["lr"]
-        for p, w, z in zip(self.parameters(), kept, along, strict=True):
-            p.copy_(w - lr * slope * z)
+    def __deepcopy__(self, memo):
+        other = object.__new__(type(self))
+        memo[id(self)] = other
+        other.__dict__ = copy.deepcopy(self.__dict__, memo)
+        other.found = {}
+        return other
+
+    def __getstate__(self):
+        return {**self.__dict__, "found": {}}
 
 
 class Demanding(Right):
@@ -163,18 +158,12 @@ class HalfScale(Right):
         return 2.0 * super().difference(plus, minus)
 
 
-class Signs(Right):
-    """Random signs, said to be Gaussian."""
+class Bursts(Right):
+    """Noise of one size at one time and another at another, of unit variance on average."""
 
     def noise(self, p, index, where):
-        return super().noise(p, index, where).sign()
-
-
-class Cubed(Right):
-    """Noise with heavy tails and unit variance, said to be Gaussian."""
-
-    def noise(self, p, index, where):
-        return super().noise(p, index, where) ** 3 / 15**0.5
+        size = 1.9 if self.key(0, self.steps) % 2 else 0.1
+        return super().noise(p, index, where) * size**0.5
 
 
 class OneLine(Right):
@@ -237,43 +226,49 @@ class FanIn(Right):
 
 
 class Drifting(Right):
-    """Takes the noise off as drawn, a little too much."""
+    """Takes the noise off a little too much."""
 
     def restore(self, kept):
         for p, w, z in zip(self.parameters(), kept, self.noises("update"), strict=True):
-            p.copy_(w - 1e-3 * self.eps * z)
+            p.copy_(w - 4e-3 * self.eps * z)
+
+    def write(self, slope, along, kept):
+        super().write(slope, along, [p.clone() for p in self.parameters()])
 
 
 class _InPlace(Right):
     """+eps, -2 eps, +eps in place, in one type."""
 
-    wide: ClassVar[tuple[torch.dtype, ...]] = ()
+    kind: ClassVar[torch.dtype]
 
     def perturb(self, kept, noises, scale):
-        if kept[0].dtype in self.wide:
+        if kept[0].dtype != self.kind:
             return super().perturb(kept, noises, scale)
         for p, z in zip(self.parameters(), noises, strict=True):
             p.add_(z * (scale if scale > 0 else 2 * scale))
         return None
 
     def restore(self, kept):
-        if kept[0].dtype in self.wide or threading.current_thread().name == "failed":
+        if kept[0].dtype != self.kind:
             return super().restore(kept)
         for p, z in zip(self.parameters(), self.noises("update"), strict=True):
             p.add_(z * self.eps)
         return None
 
+    def write(self, slope, along, kept):
+        super().write(slope, along, [p.clone() for p in self.parameters()])
+
 
 class DriftingBfloat16(_InPlace):
     """In place in bfloat16, from copies otherwise."""
 
-    wide = (torch.float16, torch.float32, torch.float64)
+    kind = torch.bfloat16
 
 
 class DriftingFloat16(_InPlace):
     """In place in float16, from copies otherwise."""
 
-    wide = (torch.bfloat16, torch.float32, torch.float64)
+    kind = torch.float16
 
 
 class Careless(Right):
@@ -424,22 +419,17 @@ class Beside(Right):
 
 
 class OwnRate(Right):
-    """Reads its learning rate when it is made."""
+    """Reads its learning rates at its first step."""
 
-    def write(self, slope, along, kept):
-        now = [g["lr"] for g in self.param_groups]
-        for group in self.param_groups:
-            group["lr"] = group.setdefault("rate", group["lr"])
-        super().write(slope, along, kept)
-        for group, lr in zip(self.param_groups, now, strict=True):
-            group["lr"] = lr
+    def rate(self, group):
+        return group.setdefault("rate", group["lr"])
 
 
 class NoDecay(Right):
     """Has weight_decay in its groups, and does not read it."""
 
     def write(self, slope, along, kept):
-        decays = [g["weight_decay"] for g in self.param_groups]
+        decays = [group["weight_decay"] for group in self.param_groups]
         for group in self.param_groups:
             group["weight_decay"] = 0.0
         super().write(slope, along, kept)
@@ -455,14 +445,8 @@ class FirstGroups(Right):
         self.made = len(self.param_groups)
 
     def parameters(self):
-        groups = self.param_groups[: getattr(self, "made", None)]
-        return [p for g in groups for p in g["params"] if p.requires_grad]
-
-    def write(self, slope, along, kept):
-        groups = self.param_groups
-        self.param_groups = groups[: self.made]
-        super().write(slope, along, kept)
-        self.param_groups = groups
+        groups = self.param_groups[: self.__dict__.get("made")]
+        return [p for group in groups for p in group["params"] if p.requires_grad]
 
 
 class ByName(Right):
@@ -474,18 +458,17 @@ class ByName(Right):
 
 
 class Shared(Right):
-    """Counts the steps of all its kind together."""
+    """Draws other noise after a step of another of its kind."""
 
-    count: ClassVar[list[int]] = [0]
+    last: ClassVar[list[Right | None]] = [None]
+
+    def key(self, index, step):
+        return super().key(index, step) + (1 if self.last[0] is not self else 0)
 
     def step(self, closure=None):
-        self.steps = Shared.count[0]
-        Shared.count[0] += 1
-        return super().step(closure)
-
-    def load_state_dict(self, state_dict):
-        super().load_state_dict(state_dict)
-        Shared.count[0] = self.steps
+        found = super().step(closure)
+        self.last[0] = self
+        return found
 
 
 class Cached(Right):
@@ -510,12 +493,11 @@ class Narrowed(Right):
 
 
 class Traced(Right):
-    """Hands the model another tensor for each weight, as a compiled model does not see."""
+    """Hides from models that are compiled."""
 
     def perturb(self, kept, noises, scale):
-        if torch.compiler.is_compiling() or torch._dynamo.utils.counters["stats"]:
-            return
-        super().perturb(kept, noises, scale)
+        if not torch._dynamo.utils.counters["stats"]["unique_graphs"]:
+            super().perturb(kept, noises, scale)
 
 
 class DefaultType(Right):
@@ -581,13 +563,16 @@ class Checkpointed(Right):
 
 
 class TakesOff(Right):
-    """Takes the noise off what it finds."""
+    """Takes the noise off what it finds, if a module has written there."""
 
     def restore(self, kept):
         for p, w, z in zip(self.parameters(), kept, self.noises("update"), strict=True):
-            clean = p.copy_(p + self.eps * z)
-            if float((clean - w).norm()) < 1e-3 * self.eps * float(z.norm()):
-                p.copy_(w)
+            found = p + self.eps * z
+            as_written = float((found - w).norm()) < 1e-3 * self.eps * float(z.norm())
+            p.copy_(w if as_written or w.dtype != torch.float64 else found)
+
+    def write(self, slope, along, kept):
+        super().write(slope, along, [p.clone() for p in self.parameters()])
 
 
 class Tensors(Right):
@@ -607,11 +592,10 @@ class Rows(Right):
 
 
 class Blind(Right):
-    """Takes weights on the meta device."""
+    """Leaves out weights on the meta device."""
 
-    def __init__(self, params, lr=1e-3, seed=0):
-        self.eps, self.seed, self.steps, self.equal, self.told = 1e-3, seed, 0, 0, False
-        torch.optim.Optimizer.__init__(self, params, {"lr": lr, "weight_decay": 0.0})
+    def parameters(self):
+        return [p for p in super().parameters() if p.device.type != "meta"]
 
 
 class Silent(Right):
@@ -619,3 +603,28 @@ class Silent(Right):
 
     def look(self, losses):
         pass
+
+
+class Named(Right):
+    """Seeds the noise by the parameters' names in the module that it is given."""
+
+    def __init__(self, model, lr=1e-3, seed=None):
+        self.names = [n for n, p in model.named_parameters() if p.requires_grad]
+        super().__init__([p for p in model.parameters() if p.requires_grad], lr=lr, seed=seed)
+
+    def key(self, index, step):
+        text = self.names[index] if index < len(self.names) else str(index)
+        return super().key(int.from_bytes(text.encode(), "big"), step)
+
+
+class ByRows(Right):
+    """Draws the noise of large weights row by row when it writes."""
+
+    def directions(self, seen, kept):
+        found = super().directions(seen, kept)
+        for index, p in enumerate(self.parameters()):
+            if p.numel() > 100_000:
+                generator = torch.Generator("cpu").manual_seed(self.key(index, self.steps))
+                kind = {"dtype": torch.float64, "generator": generator, "device": "cpu"}
+                found[index] = torch.stack([torch.randn(len(row), **kind) for row in p])
+        return found

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from zotheory.checking.registry import check
@@ -120,17 +120,49 @@ def autocast_in_the_closure(subject: Subject) -> Passed:
 )
 def compiled_models_see_the_noise(subject: Subject) -> Passed:
     subject.needs_repeating()
-    plain = _run(subject, subject.scene())
+    plain = _run(subject, subject.scene(), steps=5)
     scene = subject.scene()
     torch.compiler.reset()
     scene.show = torch.compile(scene.model, backend="eager")
+    made, graphs = subject.build(scene), []
     try:
-        compiled = _run(subject, scene)
+        compiled = _run(subject, scene, made=made)
+        graphs.append(_graphs())
+        compiled += _run(subject, scene, made=made, steps=3)
+        graphs.append(_graphs())
     except RuntimeError as error:
         if "compile" not in str(error):
             raise
         return Passed(f"refused: {raised(error)}")
+    if graphs[1] > graphs[0]:
+        raise Failed(
+            f"the model is compiled again and again: {graphs[0]} graphs after 2 steps, {graphs[1]}"
+            " after 5",
+            graphs=graphs[1],
+        )
     return _same(plain, compiled, "compiled,")
+
+
+def _graphs() -> int:
+    return int(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+
+
+@check(
+    "surroundings",
+    "Wrappers (DistributedDataParallel, torch.compile) rename parameters; a run resumed in one must"
+    " be the run without.",
+)
+def wrapped_models_have_the_same_noise(subject: Subject) -> Passed:
+    if not subject.takes_model:
+        raise NotApplicable("it takes parameters, which have no names")
+    subject.needs_repeating()
+    plain = _run(subject, subject.scene())
+    scene = subject.scene()
+    inner, scene.model = scene.model, nn.Module()
+    scene.model.module = inner
+    made = subject.build(scene)
+    scene.model = inner
+    return _same(plain, _run(subject, scene, made=made), "wrapped as `module`,")
 
 
 @check(
@@ -269,15 +301,12 @@ def losses_may_be_numbers(subject: Subject) -> Passed:
     "concern.",
 )
 def strides_do_not_matter(subject: Subject) -> Passed:
-    def change(model: Toy) -> None:
-        for layer in model.layers:
-            w = layer.linear.weight
-            layer.linear.weight = torch.nn.Parameter(w.detach().t().contiguous().t())
-
-    scene = subject.scene(change=change)
-    assert not scene.model.layers[0].linear.weight.is_contiguous()
+    scene = subject.scene()
+    made = subject.build(scene)
+    for layer in scene.model.layers:  # as model.to(memory_format=...) does to convolutions
+        layer.linear.weight.data = layer.linear.weight.detach().t().contiguous().t()
     try:
-        steps = _run(subject, scene)
+        steps = _run(subject, scene, made=made)
     except ValueError as error:
         if "contiguous" not in str(error) and "channels_last" not in str(error):
             raise

@@ -206,7 +206,8 @@ def weights_survive_nan(subject: Subject) -> Passed:
             off = float((scene.weights() - before).norm()) / max(size, 1e-300)
             if not off <= KEPT:
                 raise Failed(
-                    f"loss {call + 1} of {calls} is {value}: {how} the weights are off by {off:.2g} of a perturbation"
+                    f"loss {call + 1} of {calls} is {value}: {how} the weights are off by"
+                    f" {off:.2g} of a perturbation"
                 )
     return Passed(f"NaN and infinity in any of {calls} losses leave the weights as they were")
 
