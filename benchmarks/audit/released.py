@@ -120,9 +120,8 @@ class SubZero(Trainer):
         for name, p in self.named:
             p.grad = None
             if p.ndim == 2 and self.count % self.interval == 0:
-                left = torch.linalg.qr(torch.randn(p.shape[0], self.rank).to(p.dtype))[0]
-                right = torch.linalg.qr(torch.randn(p.shape[1], self.rank).to(p.dtype))[0]
-                self.frames[name] = left, right.T
+                left, right = (torch.linalg.qr(torch.randn(n, self.rank))[0] for n in p.shape)
+                self.frames[name] = left.to(p.dtype), right.to(p.dtype).T
 
     def move(self, times: int) -> None:
         torch.manual_seed(self.seed)
