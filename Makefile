@@ -30,6 +30,9 @@ figures: $(STAMP)  ## the papers' figures again, and ours, into out/figures
 page: figures  ## the recorded ledger as a page with the figures, out/page.html
 	$(PYTHON) -m zotheory report --figures out/figures --out out/page.html
 
+docs: figures  ## the site, out/site/index.html: start, a page for every claim, gallery, API
+	$(PYTHON) -m docs.build
+
 notebooks: $(STAMP)  ## run the notebooks and keep what they show
 	$(PYTHON) -m notebooks.execute $(ARGS)
 
@@ -42,4 +45,4 @@ $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-.PHONY: verify test test-all lint calibrate bench figures page notebooks clean
+.PHONY: verify test test-all lint calibrate bench figures page docs notebooks clean

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +38,7 @@ class Audit:
         with self.usage if self._watches else nullcontext():
             yield
         now = self._states()
-        self.random |= not all(torch.equal(a, b) for a, b in zip(before, now, strict=True))
+        self.random |= before != now
 
     def written_buffers(self) -> list[str]:
         """Return the names of the buffers that the closure has written."""
@@ -48,8 +50,15 @@ class Audit:
             return []
         return [name for key, name in self._names.items() if key not in self.usage.seen]
 
-    def _states(self) -> list[Tensor]:
-        return [torch.get_rng_state(), *map(torch.cuda.get_rng_state, self._cuda)]
+    def _states(self) -> list[Any]:
+        """Return the states of the generators of PyTorch, Python and numpy, if that is there."""
+        tensors = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, self._cuda)]
+        states: list[Any] = [state.tolist() for state in tensors]
+        numpy = sys.modules.get("numpy")
+        if numpy is not None:
+            _, words, position, *_ = numpy.random.get_state()
+            states += [words.tolist(), position]
+        return [*states, random.getstate()]
 
 
 class Buffers:

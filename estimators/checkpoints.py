@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from estimators.guard import Guard
-from estimators.log import Log, difference
+from estimators.log import Log, describe, difference
 from estimators.streams import NOISE
 from estimators.tensors import Tensors
 
@@ -68,7 +68,8 @@ class Checkpointed(Tensors):
         """Restore what `state_dict` returned; state keeps its type, whatever the weights' is.
 
         Raises ValueError, and changes nothing, for the state of another optimiser, method, noise,
-        eps (but for one that was changed during the run) or of other parameters.
+        eps (but for one that was changed during the run) or of other parameters, by their names or
+        the shapes that their state is of.
         """
         with torch.inference_mode(False), torch.no_grad():  # what is made there cannot be written
             self._load(state_dict)
@@ -112,6 +113,7 @@ class Checkpointed(Tensors):
         groups = [{k: v for k, v in group.items() if k != _OWN} for group in groups]
         state = {key: state_dict["state"].get(key, {}) if own["state"] else {} for key in keys}
         self._check_complete(own["state"], state, keys)
+        self._check_shapes(log, state, keys)
         super().load_state_dict({**state_dict, "state": state, "param_groups": groups})
         for key, param in zip(keys, self._all(), strict=True):
             for name, value in state[key].items():
@@ -167,6 +169,14 @@ class Checkpointed(Tensors):
             for old, new in zip(names, own_group["param_names"], strict=False):
                 if old != new:
                     raise ValueError(difference("a parameter's name", old, new))
+
+    def _check_shapes(self, log: Log, state: dict[Any, dict], keys: list[Any]) -> None:
+        """Raise ValueError for state of a tensor of another shape."""
+        for (name, param), key in zip(self.named_parameters().items(), keys, strict=False):
+            if any(isinstance(value, Tensor) for value in state[key].values()):
+                theirs, ours = log.tensors.get(name), describe(param)
+                if theirs is not None and theirs.split()[1] != ours.split()[1]:
+                    raise ValueError(difference(name, theirs, ours))
 
     def _check_complete(
         self, entries: dict[str, list[str]], state: dict[Any, dict], keys: list[Any]

@@ -30,7 +30,8 @@ class Forward(Applier):
     """Perturbs modules of `model` while they run.
 
     Every perturbed parameter must be used by the forward of a module that owns it, in every
-    evaluation, and by nothing else; every evaluation looks for other uses. A parameter that is
+    evaluation, and by nothing else; every evaluation looks for other uses, and the first one of a
+    new closure (`audit`) for those of views that were made outside of it. A parameter that is
     used elsewhere, as an attribute of its module, is replaced for as long as the closure runs,
     which is then called once more; one that is not used, or used by other ways (a reference of
     the closure's own), raises RuntimeError.
@@ -49,22 +50,27 @@ class Forward(Applier):
                     'apply="inplace"'
                 )
         self.model = model
+        self.audit = False
         self._whole: set[int] = set()
         self._homes: Homes | None = None
         self._space = Workspace()
 
     def evaluate(self, call: Callable[[], Any], offsets: Offsets, rounding: Rounding) -> Any:
+        audited, self.audit = self.audit, False
         while True:
             try:
-                return self._evaluate(call, offsets, rounding)
+                return self._evaluate(call, offsets, rounding, audited)
             except UsedElsewhere as found:
                 if found.key in self._whole:
                     raise
                 self._whole.add(found.key)
 
-    def _evaluate(self, call: Callable[[], Any], offsets: Offsets, rounding: Rounding) -> Any:
+    def _evaluate(
+        self, call: Callable[[], Any], offsets: Offsets, rounding: Rounding, audited: bool
+    ) -> Any:
         terms = {id(s.param): (s, [(w, z) for z, w in o.items()]) for s, o in offsets.items()}
-        watch = Inside({key: slot.name for key, (slot, _) in terms.items()})
+        memory = [slot.param for slot in offsets] if audited else []
+        watch = Inside({key: slot.name for key, (slot, _) in terms.items()}, memory)
         places = {layout(slot.param): slot for slot in offsets}
         self._space.waiting.clear()
         with ExitStack() as stack:

@@ -32,8 +32,8 @@ class Guard:
         self._equal: deque[bool] = deque(maxlen=WINDOW)
         self._told: set[str] = set()
         self.measured: set[int] = set()
-        self._audited: set[int] = set()
-        self._restless: list[str] | None = None  # buffers that closures write, once it is known
+        self.situation = 0  # what the closure of this step is and works on, see `ZerothOrder._step`
+        self._restless: dict[int, list[str]] = {}  # buffers written in the situations looked at
 
     def tell(self, kind: str, text: str) -> None:
         """Warn, if this kind has not been told of."""
@@ -54,6 +54,15 @@ class Guard:
                 "another model); the loss does not depend on them",
             )
 
+    def frozen(self) -> None:
+        """Tell that a step has no tensor to move."""
+        self.tell(
+            "frozen",
+            "no parameter of this optimiser is trainable now (requires_grad is off, as for an "
+            "adapter that is not the active one): this step changes nothing; unfreeze them, or "
+            "make the optimiser of those that are trained",
+        )
+
     def loss(self, value: Any) -> None:
         """Look at the type of a loss."""
         if isinstance(value, Tensor) and value.is_floating_point() and value.element_size() < 4:
@@ -68,15 +77,12 @@ class Guard:
     def audit(
         self, slots: Sequence[Slot], model: nn.Module | None, applier: Applier
     ) -> Audit | None:
-        """Return what looks at the closure in this step, None if it has seen these tensors."""
-        ids = {id(slot.param) for slot in slots}
-        if ids <= self._audited:
-            return None
-        return Audit(slots, model, applier)
+        """Return what looks at the closure in this step, None if it has seen this situation."""
+        return None if self.situation in self._restless else Audit(slots, model, applier)
 
     def report(self, audit: Audit) -> None:
         """Tell what an audit has found."""
-        self._audited |= audit.usage.wanted
+        written = self._restless[self.situation] = audit.written_buffers()
         if audit.random:
             self.tell(
                 "random",
@@ -84,11 +90,10 @@ class Guard:
                 f"different functions: {_dropout(audit.model)}; a step needs one batch and no "
                 "noise but its own (optimizer.check_closure tests it)",
             )
-        self._restless = audit.written_buffers()
-        if self._restless:
+        if written:
             self.tell(
                 "buffers",
-                f"the closure writes buffers ({', '.join(self._restless[:3])}): batch statistics "
+                f"the closure writes buffers ({', '.join(written[:3])}): batch statistics "
                 "make the losses of a step depend on their order; model.eval()",
             )
         unused = audit.unused()
@@ -102,7 +107,7 @@ class Guard:
 
     def keep_buffers(self, model: nn.Module | None) -> Buffers:
         """Return the buffers that the closure may write, as they are now."""
-        return Buffers(model, self._restless)
+        return Buffers(model, self._restless.get(self.situation))
 
     def rounding(
         self,

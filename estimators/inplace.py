@@ -22,6 +22,7 @@ class Applier(ABC):
     """A way to have the loss evaluated at theta + noise."""
 
     moves_weights: bool
+    audit: bool  # whether the next evaluation looks more closely, at a closure that is new
 
     @abstractmethod
     def evaluate(self, call: Callable[[], Any], offsets: Offsets, rounding: Rounding) -> Any:

@@ -45,10 +45,10 @@ class Log:
         self,
         losses: list[float],
         groups: Sequence[dict[str, Any]],
-        slots: Sequence[Slot] = (),
+        slots: Sequence[Slot] | None = None,
         eps: float | None = None,
     ) -> None:
-        """Append a step."""
+        """Append a step, which moved these slots; with none of them all were frozen."""
         step = len(self.losses)
         rates = [float(group["lr"]) for group in groups]
         decays = [float(group["weight_decay"]) for group in groups]
@@ -57,9 +57,10 @@ class Log:
         if eps is not None and (not self.eps or self.eps[-1][1] != eps):
             self.eps.append((step, eps))
         members: dict[int, list[str]] = {id(group): [] for group in groups}
-        for slot in slots:
+        for slot in slots or ():
             members[id(slot.group)].append(slot.name)
-        if slots and (not self.members or self.members[-1][1] != list(members.values())):
+        changed = not self.members or self.members[-1][1] != list(members.values())
+        if slots is not None and changed:
             self.members.append((step, list(members.values())))
             self.tensors |= {slot.name: describe(slot.param) for slot in slots}
         self.losses.append(losses)

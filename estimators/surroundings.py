@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 
+_EXACT = {"none", "ieee", "highest"}
+
 
 class Surroundings:
-    """Autocast and inference mode as they are where a step is called.
+    """Autocast, inference mode and the precision of products as they are where a step is called.
 
-    Both are off while noise is made and weights are written: autocast would round factors, and
-    what is written in inference mode could not be written outside of it. The closure runs with
-    both as they were. Autocast keeps its casts of the weights while a context is open, so they
-    are forgotten whenever the weights have moved.
+    The first two are off while noise is made and weights are written, and 32-bit matrices are
+    multiplied in 32 bits (`exact_products`): autocast would round factors, and what is written in
+    inference mode could not be written outside of it. The closure runs with all three as they
+    were. Autocast keeps its casts of the weights while a context is open, so they are forgotten
+    whenever the weights have moved.
     """
 
     def __init__(self, devices: Iterable[str]) -> None:
         self._cast = [d for d in {"cpu", *devices} - {"meta"} if torch.is_autocast_enabled(d)]
         self._inference = torch.is_inference_mode_enabled()
+        self._products = _coarse_products()
 
     @contextmanager
     def left(self) -> Iterator[None]:
@@ -46,3 +50,47 @@ class Surroundings:
     def _set(self, enabled: bool) -> None:
         for device in self._cast:
             torch.set_autocast_enabled(device, enabled)
+        if self._products is not None:
+            _set_products(self._products if enabled else None)
+
+
+@contextmanager
+def exact_products() -> Iterator[None]:
+    """Multiply 32-bit matrices in 32 bits, whatever `torch.set_float32_matmul_precision` says.
+
+    TF32 and bfloat16, which "high" and "medium" allow, keep 11 and 8 bits of the factors of
+    low-rank noise, differently on every device.
+    """
+    before = _coarse_products()
+    if before is None:
+        yield
+        return
+    _set_products(None)
+    try:
+        yield
+    finally:
+        _set_products(before)
+
+
+def _coarse_products() -> tuple[str, ...] | None:
+    """Return the precision of 32-bit products (cuBLAS, oneDNN), None if it is that of 32 bits."""
+    found = tuple(backend.fp32_precision for backend in _product_backends())
+    found = found or (torch.get_float32_matmul_precision(),)
+    return None if _EXACT.issuperset(found) else found
+
+
+def _set_products(precision: Sequence[str] | None) -> None:
+    """Set the precision of 32-bit products; None is that of 32 bits."""
+    backends = _product_backends()
+    if not backends:
+        torch.set_float32_matmul_precision("highest" if precision is None else precision[0])
+    for backend, wanted in zip(backends, precision or ["ieee"] * len(backends), strict=True):
+        backend.fp32_precision = "none"  # which goes by what is set for all backends
+        if backend.fp32_precision != wanted:
+            backend.fp32_precision = wanted
+
+
+def _product_backends() -> list[Any]:
+    """Return what has a precision of products of its own: nothing before PyTorch 2.9."""
+    mkldnn = getattr(torch.backends.mkldnn, "matmul", None)
+    return [] if mkldnn is None else [torch.backends.cuda.matmul, mkldnn]

@@ -39,6 +39,7 @@ class Place:
     renormed: bool
     home: list[tuple[nn.Module, str]]
     dtype: torch.dtype
+    shape: torch.Size
 
     def slot(self, state: dict[str, Any]) -> Slot:
         """Return the slot of one step."""
@@ -150,7 +151,9 @@ class Tensors(Optimizer):
             chosen = [entry for entry in everything if entry[1].requires_grad]
         else:
             chosen = [entry for entry in everything if entry[0] in logged]
-        signature = tuple((id(p), p.dtype, address(p), id(group)) for _, p, group in chosen)
+        signature = tuple(
+            (id(p), p.dtype, p.shape, address(p), id(group)) for _, p, group in chosen
+        )
         if signature != self._signature or any(
             p._modules.get(n) is not c for p, n, c in self._tree
         ):
@@ -194,13 +197,14 @@ class Tensors(Optimizer):
             own = [(home.module, home.name) for home in found if home.param is param]
             renormed = any(getattr(m, "max_norm", None) is not None for m in modules)
             fixed = fixed_rows(modules)
-            place = Place(name, param, group, layers[called], fixed, renormed, own[:1], param.dtype)
+            where = layers[called], fixed, renormed, own[:1]
+            place = Place(name, param, group, *where, param.dtype, param.shape)
             self.perturbation.validate(place.slot({}))
             places.append(place)
         return places
 
     def _follow(self) -> None:
-        """Move state to where its tensor has been moved; refuse another type of weights."""
+        """Move state to where its tensor has been moved; refuse another type or shape of it."""
         for place in self._known:
             state = self.state[place.param]
             tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
@@ -208,6 +212,12 @@ class Tensors(Optimizer):
                 raise RuntimeError(
                     f"{place.name} was {place.dtype} when its state was made and is "
                     f"{place.param.dtype} now; convert the model first, then make the optimiser"
+                )
+            if tensors and place.param.shape != place.shape:
+                raise RuntimeError(
+                    f"{place.name} was {tuple(place.shape)} when its state was made and is "
+                    f"{tuple(place.param.shape)} now (resize_token_embeddings?); resize the model "
+                    "first, then make the optimiser"
                 )
             for key, value in tensors.items():
                 if value.device != place.param.device:

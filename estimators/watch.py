@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
+
+from estimators.aliases import address
+from estimators.surroundings import exact_products
 
 
 class Usage(TorchFunctionMode):
@@ -46,10 +50,13 @@ class Inside(TorchFunctionMode):
 
     names: those of the parameters, by id. `keys` has the id by which each tensor on the memory of
     one of them is known, `whole` the tensors that stand for one everywhere. Raises UsedElsewhere.
+    memory: where parameters lie, to look for views of them that were made outside the closure.
     """
 
-    def __init__(self, names: dict[int, str]) -> None:
+    def __init__(self, names: dict[int, str], memory: Iterable[Tensor] = ()) -> None:
         super().__init__()
+        spans = [(address(t), t.numel() * t.element_size(), id(t)) for t in memory]
+        self.spans = sorted(span for span in spans if span[0] > 0)
         self.names = names
         self.keys = {key: key for key in names}
         self.whole: dict[int, Tensor] = {}
@@ -64,9 +71,14 @@ class Inside(TorchFunctionMode):
             raise RuntimeError(f"{missing[0]} {complaint}")
 
     @staticmethod
-    def pause() -> AbstractContextManager:
-        """Look away from the uses of parameters that add noise: these are not called functions."""
-        return torch._C.DisableTorchFunction()
+    @contextmanager
+    def pause() -> Iterator[None]:
+        """Look away from the uses of parameters that add noise: these are not called functions.
+
+        Products are made in 32 bits, as the update makes them.
+        """
+        with torch._C.DisableTorchFunction(), exact_products():
+            yield
 
     def __torch_function__(
         self,
@@ -80,14 +92,25 @@ class Inside(TorchFunctionMode):
             if isinstance(value, list | tuple):
                 for leaf in leaves(value):
                     self._look(leaf, result)
-            elif id(value) in self.keys:
+            elif self.spans or id(value) in self.keys:
                 self._look(value, result)
         return result
 
     def _look(self, leaf: Any, result: Any) -> None:
         key = self.keys.get(id(leaf))
+        if key is None and self.spans and isinstance(leaf, Tensor):
+            key = self._around(leaf)
         if key is not None:
             self._use(key, leaf, result)
+
+    def _around(self, leaf: Tensor) -> int | None:
+        """Return the id of the parameter in whose memory a tensor begins."""
+        place = address(leaf)
+        index = bisect_right(self.spans, place, key=lambda span: span[0]) - 1
+        if place <= 0 or index < 0:
+            return None
+        start, size, key = self.spans[index]
+        return key if place < start + size else None
 
     def _use(self, key: int, leaf: Tensor, result: object) -> None:
         if not any(isinstance(made, Tensor) for made in tree_leaves(result)):

@@ -255,17 +255,23 @@ class ZerothOrder(Checkpointed):
         """Leave the surroundings, hold interrupts back, and look at the closure if it is new."""
         self.eps = check_eps(self.eps)  # it may have been changed
         slots = self.slots() if recorded is None else self.logged_slots(recorded[1])
+        if not slots and recorded is None:
+            self._guard.frozen()
         surroundings = Surroundings({slot.device.type for slot in slots})
-        situation = hash(
-            (*(id(s.param) for s in slots), getattr(closure, "__code__", type(closure)))
+        # What is looked at anew: other tensors, another function, model.train() after model.eval().
+        self._guard.situation = hash(
+            (
+                *(id(slot.param) for slot in slots),
+                getattr(closure, "__code__", type(closure)),
+                getattr(self.model, "training", None),
+                applier is self.applier,
+            )
         )
         with Shield() as shield, surroundings.left():
             for slot in slots:
                 slot.hold()
             audit = self._guard.audit(slots, self.model, applier) if recorded is None else None
-            if isinstance(applier, InPlace):
-                new = recorded is None and situation not in self._situations
-                applier.audit = new and not self.counting
+            applier.audit = audit is not None and not self.counting
             yield Evaluation(
                 closure,
                 slots,
@@ -281,7 +287,6 @@ class ZerothOrder(Checkpointed):
                 inspect=self._guard.loss,
                 audit=audit,
             )
-            self._situations.add(situation)
             if audit is not None:
                 self._guard.report(audit)
 
@@ -307,10 +312,6 @@ class ZerothOrder(Checkpointed):
         except BaseException as error:
             error.add_note("The update is stored for some tensors only: go on from a checkpoint.")
             raise
-
-    def _forget(self) -> None:
-        super()._forget()
-        self._situations: set[int] = set()
 
     def _keeps_copy(self, slot: Slot) -> bool:
         if self.restore is None:

@@ -6,7 +6,7 @@ import io
 import json
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from errno import ENOTDIR
 from importlib import import_module
 from os import PathLike, strerror
@@ -20,8 +20,11 @@ from figures import style
 from figures.data import Data
 from zotheory.arguments import as_path, flat
 from zotheory.files import write_atomically
+from zotheory.ledger import recorded
 from zotheory.papers import ROOMS
 from zotheory.vocabulary import MARK, MARK_MEANS
+
+NOTEBOOK_DPI = 130
 
 
 class UnknownPicture(Exception):
@@ -39,7 +42,17 @@ class Picture:
     name: str
     title: str
     claims: tuple[str, ...]
-    draw: Callable[[Data], tuple[Figure, str]]
+    draw: Callable[[Data], tuple[Figure, str]] = field(repr=False)
+
+    def _repr_png_(self) -> bytes:
+        """As a notebook shows it: of the recorded ledger, small, in few colours."""
+        from PIL import Image
+
+        drawn, small = io.BytesIO(), io.BytesIO()
+        with style.applied():
+            self.draw(Data(recorded()))[0].savefig(drawn, format="png", dpi=NOTEBOOK_DPI)
+        Image.open(drawn).convert("RGB").quantize(64).save(small, "PNG", optimize=True)
+        return small.getvalue()
 
     def write(self, data: Data, folder: str | PathLike[str]) -> list[Path]:
         """Write NAME.txt, NAME.pdf and NAME.png, which holds the caption and verdicts, too.

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from figures.command import main
 from figures.data import Data
 from figures.picture import Picture
-from figures.style import EXACT, INK, SERIES, Look, judged, legend_above, panels
+from figures.style import INK, SERIES, Look, judged, legend_above, panels
 from zotheory.vocabulary import Kind
 
 CLAIM = "prior.step.gv"
@@ -28,11 +28,13 @@ def draw(data: Data) -> tuple[Figure, str]:
     for i, method in enumerate(METHODS):
         look, places = LOOKS[method], [x + (i - 0.5) * 0.36 for x in range(len(layers))]
         _boxes(ax, places, [box(row, method) for row in layers.values()], look)
-        ax.axhline(exact[method], linewidth=1.0, **EXACT.on_line(), zorder=1.5)
+        ax.axhline(exact[method], linewidth=1.0, color=INK, linestyle=look.line, zorder=1.5)
         ax.bar(0, 0, label=method, alpha=0.55, **look.on_bars())
     ax.plot([], [], "D", ms=3, mfc="white", mec=INK, mew=0.8, label="mean of the draws")
-    ax.plot([], [], label="exact means, linear loss", linewidth=1.0, **EXACT.on_line())
-    ax.plot([], [], " ", label=judged("claimed: MeZO-GV larger", data.claim(CLAIM)))
+    for method, look in LOOKS.items():
+        exactly = f"exact mean, {method.partition(',')[0]}"
+        ax.plot([], [], label=exactly, linewidth=1.0, color=INK, linestyle=look.line)
+    ax.plot([], [], " ", label=judged("claimed: GV larger", data.claim(CLAIM)))
     ax.set(
         xlabel="decoder layer",
         ylabel=r"$d\,\cos^2$ with the true gradient",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import sqrt
 
 import numpy as np
 import sympy as sp
@@ -13,9 +15,10 @@ from figures.command import main
 from figures.data import LEVEL, Data
 from figures.picture import Picture
 from figures.style import (
-    NOISE,
     SERIES,
     VERDICT_COLOURS,
+    Look,
+    claimed,
     intervals,
     judged,
     legend_above,
@@ -24,18 +27,27 @@ from figures.style import (
 )
 from zotheory import papers
 from zotheory.evidence.exact import conjuncts
+from zotheory.ledger import Entry
 from zotheory.papers.shared.along import ALONG
 from zotheory.papers.smezo.batches import COSINE, NAMES
-from zotheory.papers.smezo.noise import LAW
+from zotheory.papers.smezo.noise import LAW, average_over
+from zotheory.papers.smezo.small_weights import LATER, PHASES
 from zotheory.vocabulary import Kind
 
 OWN, OTHER = "smezo.fig2b.same_batch", "smezo.fig2b.held_out"
+MORE, COUNTED = "smezo.intro.more_likely", "own.held_out"
 LOOKS = dict(zip(NAMES, SERIES, strict=False))
+STUDIES = (
+    (OTHER, ALONG.phases, SERIES[0], "judged for the band"),
+    (MORE, tuple(PHASES), SERIES[3], "judged for the line"),
+)
+RAISED = sp.lambdify(COSINE, 1 - LAW, "numpy")
+SHOWN = 0.95  # level of the intervals for batches drawn anew
 
 
 def draw(data: Data) -> tuple[Figure, str]:
     """Shares of steps with the claimed shares as bands: counted, and from measured cosines."""
-    figure, (own, other) = panels(1, 2, height=2.8, gridspec_kw={"width_ratios": (1, 1.6)})
+    figure, (own, other) = panels(1, 2, height=2.9, gridspec_kw={"width_ratios": (1, 1.6)})
     for x, loss in enumerate(NAMES):
         share, bounds = raised(data, loss)
         pairs = by_pair(data, loss)
@@ -44,33 +56,35 @@ def draw(data: Data) -> tuple[Figure, str]:
         own.plot(spread, pairs, ".", ms=3, mfc="none", mec=look.colour, mew=0.6, alpha=0.8)
         bar = replace(look, marker="")
         intervals(own, [x], [np.mean(bounds)], [bounds], bar, zorder=4)
-        own.plot([x], [share], label=loss, zorder=5, **look.on_points())
+        own.plot([x], [share], zorder=5, **look.on_points())
     own.set(xticks=range(2), xticklabels=("whole\nvocabulary", "label\nwords"), xlim=(-0.5, 1.5))
 
-    look = LOOKS[NAMES[0]]
-    for step in ALONG.phases:
-        pairs = along(data, step)
-        spread = step + np.linspace(-1.5, 1.5, len(pairs))
-        other.plot(spread, pairs, ".", ms=3, mfc="none", mec=look.colour, mew=0.6, alpha=0.8)
-    means = [float(np.mean(along(data, step))) for step in ALONG.phases]
-    other.plot(ALONG.phases, means, color=look.colour, lw=0.8, label="along fine-tuning")
-    other.plot(ALONG.phases, means, **look.on_points())
-    other.axhline(np.mean(means), color=NOISE.colour, lw=0.9, label="their mean")
-    other.set(xlabel="steps of fine-tuning")
+    for claim, steps, look, name in STUDIES:
+        _along(other, data, claim, steps, look, name)
+    _counted(other, data)
+    other.set(xlabel="steps of fine-tuning", xlim=(-4, max(LATER) + 3))
     for ax, claim in ((own, OWN), (other, OTHER)):
-        _claimed(ax, printed(claim), data, claim)
-        ax.set(ylim=(-3, 60), ylabel="steps that raise the loss (%)")
+        _claimed(ax, printed(claim), data.claim(claim))
+    more = 100 * float(papers.claim(MORE).statement.formula.rhs)
+    claimed(other, more, f"claimed: above {more:g}%", data.claim(MORE))
+    for ax in (own, other):
+        ax.set(ylim=(-3, 80), ylabel="steps that raise the loss (%)")
     lettered((own, other), ("its own batch", "another batch"))
-    legend_above(figure, (own, other), columns=2)
+    legend_above(figure, (own, other))
     draws = sum(data.drawn(OWN, Kind.MODEL, "draws by pair"))
+    pairs = len(along(data, OTHER, ALONG.phases[0]))
     return figure, (
         f"(a) Share of {draws} small MeZO steps, each along one Gaussian direction, that raise the "
         "loss of the batch they were made on, on a language model's two losses before fine-tuning: "
         f"counted shares with {LEVEL} intervals; small dots: by batch.\n\n(b) The probability that "
         "such a step raises another batch's loss, 1/2 - arcsin(cos)/π for a small step, from the "
-        f"cosines of the gradients of {len(along(data, ALONG.phases[0]))} pairs of batches (dots) "
-        f"after {', '.join(map(str, ALONG.phases))} steps of fine-tuning ({ALONG}); line: means. "
-        "Bands: the claimed shares."
+        f"cosines of the gradients of {pairs} pairs of batches at each place (dots) along one run "
+        f"({ALONG}). Large: means over the pairs, with {SHOWN:.0%} jackknife intervals for batches "
+        f"drawn anew. Circles: {_listed(ALONG.phases)}, {_mean(data, OTHER, ALONG.phases):.0f}% on "
+        f"average, which the band is judged by; diamonds: {_listed(PHASES)}, "
+        f"{_mean(data, MORE, PHASES):.0f}%, which the dashed line is judged by. Triangle: counted "
+        f"before fine-tuning, {LEVEL} interval. The share changes by the step and by the batches, "
+        "with how far their gradients agree."
     )
 
 
@@ -95,22 +109,65 @@ def by_pair(data: Data, loss: str) -> np.ndarray:
     return 100 * (1 - lowered / data.drawn(OWN, Kind.MODEL, "draws by pair"))
 
 
-def along(data: Data, step: int) -> np.ndarray:
+def along(data: Data, claim: str, step: int) -> np.ndarray:
     """Percent of small steps that raise another batch's loss, by pair of batches."""
-    cosines = data.number(OTHER, Kind.MODEL, f"after {step} steps", "cosines of the pairs")
-    law = sp.lambdify(COSINE, LAW, "numpy")
-    return 100 * (1 - law(np.array(cosines)))
+    return 100 * RAISED(cosines(data, claim, step))
 
 
-def _claimed(ax: Axes, band: tuple[float, float], data: Data, claim: str) -> None:
-    entry = data.claim(claim)
-    colour = VERDICT_COLOURS[entry.verdict]
-    ax.axhspan(*band, facecolor=colour, alpha=0.12, lw=0, label=judged("claimed", entry))
+def cosines(data: Data, claim: str, step: int) -> np.ndarray:
+    """Of the gradients of every pair of batches."""
+    return np.array(data.number(claim, Kind.MODEL, f"after {step} steps", "cosines of the pairs"))
+
+
+def anew(pairs: np.ndarray) -> tuple[float, float]:
+    """An interval in percent for the mean over pairs of batches drawn anew, from their cosines."""
+    count = round((1 + sqrt(1 + 8 * len(pairs))) / 2)
+    matrix = np.eye(count)
+    matrix[np.triu_indices(count, 1)] = pairs
+    _, (low, high) = average_over([matrix], RAISED, 1 - SHOWN)
+    return 100 * low, 100 * high
+
+
+def _along(ax: Axes, data: Data, claim: str, steps: Sequence[int], look: Look, name: str) -> None:
+    """Dots by pair, and their means."""
+    for step in steps:
+        pairs = along(data, claim, step)
+        spread = step + np.linspace(-0.9, 0.9, len(pairs))
+        ax.plot(spread, pairs, ".", ms=2.5, mfc="none", mec=look.colour, mew=0.5, alpha=0.7)
+    means = [along(data, claim, step).mean() for step in steps]
+    bounds = [anew(cosines(data, claim, step)) for step in steps]
+    intervals(ax, steps, means, bounds, look, name, zorder=4)
+
+
+def _counted(ax: Axes, data: Data) -> None:
+    """Steps that were made, at the initial weights."""
+    share = data.number(COUNTED, Kind.MODEL, "counted share", NAMES[0])
+    low, high = data.number(COUNTED, Kind.MODEL, "interval", NAMES[0])
+    bounds = [(100 * (1 - high), 100 * (1 - low))]
+    intervals(ax, [-2], [100 * (1 - share)], bounds, SERIES[2], "counted, at step 0", zorder=4)
+
+
+def _mean(data: Data, claim: str, steps: Sequence[int]) -> float:
+    return float(np.mean([along(data, claim, step).mean() for step in steps]))
+
+
+def _listed(steps: Iterable[int]) -> str:
+    *first, last = map(str, steps)
+    return f"after {', '.join(first)} and {last} steps"
+
+
+def _claimed(ax: Axes, band: tuple[float, float], entry: Entry) -> None:
+    colour, (low, high) = VERDICT_COLOURS[entry.verdict], band
+    told = f"at most {high:g}%" if low == 0 else f"{low:g}% to {high:g}%"
+    label = judged(f"claimed: {told}", entry)
+    ax.axhspan(low, high, facecolor=colour, alpha=0.12, lw=0, label=label)
     for end in band:
-        ax.axhline(end, color=colour, ls=(0, (4, 2)), lw=0.8)
+        ax.axhline(end, color=colour, ls=(0, (1, 1)), lw=0.8)
 
 
-PICTURE = Picture("smezo_fig2b", "Whom a step on one batch harms", (OWN, OTHER), draw)
+PICTURE = Picture(
+    "smezo_fig2b", "Whom a step on one batch harms", (OWN, OTHER, MORE, COUNTED), draw
+)
 
 if __name__ == "__main__":
     main(PICTURE)

@@ -18,7 +18,7 @@ from zotheory.vocabulary import Kind
 CLAIM = "smezo.fig2c.large_weights"
 LOOKS = {"largest": SERIES[1], "smallest": SERIES[0]}
 SHIFTS = {"largest": -0.18, "smallest": 0.18}
-TICKS = ("whole\nvocabulary", "label\nwords")
+TICKS = ("whole\nvocab.", "label\nwords")
 
 
 def draw(data: Data) -> tuple[Figure, str]:
@@ -29,12 +29,13 @@ def draw(data: Data) -> tuple[Figure, str]:
         for kind in LOOKS:
             _raises(ax, data, norm, kind)
         ax.axhline(0, color="#999999", linewidth=0.6, zorder=1)
-        ax.set(xticks=range(len(NAMES)), xticklabels=TICKS, xlim=(-0.5, len(NAMES) - 0.5))
-        ax.set(ylabel="raise of the loss (nats)")
+        ax.set(xticks=range(len(NAMES)), xlim=(-0.5, len(NAMES) - 0.5))
+        ax.set_xticklabels(TICKS)
+    figure.supylabel("raise of the loss (nats)")
     claimed = judged("claimed: more on the largest", data.claim(CLAIM))
     axes[0].plot([], [], " ", label=claimed)
     if len(NORMS) > 1:
-        lettered(axes, [f"{norm:.0%} noise" for norm in NORMS])
+        lettered(axes, [f"{norm:.0%}" for norm in NORMS])
     legend_above(figure, axes, columns=1)
     draws = len(raises(data, NORMS[0], NAMES[0], "largest"))
     return figure, (
@@ -69,7 +70,7 @@ def _raises(ax: Axes, data: Data, norm: float, kind: str) -> None:
         bounds.append(student(values, shared))
         spread = places[-1] + np.linspace(-0.13, 0.13, len(values))
         ax.plot(spread, values, ".", ms=2.5, mfc="none", mec=look.colour, mew=0.5, alpha=0.7)
-    intervals(ax, places, means, bounds, look, f"on the {kind} weights", zorder=4)
+    intervals(ax, places, means, bounds, look, f"noise on the {kind} weights", zorder=4)
 
 
 def _differences(data: Data) -> str:

@@ -23,7 +23,8 @@ from proofs_check.results import Point
 
 _MAX_CASES = 16  # case distinctions between incomparable bounds
 
-Bounds = list[tuple[sp.Expr, bool]]  # (bound, strict)
+Bound = tuple[sp.Expr, bool]  # with whether it is strict
+Bounds = list[Bound]
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,14 @@ class _Elimination:
                 return self._eliminate(x, bounding, variables, shrunk)
         return [piece for cell in rest for piece in self._extend(cell, x, lower, upper)]
 
-    def _cases(self, x, bounding, variables, others, tightest) -> list[Cell] | None:
+    def _cases(
+        self,
+        x: sp.Symbol,
+        bounding: list[Condition],
+        variables: frozenset[sp.Symbol],
+        others: tuple[Condition, ...],
+        tightest: Bounds,
+    ) -> list[Cell] | None:
         """Distinguish which of the first two bounds is the larger."""
         if self.cases == 0:
             return None
@@ -147,10 +155,11 @@ class _Elimination:
             found += piece
         return found
 
-    def _extend(self, cell: Cell, x: sp.Symbol, lower, upper) -> Iterator[Cell]:
+    def _extend(
+        self, cell: Cell, x: sp.Symbol, lower: Bound | None, upper: Bound | None
+    ) -> Iterator[Cell]:
         """The cell with x added, between its bounds (functions of the cell's variables)."""
         t = sp.Symbol(f"t{next(self.numbers)}", real=True)
-        low, high = (cell.pull(b[0]) if b else None for b in (lower, upper))
         end = lower or upper
         whole = x in self.integers and (end is None or self._integral(cell.pull(end[0]), cell))
         parameter = Parameter(t, whole, bool(end and end[1]))
@@ -158,15 +167,16 @@ class _Elimination:
         def at(value: sp.Expr, *parameters: Parameter) -> Cell:
             return Cell({**cell.point, x: sp.cancel(value)}, (*cell.parameters, *parameters))
 
-        if low is not None and high is not None:
+        if lower and upper:
+            low, high = cell.pull(lower[0]), cell.pull(upper[0])
             # t in [0, oo) covers (L, U]; the end L is a cell of its own.
             yield at(low + (high - low) / (1 + t), Parameter(t, False, upper[1]))
             if not lower[1]:
                 yield at(low)
-        elif low is not None:
-            yield at(low + t, parameter)
-        elif high is not None:
-            yield at(high - t, parameter)
+        elif lower:
+            yield at(cell.pull(lower[0]) + t, parameter)
+        elif upper:
+            yield at(cell.pull(upper[0]) - t, parameter)
         else:
             yield at(t, Parameter(t, whole, strict=False, free=True))
 
@@ -226,7 +236,9 @@ def search(
     return None
 
 
-def _values(conditions, point) -> Iterator[tuple[Fraction, bool]]:
+def _values(
+    conditions: Sequence[tuple[_Polynomial, bool]], point: Sequence[Fraction]
+) -> Iterator[tuple[Fraction, bool]]:
     return ((condition(point), strict) for condition, strict in conditions)
 
 
@@ -272,7 +284,9 @@ class _Polynomial:
 
     def __init__(self, expression: sp.Expr, symbols: Sequence[sp.Symbol]) -> None:
         if not symbols:
-            self.terms = [(_fraction(sp.sympify(expression)), ())]
+            self.terms: list[tuple[Fraction, tuple[tuple[int, int], ...]]] = [
+                (_fraction(sp.sympify(expression)), ())
+            ]
             return
         self.terms = [
             (_fraction(c), tuple((k, e) for k, e in enumerate(exponents) if e))

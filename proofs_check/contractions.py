@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
@@ -156,6 +157,10 @@ class Shape:
     entries: tuple[tuple[str, bool, tuple[int, ...]], ...]
     dimensions: tuple[sp.Expr, ...]
 
+    def __lt__(self, other: Shape) -> bool:
+        """SymPy orders equal symbols that are two objects by all that they consist of."""
+        return repr(self) < repr(other)
+
     def tensors(self) -> dict[str, tuple[tuple[sp.Expr, ...], bool]]:
         """{name: (its dimensions, whether it is symmetric)}."""
         return {
@@ -178,10 +183,10 @@ class Contraction(sp.Symbol):
         symbol.shape = shape
         return symbol
 
-    def __getnewargs_ex__(self):
+    def __getnewargs_ex__(self) -> tuple[tuple[str, Shape], dict[str, bool]]:
         return (self.name, self.shape), self._assumptions_orig
 
-    def _hashable_content(self):
+    def _hashable_content(self) -> tuple[Any, ...]:
         return (*super()._hashable_content(), self.shape)
 
 

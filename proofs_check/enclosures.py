@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import comb, factorial
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy as sp
 from sympy.core.relational import Relational
@@ -19,7 +19,7 @@ from sympy.core.relational import Relational
 from proofs_check.results import Proved, Result, Undecided, Violated
 from proofs_check.values import IV, Interval, Number, interval, value
 
-Value = sp.Expr | int | tuple[sp.Expr, sp.Expr]  # a number, or what it lies between
+Value: TypeAlias = sp.Expr | int | tuple[sp.Expr, sp.Expr]  # a number, or what it lies between
 Values = Mapping[sp.Symbol, Value]
 
 _SIGNS = {sp.Eq: "0", sp.Le: "-0", sp.Lt: "-", sp.Ge: "0+", sp.Gt: "+"}

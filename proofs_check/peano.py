@@ -13,13 +13,16 @@ of functions with Lipschitz gradient along a line, q = 3 the one with Lipschitz 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
+from typing import TypeAlias
 
 import sympy as sp
 
-Weights = Mapping[sp.Expr | int, sp.Expr | int]
+Weights: TypeAlias = Mapping[sp.Expr | int, sp.Expr | int]
+Function = Callable[[sp.Expr], sp.Expr]
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def worst_case(
     constant = sp.sympify(constant)
     t = sp.Symbol("t", real=True)
     for j in range(order):
-        moment = _apply(points, slopes, lambda x, j=j: x**j, lambda x, j=j: j * x ** max(j - 1, 0))
+        moment = _apply(points, slopes, partial(_monomial, j), partial(_monomial_slope, j))
         if moment != 0:
             step = f"L[t^{j}] = {moment * rho ** (power + j)}, not 0: the supremum is infinite."
             return WorstCase(sp.oo, None, sp.sign(moment) * t**j, t, (step,))
@@ -106,13 +109,21 @@ def _homogeneity(weight: sp.Expr, rho: sp.Symbol) -> sp.Expr:
     return sp.cancel(rho * sp.diff(weight, rho) / weight)
 
 
-def _apply(points, slopes, f, derivative) -> sp.Expr:
+def _monomial(j: int, x: sp.Expr) -> sp.Expr:
+    return x**j
+
+
+def _monomial_slope(j: int, x: sp.Expr) -> sp.Expr:
+    return j * x ** max(j - 1, 0)
+
+
+def _apply(points: Weights, slopes: Weights, f: Function, derivative: Function) -> sp.Expr:
     """L in units of rho."""
     total = sum((c * f(t) for t, c in points.items()), start=sp.S.Zero)
     return total + sum((d * derivative(s) for s, d in slopes.items()), start=sp.S.Zero)
 
 
-def _kernel(points, slopes, order: int) -> list[Piece]:
+def _kernel(points: Weights, slopes: Weights, order: int) -> list[Piece]:
     """K between neighbouring points, in units of rho; outside it is 0."""
     knots = sorted({*points, *slopes})
     pieces = []
@@ -124,7 +135,9 @@ def _kernel(points, slopes, order: int) -> list[Piece]:
     return pieces
 
 
-def _split_by_sign(polynomial: sp.Expr, a: sp.Expr, b: sp.Expr) -> list[tuple]:
+def _split_by_sign(
+    polynomial: sp.Expr, a: sp.Expr, b: sp.Expr
+) -> list[tuple[sp.Expr, sp.Expr, sp.Expr, sp.Expr]]:
     """(polynomial, left, right, sign) between the roots of the polynomial inside (a, b)."""
     if polynomial == 0:
         return [(polynomial, a, b, sp.S.Zero)]
@@ -140,7 +153,13 @@ def _integrate(polynomial: sp.Expr, a: sp.Expr, b: sp.Expr) -> sp.Expr:
     return sp.integrate(polynomial, (_X, a, b))
 
 
-def _extremal(signed: list[tuple], rho: sp.Symbol, constant: sp.Expr, order: int, t: sp.Symbol):
+def _extremal(
+    signed: list[tuple[sp.Expr, sp.Expr, sp.Expr, sp.Expr]],
+    rho: sp.Symbol,
+    constant: sp.Expr,
+    order: int,
+    t: sp.Symbol,
+) -> sp.Expr:
     """f with f^(order) = constant * sign K, continued outside; f and its derivatives 0 at t = 0.
 
     Integrating a step function: f = sum over its jumps h at x of h (t - x)_+^order / order!, plus a

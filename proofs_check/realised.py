@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import combinations, product
 from math import prod
+from typing import TypeAlias
 
 import sympy as sp
 
 from proofs_check import contractions
-from proofs_check.contractions import Contraction, canonical, components
+from proofs_check.contractions import Contraction, Entry, canonical, components
 from proofs_check.results import Point
 
 Entries = tuple[tuple[str, bool, tuple[int, ...]], ...]
 Tensor = dict[tuple[int, ...], Fraction]  # the entries that are not 0
+Nested: TypeAlias = "sp.Rational | list[Nested]"  # rows of rows of numbers
 Shapes = dict[str, tuple[tuple[sp.Expr, ...], bool]]
 
 _MOST_FACTORS = 6
@@ -93,10 +95,13 @@ def violation(
     sizes = {s for d in sized for s in d.free_symbols}
     free += sorted(sizes - set(free), key=str)
     for point, entries in _trials(free, sizes, shapes, suggestion or {}):
-        ranges = {
+        sized_shapes = {
             name: [_size(d, point) for d in dimensions] for name, (dimensions, _) in shapes.items()
         }
-        if any(k is None for dimensions in ranges.values() for k in dimensions):
+        ranges = {
+            name: [k for k in lengths if k is not None] for name, lengths in sized_shapes.items()
+        }
+        if ranges != sized_shapes:
             continue
         made = {name: entries(name, ranges[name], shapes[name][1]) for name in shapes}
         for s in symbols:
@@ -240,12 +245,16 @@ def _product(entries: Entries, dimensions: tuple[sp.Expr, ...]) -> sp.Expr:
     return sp.Mul(*found)
 
 
-def _canonical(entries: Entries, dimensions: tuple[sp.Expr, ...]):
+def _canonical(
+    entries: Entries, dimensions: tuple[sp.Expr, ...]
+) -> tuple[tuple[Entry, ...], list[int]]:
     numbered, _, symmetric, sizes, _ = _numbered(entries, dimensions)
     return canonical(numbered, sizes, symmetric)
 
 
-def _numbered(entries: Entries, dimensions: tuple[sp.Expr, ...]):
+def _numbered(
+    entries: Entries, dimensions: tuple[sp.Expr, ...]
+) -> tuple[list[Entry], dict[int, str], frozenset[int], dict[int, int], list[sp.Expr]]:
     names = sorted({t for t, _, _ in entries})
     number = {t: k for k, t in enumerate(names)}
     symmetric = frozenset(number[t] for t, s, _ in entries if s)
@@ -281,7 +290,14 @@ def _trials(
         drawn: dict[tuple[int, ...], Tensor] = {}
         scale = Fraction(10) ** generator.choice((0, 0, 0, 1, -1, 2, -2, 4, -4))
 
-        def make(name, ranges, symmetric, fixed=fixed, drawn=drawn, scale=scale) -> Tensor:
+        def make(
+            name: str,
+            ranges: list[int],
+            symmetric: bool,
+            fixed: dict[str, str] = fixed,
+            drawn: dict[tuple[int, ...], Tensor] = drawn,
+            scale: Fraction = scale,
+        ) -> Tensor:
             made = _tensor(fixed.get(name) or _kind(generator), ranges, symmetric, generator)
             before = drawn.get(tuple(ranges))
             if before is not None and not fixed and generator.random() < 0.4:
@@ -341,12 +357,12 @@ def _size(dimension: sp.Expr, point: Point) -> int | None:
     return int(size) if size.is_Integer and 1 <= size <= 4096 else None
 
 
-def _dense(made: Tensor, ranges: list[int]) -> list:
+def _dense(made: Tensor, ranges: list[int]) -> Nested:
     """Nested lists of all entries; a number for a tensor without indices."""
     if not ranges:
         return _rational(made.get((), Fraction(0)))
 
-    def rows(prefix: tuple[int, ...]):
+    def rows(prefix: tuple[int, ...]) -> Nested:
         if len(prefix) == len(ranges):
             return _rational(made.get(prefix, Fraction(0)))
         return [rows((*prefix, k)) for k in range(ranges[len(prefix)])]

@@ -53,7 +53,9 @@ def witness(domain: Domain, resources: int = RESOURCES) -> bool | Point:
     return refute(domain, (), resources)
 
 
-def combination(products: Sequence[sp.Poly], target: sp.Poly, strict: Sequence[bool] | None):
+def combination(
+    products: Sequence[sp.Poly], target: sp.Poly, strict: Sequence[bool] | None
+) -> list[sp.Rational] | None:
     """Nonnegative rationals c with ``sum_k c_k products[k] = target``, or None.
 
     With ``strict``, the c of at least one product marked True must be positive. Linear arithmetic

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import sympy as sp
 
@@ -65,7 +66,7 @@ class Fixed(_Tensor):
 class Factor:
     """One entry of a tensor, such as ``u[s, i]``."""
 
-    tensor: Gaussian | Fixed
+    tensor: _Tensor
     indices: tuple[Index, ...]
 
     def __repr__(self) -> str:
@@ -131,7 +132,7 @@ class TensorSum:
         )
 
 
-Product = TensorSum | sp.Expr | int | tuple["Product", ...] | list["Product"]
+Product: TypeAlias = TensorSum | sp.Expr | int | tuple["Product", ...] | list["Product"]
 
 
 def as_sum(value: Product) -> TensorSum:

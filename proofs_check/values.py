@@ -102,7 +102,8 @@ def ends(number: Number) -> tuple[Fraction | float, Fraction | float]:
     """Lower and upper end, exact; infinite ends are floats."""
     if isinstance(number, Fraction):
         return number, number
-    return tuple(map(_end, number._mpi_))
+    low, high = number._mpi_
+    return _end(low), _end(high)
 
 
 def _sign_of_end(raw: tuple[int, int, int, int]) -> int:
@@ -254,10 +255,10 @@ def _exp(expression: sp.Expr, exponent: Number) -> Number:
 
 def _moderate(expression: sp.Expr, argument: Number) -> Interval:
     """The argument of a function that takes very long where it is very large."""
-    argument = interval(argument)
-    if not all(abs(end) < 10**9 or isinstance(end, float) for end in ends(argument)):
+    known = interval(argument)
+    if not all(isinstance(end, float) or abs(end) < 10**9 for end in ends(known)):
         raise Unknown(f"{expression} is of a very large number")
-    return argument
+    return known
 
 
 def _log(expression: sp.Expr, argument: Number, *base: Number) -> Number:
@@ -373,7 +374,7 @@ def _asin(expression: sp.Expr, x: Number) -> Number:
         raise Unknown(f"{expression} may be of a number beyond -1 and 1")
     if low == high == 0:
         return Fraction(0)
-    return IV.mpf([_asin_of(low).a, _asin_of(high).b])
+    return IV.mpf([_asin_of(Fraction(low)).a, _asin_of(Fraction(high)).b])
 
 
 def _asin_of(x: Fraction) -> Interval:

@@ -1,11 +1,13 @@
 """A statement's formula at numbers, and a claim by its name."""
 
+from pathlib import Path
+
 import pytest
 import sympy as sp
 
 import zotheory
 from zotheory.papers import UnknownClaim, select
-from zotheory.vocabulary import Check, Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Check, Claim, Kind, Setting, Statement, conjunction
 
 m, half = sp.Symbol("m", positive=True), sp.Symbol("half")
 
@@ -103,3 +105,23 @@ def test_a_check_is_made_of_functions(check):
 def test_what_is_no_id_is_told(name):
     with pytest.raises(UnknownClaim, match="no claim is called"):
         zotheory.claim(name)
+
+
+def test_a_relation_that_assumptions_decide_is_not_left_out_of_a_conjunction():
+    positive, small = sp.Ge(m, 0), sp.Lt(half, 1)
+    assert sp.And(positive, small) == small
+    with pytest.raises(ValueError, match="relation 2 of 2 was found True by its symbols'"):
+        conjunction(small, positive)
+    kept = conjunction(small, sp.Ge(m, 0, evaluate=False))
+    assert {str(relation) for relation in kept.args} == {"half < 1", "m >= 0"}
+    assert len(conjunction(small, conjunction(kept, sp.Gt(half, 0))).args) == 3
+
+
+def test_relations_that_exclude_each_other_are_told():
+    with pytest.raises(ValueError, match="two of the relations exclude each other: half < 1, half"):
+        conjunction(sp.Lt(half, 1), sp.Ge(half, 1))
+
+
+def test_claims_are_conjoined_by_it_alone():
+    papers = Path(zotheory.__file__).parent / "papers"
+    assert [path.name for path in papers.rglob("*.py") if "sp.And(" in path.read_text()] == []

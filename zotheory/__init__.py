@@ -36,6 +36,7 @@ _HOME = {
     "Measurement": "evidence.measured",
     "check": "checking",
     "claim": "papers",
+    "conjunction": "vocabulary",
     "draw": "evidence.draws",
     "exact": "evidence.exact",
     "mean": "statistics.mean",

@@ -124,6 +124,7 @@ def show(
 ) -> None:
     """Show one claim: statement, verdict, evidence, derivation, certificate and snippet."""
     from zotheory.ledger import Ledger, LedgerError, recorded
+    from zotheory.report.export import address
     from zotheory.report.terminal import details
 
     try:
@@ -132,6 +133,7 @@ def show(
         _stop(error)
     try:
         details(console, found[name])
+        console.print(f"Its page on the site: {address(name)}", style="dim", highlight=False)
     except KeyError:
         _stop(f"no claim {name!r} in {ledger or 'the recorded ledger'}; `zotheory list` names all")
 
@@ -154,6 +156,27 @@ def report(
     try:
         pictures = read_pictures(figures) if figures else ()
         write_page(Ledger.read(ledger) if ledger else recorded(), out, pictures)
+    except LedgerError as error:
+        _stop(error)
+    except OSError as error:
+        _stop(f"cannot write {out}: {error.strerror}")
+    console.print(str(out), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def export(
+    ledger: Annotated[
+        Path | None,
+        typer.Argument(metavar="LEDGER.json", help="The recorded ledger by default."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The JSON file to write.")] = Path("claims.json"),
+) -> None:
+    """Write the verdicts for other programs: a schema, digests of the evidence, and commands."""
+    from zotheory.ledger import Ledger, LedgerError, recorded
+    from zotheory.report.export import write_export
+
+    try:
+        write_export(Ledger.read(ledger) if ledger else recorded(), out)
     except LedgerError as error:
         _stop(error)
     except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -25,7 +25,8 @@ def run_app(app: typer.Typer, arguments: list[str] | None = None) -> NoReturn:
 
     arguments: those of the command line by default.
     """
-    usage_error = typer.BadParameter.__base__  # of click, or of the copy of it that typer carries
+    # Of click, or of the copy of it that typer carries.
+    usage_error: Any = typer.BadParameter.__base__
     try:
         status = app(arguments, standalone_mode=False)
     except usage_error as error:

@@ -115,18 +115,21 @@ def judge(claim: Claim, context: Context) -> Entry:
     """Run a claim's checks, then the control its verdict calls for, and write its entry."""
     started = time.perf_counter()
     found = examine(claim, claim.statement, context)
-    controlled = {Verdict.REFUTED: claim.correction}.get(found.verdict)
+    controlled = claim.correction if found.verdict is Verdict.REFUTED else None
     if found.verdict.holds:
         controlled = claim.mutant
-    control = examine(claim, controlled, context) if controlled else None
-    verdict, reason = _weigh(found, controlled, control)
-    told = control and Control(
-        controlled.says,
-        control.verdict,
-        _said(control),
-        reading_of(control.verdict, control.evidence),
-        claim.setting is not None and claim.setting.elsewhere,
-    )
+    verdict, reason = found.verdict, UNCONTROLLED if found.verdict.holds else found.reason
+    control, told = None, None
+    if controlled:
+        control = examine(claim, controlled, context)
+        verdict, reason = _weigh(found, controlled, control)
+        told = Control(
+            controlled.says,
+            control.verdict,
+            _said(control),
+            reading_of(control.verdict, control.evidence),
+            claim.setting is not None and claim.setting.elsewhere,
+        )
     return Entry(
         id=claim.id,
         paper=claim.paper,
@@ -146,12 +149,8 @@ def judge(claim: Claim, context: Context) -> Entry:
     )
 
 
-def _weigh(
-    found: Finding, controlled: Statement | None, control: Finding | None
-) -> tuple[Verdict, str]:
+def _weigh(found: Finding, controlled: Statement, control: Finding) -> tuple[Verdict, str]:
     """The verdict after the control: checks that do not refute a falsehood confirm nothing."""
-    if control is None:
-        return found.verdict, UNCONTROLLED if found.verdict.holds else found.reason
     if found.verdict is Verdict.REFUTED:
         unrepaired = f"the correction is {control.verdict}: {control.reason}"
         return found.verdict, found.reason if control.verdict.holds else unrepaired

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
+RECORDED = Path(__file__).with_name("recorded") / "ledger.json"
 _VERSIONED = ("zotheory", "numpy", "scipy", "sympy", "mpmath", "z3-solver", "torch", "transformers")
 _LISTED = 8  # of the keys that there are, an error names as many
 
@@ -139,7 +140,7 @@ class Entry:
     def told(self) -> str:
         """The verdict in full, with the setting that it holds for if it is not the paper's."""
         words = self.verdict.brief(self.reading)
-        if self.brief == words:
+        if self.setting is None or self.brief == words:
             return words
         judged, paper = self.setting.judged, self.setting.paper
         return f"{words} in another setting: {judged}; the paper's: {paper}"
@@ -363,7 +364,7 @@ def recorded(*names: Any) -> Ledger:
 
     All of it, or what ids, papers and claims name (see `Ledger.of`).
     """
-    ledger = Ledger.read(Path(__file__).with_name("recorded") / "ledger.json")
+    ledger = Ledger.read(RECORDED)
     return ledger.of(*names) if names else ledger
 
 

@@ -136,7 +136,7 @@ def written(formula: sp.Basic | None) -> str:
 class Statement:
     """One statement that is either true or false.
 
-    `says` is the sentence; `formula` the same as a SymPy relation (or a conjunction of relations)
+    `says` is the sentence; `formula` the same as a SymPy relation (or the `conjunction` of some)
     whose left side names the quantity and whose right side is what is claimed of it; `domain`
     bounds the formula's symbols; `where` defines names that stand in the formula for longer
     expressions; `setting` names what else the checks have to know (which factors are redrawn, which
@@ -165,6 +165,8 @@ class Statement:
     @property
     def bound(self) -> sp.Expr:
         """The right side of the formula (a single relation) with its names written out."""
+        if self.formula is None:
+            raise ValueError(f"the statement has no formula: {self.says}")
         return self.formula.rhs.subs(self.where)
 
     def at(self, **sizes: Any) -> sp.Expr:
@@ -176,6 +178,26 @@ class Statement:
         if unknown := sizes.keys() - symbols.keys():
             raise ValueError(f"no symbol {sorted(unknown)}; there are {sorted(symbols)}")
         return self.bound.subs({symbols[name]: value for name, value in sizes.items()})
+
+
+def conjunction(*relations: sp.Basic) -> sp.Basic:
+    """The formula that all of the relations hold, none of which SymPy may have decided.
+
+    `sp.And` leaves out what follows from its symbols' assumptions while it is written, so that
+    nobody would judge it. Raises ValueError for such a relation, and for two of which one is the
+    other's negation.
+    """
+    parts = [part for r in relations for part in (r.args if isinstance(r, sp.And) else (r,))]
+    for number, relation in enumerate(parts, 1):
+        if relation in (True, False):
+            raise ValueError(
+                f"relation {number} of {len(parts)} was found {relation} by its symbols' "
+                "assumptions while it was written: build it with evaluate=False, or leave it out"
+            )
+    whole = sp.And(*parts)
+    if whole == sp.false:
+        raise ValueError(f"two of the relations exclude each other: {', '.join(map(str, parts))}")
+    return whole
 
 
 @dataclass(frozen=True)

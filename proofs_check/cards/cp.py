@@ -12,7 +12,7 @@ from proofs_check.cards.estimate import moments, multiple
 from proofs_check.cards.invariance import Factor, isotropic
 from proofs_check.cp import U, V, entry
 from proofs_check.cp import projection as h
-from proofs_check.gaussian import Index, derive
+from proofs_check.gaussian import Index, TensorSum, derive
 from proofs_check.matrices import G_NORM2
 
 
@@ -55,7 +55,7 @@ def _cp() -> Card:
     )
 
 
-def _projected_norm2():
+def _projected_norm2() -> TensorSum:
     """||sum_s h_s u_s v_s^T||^2 = sum_st h_s h_t (u_s . u_t)(v_s . v_t)."""
     s, t, i, j = Index("s", R), Index("t", R), Index("i", M), Index("j", N)
     return h(s) * h(t) * U[s, i] * U[t, i] * V[s, j] * V[t, j]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from proofs_check.gaussian import Index, TensorSum, derive
+from proofs_check.gaussian import Fixed, Index, TensorSum, derive
 from proofs_check.matrices import G_NORM2, GH, G, H, M, N, R
 
 Entry = Callable[[Index, Index], TensorSum]  # Z_ij, with summation indices of its own
@@ -47,7 +47,7 @@ def moments(entry: Entry) -> Moments:
     return Moments(scale, factor, steps)
 
 
-def inner(fixed, entry: Entry) -> TensorSum:
+def inner(fixed: Fixed, entry: Entry) -> TensorSum:
     """<X, Z> for a fixed matrix X."""
     i, j = Index("i", M), Index("j", N)
     return fixed[i, j] * entry(i, j)

@@ -100,14 +100,14 @@ def _linear_image(
 
 
 def _spectrum(eigenvalues: Numbers, weights: Numbers) -> tuple[list[sp.Expr], list[sp.Expr]]:
-    spectrum, weights = [sp.sympify(x) for x in eigenvalues], [sp.sympify(x) for x in weights]
-    if len(spectrum) != len(weights) or not spectrum:
-        raise ValueError(f"{len(spectrum)} eigenvalues and {len(weights)} weights: one each needed")
+    spectrum, squares = [sp.sympify(x) for x in eigenvalues], [sp.sympify(x) for x in weights]
+    if len(spectrum) != len(squares) or not spectrum:
+        raise ValueError(f"{len(spectrum)} eigenvalues and {len(squares)} weights: one each needed")
     if any(x.is_positive is False for x in spectrum):
         raise ValueError(f"eigenvalues must be positive, got {spectrum}")
-    if any(w.is_negative for w in weights) or all(w.is_zero for w in weights):
-        raise ValueError(f"weights are squares and not all zero, got {weights}")
-    return spectrum, weights
+    if any(w.is_negative for w in squares) or all(w.is_zero for w in squares):
+        raise ValueError(f"weights are squares and not all zero, got {squares}")
+    return spectrum, squares
 
 
 _SIZE = sp.Symbol("k", integer=True, positive=True)

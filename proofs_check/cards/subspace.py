@@ -77,7 +77,7 @@ def _svd_subspace() -> Card:
     )
 
 
-def _sized(card: Card, m, n, r) -> Card:
+def _sized(card: Card, m: sp.Expr | int, n: sp.Expr | int, r: sp.Expr | int) -> Card:
     m, n, r = count("m", m), count("n", n), count("r", r)
     if any((size - r).is_negative for size in (m, n)):
         raise ValueError(f"{r} orthonormal columns do not fit into {m} x {n}")

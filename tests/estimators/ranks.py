@@ -189,7 +189,13 @@ def work(rank: int, folder: Path) -> None:
     dist.destroy_process_group()
 
 
+def start(function: Callable[[int, Path], None], folder: Path) -> None:
+    """Run function(rank, folder) in a process a rank; what they import is imported once for all."""
+    mp.get_context("forkserver").set_forkserver_preload([__name__])
+    mp.start_processes(function, (folder,), nprocs=RANKS, start_method="forkserver")
+
+
 def run(folder: Path) -> list[dict[tuple, Any]]:
     """Start the processes; return what each of them found."""
-    mp.spawn(work, (folder,), nprocs=RANKS)
+    start(work, folder)
     return [torch.load(folder / f"rank{rank}", weights_only=False) for rank in range(RANKS)]

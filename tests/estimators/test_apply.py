@@ -179,6 +179,20 @@ def test_forward_refuses_what_it_cannot_perturb():
     estimators.mezo(scripted).step(lambda: scripted(torch.ones(3)))
 
 
+@pytest.mark.parametrize("name", ["mezo", "tezo"])
+@pytest.mark.parametrize("view", [lambda w: w.T, lambda w: w[2:], lambda w: w.data, torch.detach])
+def test_forward_refuses_views_that_were_made_outside(view, name):
+    """Their noise would be in the weights only, which a forward pass never writes."""
+    table = nn.Embedding(8, 8)
+    kept, index = view(table.weight), torch.arange(8)
+    options = {"rank": 2} if name == "tezo" else {}
+    for _ in range(2):
+        optimizer = getattr(estimators, name)(table, seed=0, apply="forward", **options)
+        with pytest.raises(RuntimeError, match=r'weight is used outside .*apply="inplace"'):
+            optimizer.step(lambda: (table(index) @ kept[:8].sum(0)).square().mean())
+    optimizer.step(lambda: (table(index) @ table.weight.detach().T).square().mean())
+
+
 def test_forward_audits_every_new_situation():
     """Another closure, weights unfrozen later, another mode: uses outside are found each time."""
     x, losses = torch.ones(2, 3), []

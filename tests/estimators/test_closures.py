@@ -2,10 +2,12 @@
 
 import copy
 import itertools
+import random
 import re
 import warnings
 from contextlib import suppress
 
+import numpy
 import pytest
 import torch
 from accelerate import Accelerator
@@ -87,6 +89,26 @@ def test_random_numbers_are_told_in_the_forward_pass():
     assert sum("random numbers" in text for text in found) == 1
 
 
+@pytest.mark.parametrize(
+    "draw", [random.random, numpy.random.random_sample], ids=["python", "numpy"]
+)
+def test_random_numbers_of_others_are_told(draw):
+    model, x = Random("none"), batch()
+    optimizer = estimators.mezo(model, lr=1e-6, seed=0)
+    (text,) = told(lambda: steps(optimizer, lambda: model(x + draw()).square().mean()))
+    assert "the closure draws random numbers" in text
+
+
+@pytest.mark.parametrize("options", WAYS)
+def test_a_model_that_goes_into_training_mode_later_is_told(options):
+    model, x = Random("module"), batch()
+    optimizer = estimators.mezo(model.eval(), lr=1e-6, seed=0, **options)
+    assert not told(lambda: steps(optimizer, lambda: model(x).square().mean()))
+    model.train()
+    (text,) = told(lambda: steps(optimizer, lambda: model(x).square().mean()))
+    assert "the closure draws random numbers" in text
+
+
 @pytest.mark.parametrize("case", ["eval", "p = 0", "none"])
 def test_closures_without_random_numbers_are_not_told(case):
     model, x = (
@@ -147,6 +169,19 @@ def test_frozen_statistics_are_not_told():
     model, closure = buffered("batch norm")
     model[1].eval()
     assert not told(lambda: steps(estimators.mezo(model, lr=1e-4, seed=0), closure))
+
+
+@pytest.mark.parametrize("options", WAYS)
+def test_statistics_of_a_later_training_mode_are_put_back(options):
+    model, closure = buffered("batch norm")
+    optimizer = estimators.mezo(model.eval(), lr=1e-4, seed=0, **options)
+    assert not told(lambda: steps(optimizer, closure))
+    model.train()
+    before = buffers(model)
+    told(lambda: optimizer.estimate(closure))
+    assert same(before, buffers(model))
+    told(lambda: steps(optimizer, closure))
+    assert not same(before, buffers(model))
 
 
 @pytest.mark.filterwarnings("ignore:the closure writes buffers", "ignore:no loss of this step")

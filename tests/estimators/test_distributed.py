@@ -7,7 +7,6 @@ from functools import partial
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import nn
 
 import estimators
@@ -173,7 +172,7 @@ def accumulate(rank, folder):
 @pytest.mark.slow
 def test_the_trainer_accumulates_on_every_rank(tmp_path):
     """Two ranks with twice one sentence, of uneven lengths, are one process with four."""
-    mp.spawn(accumulate, (tmp_path,), nprocs=ranks.RANKS)
+    ranks.start(accumulate, tmp_path)
     first, second = (torch.load(tmp_path / f"rank{rank}") for rank in range(ranks.RANKS))
     assert first == second
     losses, mean, _ = accumulated(tmp_path / "trainer", 4, 1, None)

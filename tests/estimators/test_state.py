@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,26 @@ def test_save_load_and_replay(name, dtype, tmp_path):
     model, optimizer, _ = fresh()
     estimators.replay(optimizer, estimators.Log.load(tmp_path / "log"))
     assert same(weights(whole[0]), weights(model))
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("name", RECIPES)
+def test_steps_of_which_all_is_frozen_are_logged_as_such(name):
+    """Nothing moves in them, nor when they are replayed: no decay, no momentum; they are told."""
+    model, again = Table(), Table()
+    optimizer = build(name, model, lr=1e-2, seed=4, weight_decay=0.1)
+    closure = Recorder(model)
+    for frozen in (False, True, False):
+        model.requires_grad_(not frozen)
+        before = weights(model)
+        told = pytest.warns(UserWarning, match="no parameter") if frozen else nullcontext()
+        with told:
+            for _ in range(2):
+                optimizer.step(closure)
+        assert same(before, weights(model)) == frozen
+    replayed = build(name, again, lr=1e-2, seed=4, weight_decay=0.1)
+    estimators.replay(replayed, optimizer.log)
+    assert same(weights(model), weights(again))
 
 
 _REST = """

@@ -1,5 +1,6 @@
 """What PyTorch is set to around a step changes nothing of it."""
 
+import itertools
 import threading
 from contextlib import contextmanager, nullcontext
 from functools import cache
@@ -56,6 +57,16 @@ def threads(count):
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def products(precision):
+    """32-bit products in fewer bits; a processor that cannot leaves them as they are."""
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision("highest")
 
 
 SETTINGS = {
@@ -119,6 +130,24 @@ def run_forward(name, setting):
     return weights(model)
 
 
+@pytest.mark.parametrize("name", LOW_RANK)
+def test_low_rank_noise_of_matrices_that_are_multiplied_in_fewer_bits(name):
+    """Large enough for the kernels of oneDNN; processors without bfloat16 have nothing to tell."""
+    ends = []
+    for precision in ("highest", "medium"):
+        layer = torch.nn.Linear(64, 300)
+        torch.nn.init.constant_(layer.weight, 0.5)
+        torch.nn.init.constant_(layer.bias, 0.5)
+        optimizer = build(name, layer, lr=1e-3, seed=4)
+        losses = itertools.cycle([1.0, 0.7, 0.9, 1.1])
+        with products(precision):
+            for _ in range(3):
+                optimizer.step(lambda numbers=losses: next(numbers))
+            estimate = optimizer.estimate(lambda numbers=losses: next(numbers))
+        ends.append([*weights(layer), *estimate.values()])
+    assert same(*ends)
+
+
 plain_forward = cache(lambda name: run_forward(name, "plain"))
 
 
@@ -164,9 +193,10 @@ def test_the_same_bits_in_another_thread(name, apply):
 def test_the_closure_runs_in_them(apply):
     """Inference mode and autocast are as they were where the step was called; gradients are off."""
     model, closure = net_problem()
-    found = []
+    found, precisions = [], []
 
     def looking():
+        precisions.append(torch.get_float32_matmul_precision())
         found.append(
             (
                 torch.is_inference_mode_enabled(),
@@ -193,6 +223,24 @@ def test_the_closure_runs_in_them(apply):
         (False, False, False),
     ]
     assert found[::2] == found[1::2]
+    with products("medium"):
+        optimizer.step(looking)
+        assert torch.get_float32_matmul_precision() == "medium"
+    assert precisions == ["highest"] * 8 + ["medium"] * 2
+
+
+def test_a_precision_that_is_set_for_all_backends_stays_so():
+    if not hasattr(torch.backends, "fp32_precision"):
+        pytest.skip("this version of PyTorch has none")
+    model, closure = net_problem()
+    optimizer = estimators.tezo(model, rank=2)
+    torch.backends.fp32_precision = "tf32"
+    try:
+        optimizer.step(closure)
+        assert torch.backends.fp32_precision == "tf32"
+    finally:
+        torch.backends.fp32_precision = "none"
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_they_are_as_before_after_a_closure_that_raises():

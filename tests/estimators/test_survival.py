@@ -344,6 +344,40 @@ def test_a_log_of_other_tensors_is_refused(change):
     assert untouched(other, target, before)
 
 
+STATEFUL = ["mezo_m", "mezo_adam", "hizoo", "zo_adamu", "tezo", "lozo_m", "svd0_adam"]
+
+
+@pytest.mark.parametrize("apply", ["inplace", "forward"])
+@pytest.mark.parametrize("name", STATEFUL)
+def test_a_tensor_that_is_resized_does_not_go_on_with_its_old_state(name, apply):
+    """As transformers resizes embeddings: the same Parameter, with other memory."""
+    model = chain()
+    optimizer = build(name, model, **STEP, apply=apply)
+    run(model, optimizer, 1)
+    model[-1].weight.data = torch.cat([model[-1].weight.data] * 2)
+    model[-1].bias.data = torch.cat([model[-1].bias.data] * 2)
+    before = weights(model)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=r"was \(6, 6\) when its state was made"):
+            run(model, optimizer, 1)
+    assert same(before, weights(model))
+    assert optimizer.steps == len(optimizer.log) == 1
+    go_on = build(name, model, **STEP, apply=apply)
+    run(model, go_on, 1)
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_state_of_another_shape_is_refused(name):
+    model = chain()
+    source = build(name, model, **STEP)
+    run(model, source, 1)
+    other = nn.Sequential(*chain()[:-1], nn.Linear(6, 9))
+    target = build(name, other, **STEP)
+    before = weights(other)
+    refuses(lambda: target.load_state_dict(source.state_dict()), "weight differs: float32 6x6")
+    assert untouched(other, target, before)
+
+
 def test_a_log_of_absent_parameters_is_refused():
     model, other = chain(), chain(2)
     source, target = estimators.mezo(model, **STEP), estimators.mezo(other, **STEP)

@@ -492,6 +492,15 @@ def test_modules_that_write_their_weights_are_refused(write, options):
     assert optimizer.steps == 0
 
 
+def test_modules_that_write_their_weights_are_refused_after_an_estimate():
+    """An estimate works on copies, and has not looked for such writes."""
+    model, closure = writing(clamp_data)
+    optimizer = estimators.mezo(model, lr=0.0, eps=0.05, seed=0)
+    optimizer.estimate(closure)
+    with pytest.raises(RuntimeError, match=r"1\.weight was written by the closure"):
+        optimizer.step(closure)
+
+
 @pytest.mark.parametrize("name", ["mezo", "mezo_adam", "one_sided", "lozo"])
 @pytest.mark.parametrize("write", WRITES)
 def test_modules_that_write_their_weights_work_with_copies(write, name):

@@ -189,6 +189,27 @@ def test_a_change_that_leaves_nothing_to_divide_by_is_no_change(table):
     assert "26.43 in place of 26.01 turns it" in found.certificate["one cell"]
 
 
+def test_numbers_are_rounded_to_whole_ones(table):
+    """Of 0.57 GB at 125M and what is printed beside it: snippets print what SymPy says."""
+    cell, other = table["MeZO", "125M"], table["MeZO", "13B"]
+    for rounded in (sp.floor(10 * cell), sp.ceiling(10 * cell), sp.floor(-other / cell)):
+        value = rounded.subs({c: n.value for c, n in table.numbers.items()})
+        found = judged(table, sp.Lt(rounded, value, evaluate=False))
+        assert found.verdict is Verdict.REFUTED
+        assert said(found.certificate["snippet"]) == {
+            "claimed": float(value),
+            "actual": float(value),
+        }
+    assert judged(table, sp.Eq(sp.floor(cell), 0)).reading == ""  # 0.565 to 0.575
+    between = judged(table, sp.Eq(sp.floor(100 * cell), 57))
+    assert between.reading == BY_THE_NUMBERS
+
+
+def test_other_functions_are_refused_in_words(table):
+    with pytest.raises(ValueError, match=r"log\(Table 7.*is no arithmetic on printed numbers"):
+        judged(table, sp.Lt(sp.log(table["MeZO", "125M"]), 0))
+
+
 def test_what_no_table_prints_is_an_error(table):
     with pytest.raises(ValueError, match="no table prints"):
         judged(table, sp.Lt(sp.Symbol("x", real=True), table["MeZO", "125M"]))

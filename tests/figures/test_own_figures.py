@@ -100,6 +100,7 @@ def test_every_recipe_is_in_the_picture(data):
     assert len(kinds) == len(own_queries.others(on)) > 12
 
 
+@pytest.mark.slow
 def test_variances_are_those_of_the_cards(drawing):
     whole, zoomed = drawing("own_variance")[0].axes
     hits = []

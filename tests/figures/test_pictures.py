@@ -7,7 +7,7 @@ from figures.picture import UnknownPicture, caption, judgement, names, pictures
 from figures.style import COLUMN, PAGE
 from zotheory.ledger import recorded
 
-DEAR = ("own_queries", "own_variance")  # ten seconds each; test_own_figures.py draws them, too
+DEAR = ("own_queries", "own_variance", "prior_passes", "prior_table5")  # their own tests draw them
 PARAMS = [pytest.param(name, marks=pytest.mark.slow if name in DEAR else ()) for name in names()]
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from figures import smezo_fig2b, smezo_fig2c, smezo_fig3
+from figures import smezo_fig2b, smezo_fig2c, smezo_fig3, smezo_shares
 from figures.data import MissingData
 from figures.trained import runs
 from tests.figures.reading import ends, lines, points
+from zotheory.papers.own.value_projections import BATCHES
 from zotheory.papers.smezo.batches import DRAWS, NAMES, NORMS
 from zotheory.training.rows import dump, read_rows
 from zotheory.vocabulary import Kind
@@ -25,10 +26,47 @@ def test_fig2b_shows_what_is_not_lowered(drawing, data):
         draws = data.drawn(smezo_fig2b.OWN, Kind.MODEL, "draws by pair")
         pairs = smezo_fig2b.by_pair(data, loss)
         assert np.average(pairs, weights=draws) == pytest.approx(100 - 100 * share)
-    means = lines(other)["along fine-tuning"]
-    for step, mean in means:
+    held_out, more, counted = points(other)
+    for step, mean in held_out:
         found = data.number(smezo_fig2b.OTHER, Kind.MODEL, f"after {int(step)} steps", "mean")
         assert mean == pytest.approx(100 - 100 * found)
+    for step, mean in more:
+        found = data.number(smezo_fig2b.MORE, Kind.MODEL, f"after {int(step)} steps", "mean")
+        assert mean == pytest.approx(100 * found)
+    share = data.number(smezo_fig2b.COUNTED, Kind.MODEL, "counted share", NAMES[0])
+    assert counted[0, 1] == pytest.approx(100 - 100 * share)
+    dots = [y for line in other.get_lines() for y in line.get_ydata() if line.get_marker() == "."]
+    low, high = other.get_ylim()
+    assert low < min(dots) <= max(dots) < high  # none is cut off
+
+
+def test_fig2b_tells_how_far_other_batches_may_lie():
+    alike = np.full(15, 0.5)
+    assert smezo_fig2b.anew(alike) == pytest.approx((100 / 3, 100 / 3))
+    low, high = smezo_fig2b.anew(np.where(np.arange(15) < 5, -0.5, 0.9))  # one batch against five
+    assert low < 100 * smezo_fig2b.RAISED(0.9) < 100 * smezo_fig2b.RAISED(-0.5) < 100
+    assert high - low > 30
+
+
+def test_shares_are_the_ledgers_and_make_up_the_whole(drawing, data):
+    by_size, by_matrix = drawing("smezo_shares")[0].axes
+    even = smezo_shares.entries(data)
+    series = points(by_size)
+    for i, place in enumerate(smezo_shares.PLACES):
+        smallest, others = series[2 * i][0, 1] * even, series[2 * i + 1][0, 1] * (1 - even)
+        assert smallest == pytest.approx(np.mean(smezo_shares.shares(data, place)))
+        assert smallest + others == pytest.approx(1)
+        low, high = ends(by_size)[2 * i][0]
+        assert (
+            data.claim(smezo_shares.SMALL)
+            .evidence_of(Kind.MODEL)
+            .summary.count(f"[{low * even:.5g}, {high * even:.5g}]")
+        )
+    drawn = [y for line in by_matrix.get_lines() for y in line.get_ydata()]
+    for of in smezo_shares.modules(data).values():
+        for values in of.values():
+            assert len(values) == len(BATCHES)
+            assert set(values) <= set(drawn)
 
 
 def test_fig2b_has_the_claims_bands():

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
 
@@ -22,29 +26,30 @@ def entries() -> list[Entry]:
     """One entry a claim: steps of 5 s and 3.2 s in the published loop, a pass of 1 s."""
     rng = np.random.default_rng(0)
 
-    def seconds(value: float) -> np.ndarray:
-        return value * rng.normal(1, 0.02, timing.SHORT_ROUNDS)
+    def seconds(value: float) -> list[float]:
+        return (value * rng.normal(1, 0.02, timing.MOST)).tolist()
 
-    prompts = {
-        by: {
+    known = {
+        timing.PROMPTS[by]: {
             timing.FORWARD: seconds(FORWARD),
-            f"MeZO, {by}": seconds(mezo),
-            f"LeZO, {by}": seconds(lezo),
+            timing.MEZO: seconds(mezo),
+            timing.LEZO: seconds(lezo),
         }
         for by, (mezo, lezo) in STEPS.items()
     }
-    rows = {
-        by: {
-            length: {
-                f"MeZO, {by}": seconds(more + length / 100),
-                f"LeZO, {by}": seconds(1 + length / 100),
-            }
+    known |= {
+        timing.ROWS[by]: {
+            f"{name} at {length}": seconds(base + length / 100)
             for length in timing.LENGTHS
+            for name, base in ((timing.MEZO, more), (timing.LEZO, 1))
         }
         for by, more in NOISE.items()
     }
-    known = {"lezo.prompts": (prompts, 0.6), "lezo.rows": rows}
-    context = Context("", 0, BUDGETS["quick"], None, "made up", None)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(timing, "once", lambda what, context, measure: known[what])
+    with TemporaryDirectory() as scratch, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timing, "once", lambda *_: 0.6)
+        folder = Path(scratch) / "rounds"
+        folder.mkdir()
+        for rounds, taken in known.items():
+            (folder / f"{rounds.name}.json").write_text(json.dumps(taken))
+        context = Context("", 0, BUDGETS["quick"], None, "made up", Path(scratch))
         return [judge(claim, context) for claim in select(list(CLAIMS))]

@@ -18,6 +18,15 @@ def judged(claim_id):
     return entry
 
 
+def would_hold(claim_id, cells):
+    """The entry of a claim that is refuted with its correction confirmed, and holds with others."""
+    entry = judged(claim_id)
+    assert entry.verdict == "refuted"
+    assert entry.correction.verdict == "confirmed"
+    assert with_cells(claim_id, cells) == "confirmed"
+    return entry
+
+
 def with_cells(claim_id, cells) -> Verdict:
     """What the claim's checks say of it where tables print other numbers in these cells."""
     it = claim(claim_id)

@@ -1,5 +1,6 @@
 """What follows for somebody who trains stands on what the ledger says, and where it is told."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,13 @@ from zotheory.papers import declared
 from zotheory.papers.consequences import CONSEQUENCES, standing
 from zotheory.vocabulary import Verdict
 
-README = Path(__file__).parents[2] / "README.md"
+WHICH = Path(__file__).parents[2] / "docs" / "which.md"
 
 
 @pytest.mark.parametrize("found", CONSEQUENCES, ids=lambda found: found.advice[:30])
-def test_it_rests_on_claims_and_is_told_in_the_readme(found):
+def test_it_rests_on_claims_and_is_told_on_the_site(found):
     assert found.grounds.keys() <= {claim.id for claim in declared()}
-    assert found.advice in " ".join(README.read_text().replace("**", "").split())
+    assert found.advice in " ".join(WHICH.read_text().replace("**", "").split())
 
 
 def test_all_of_them_stand_by_the_recorded_ledger():
@@ -32,3 +33,13 @@ def test_one_whose_ground_is_judged_otherwise_is_dropped():
             assert dropped not in standing(replace(ledger, claims=tuple(claims)))
     without = [e for e in ledger.claims if e.id not in dropped.grounds]
     assert dropped not in standing(replace(ledger, claims=tuple(without)))
+
+
+def test_the_readme_counts_the_recorded_verdicts():
+    """The message says what the README has to say once the ledger has been recorded anew."""
+    claims = recorded().claims
+    count = Counter(entry.verdict for entry in claims)
+    verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict if count[verdict])
+    elsewhere = sum(entry.setting is not None and entry.setting.elsewhere for entry in claims)
+    told = f"{len(claims)} claims: {verdicts}; {elsewhere} of them could be judged only in another"
+    assert told in " ".join(README.read_text().split())

@@ -315,3 +315,11 @@ def test_bad_input():
         G[i, 1]
     with pytest.raises(ValueError, match="exact"):
         expect(0.5, x[i], x[i])
+
+
+def test_symbols_that_are_made_twice_have_an_order():
+    """SymPy compares them part by part where a sum holds two objects of one symbol."""
+    i, j = Index("i", m), Index("j", m)
+    first, second = (contraction(Fixed("A")[i, j] * Fixed("A")[j, i]) for _ in range(2))
+    assert first.compare(second) == 0
+    assert first + second == 2 * first

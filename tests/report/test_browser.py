@@ -7,10 +7,11 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
-from zotheory.ledger import recorded
+from zotheory.ledger import Entry, recorded
 from zotheory.report.page import write_page
 from zotheory.vocabulary import Verdict
 
@@ -27,10 +28,33 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-LEDGER = recorded()
-CLAIMS = {claim.id: claim for claim in LEDGER.claims}
 REFUTED = "tezo.lemma1.norm4"
+NAMED = (REFUTED, "tezo.memory.adam_share", "tezo.thm1.variance")
 WIDTHS = (360, 800, 1400)
+CLAIMS: dict[str, Entry] = {}  # on the page
+
+
+def some(claims):
+    """The first of every paper and verdict, of every verdict and kind; each tenth; those named."""
+    first = {}
+    for claim in claims:
+        keys = [claim.paper, *(evidence.kind for evidence in claim.evidence)]
+        for key in keys:
+            first.setdefault((claim.verdict, key), claim.id)
+    chosen = {*first.values(), *NAMED, *(claim.id for claim in claims[::10])}
+    return [claim for claim in claims if claim.id in chosen]
+
+
+@pytest.fixture(
+    scope="module", autouse=True, params=["some", pytest.param("all", marks=pytest.mark.slow)]
+)
+def ledger(request):
+    """The recorded ledger; the quick tests look at a page of some claims."""
+    whole = recorded()
+    claims = whole.claims if request.param == "all" else some(whole.claims)
+    CLAIMS.clear()
+    CLAIMS.update({claim.id: claim for claim in claims})
+    return replace(whole, claims=tuple(claims))
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +66,9 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def address(ledger, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "ledger.html"
-    write_page(LEDGER, path)
+    write_page(ledger, path)
     return path.as_uri()
 
 

@@ -220,6 +220,7 @@ def test_a_single_number_has_no_deciding_coordinate():
     assert dict(table.rows)["deciding coordinate"] == ("", "1")
 
 
+@pytest.mark.sampled(60)
 @pytest.mark.parametrize("entry", recorded().claims, ids=lambda entry: entry.id)
 def test_no_recorded_entry_is_without_detail_and_titles_are_unique(entry):
     found = describe(entry)

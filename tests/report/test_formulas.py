@@ -95,6 +95,7 @@ STATEMENTS = [
 ]
 
 
+@pytest.mark.sampled(120)
 @pytest.mark.parametrize(("id", "statement"), STATEMENTS)
 def test_nothing_of_a_claims_formula_is_lost(id, statement):
     text = statement.written

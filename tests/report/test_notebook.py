@@ -87,6 +87,7 @@ def test_a_claim_shows_its_setting():
     assert str(setting) in Page(claim._repr_html_()).text
 
 
+@pytest.mark.sampled(40)
 @pytest.mark.parametrize("claim", recorded().claims, ids=lambda claim: claim.id)
 def test_one_claim_alone_is_shown_with_all_that_is_known_of_it(claim):
     page = Page(recorded(claim.id)._repr_html_())

@@ -44,7 +44,8 @@ def test_every_figure_stands_once_behind_its_paper_and_its_claims_link_to_it(dra
     for picture in drawn:
         assert text.count(picture.source) == 1
         assert f"figure-{picture.name}" in read.ids
-        assert text.count(f'href="#figure-{picture.name}"') == len(picture.verdicts)
+        links = len(picture.verdicts) + 1  # from its claims, and below its paper's title
+        assert text.count(f'href="#figure-{picture.name}"') == links
         for name in picture.verdicts:
             assert set(picture.title.split()) <= set(read.words(name))
     images = [found for tag, found in read.tags if tag == "img"]
@@ -53,6 +54,16 @@ def test_every_figure_stands_once_behind_its_paper_and_its_claims_link_to_it(dra
     ]
     assert "img-src data:;" in text
     assert "img-src" not in page(recorded())
+
+
+def test_a_caption_begins_with_its_title_and_leads_to_its_claims(drawn):
+    for picture in drawn:
+        leads = [lead for lead, _ in picture.led if lead]
+        assert leads == [f"{picture.title}.", *picture.verdicts]
+        told = " ".join(picture.caption.split())
+        assert " ".join(lead + rest for lead, rest in picture.led) == told
+        for name in picture.verdicts:
+            assert f'<p><a href="#{name}">{name}</a> (' in page(recorded(), drawn)
 
 
 def test_a_figure_of_another_ledger_is_refused(drawn):

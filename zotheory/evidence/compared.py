@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -24,7 +25,7 @@ from zotheory.statistics.rule import Ends, decided
 from zotheory.vocabulary import Evidence, Kind, Statement, Verdict
 
 Array = np.ndarray
-Interval = Callable[[Array, float], tuple[float, float]]  # of values, at an error probability
+Interval = Callable[[Any, float], tuple[float, float]]  # of values, at an error probability
 Witness = Callable[[Statement, Counterexample], str]
 LINES = 4  # told in a summary; a certificate tells them all
 
@@ -97,7 +98,9 @@ def mean(values: Array, interval: Interval = student) -> Sample:
     return Sample(np.asarray(values), np.mean, interval, "np.mean(values)", linear=True)
 
 
-Known = Quantity | Sample | sp.Expr | float | tuple[Any, Any]  # a pair: what it lies between
+Known: TypeAlias = (
+    Quantity | Sample | sp.Expr | float | tuple[Any, Any]
+)  # a pair: what it lies between
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +223,8 @@ class Compared:
         actual, claimed = self.telling.sides
         failed = Counterexample(self.telling.case.named, claimed.value, actual.value)
         snippet = self.telling.snippet
-        witness = witness or (snippet and (lambda *_: snippet))
+        if witness is None and snippet:
+            witness = partial(_verbatim, snippet)
         found = refuted(self.statement, failed, self.telling.relation, (), witness, kind)
         told = {**certificate, **found.certificate}
         return Evidence(kind, self.verdict, self.summary, numbers, told)
@@ -271,6 +275,10 @@ def together(
     return Compared(statement, tuple(found), _all(found, holds))
 
 
+def _verbatim(snippet: str, _: Statement, __: Counterexample) -> str:
+    return snippet
+
+
 def _all(found: Sequence[Comparison], holds: Verdict = Verdict.CONFIRMED) -> Verdict:
     verdicts = {comparison.verdict for comparison in found}
     return next((v for v in (Verdict.REFUTED, Verdict.INCONCLUSIVE) if v in verdicts), holds)
@@ -283,22 +291,27 @@ def _compare(
     if relation.rel_op != "==" and all(_measured(side, case) for side in sides):
         scales[relation.rel_op in (">", ">=")] = margin  # of the lesser side
     if interval := _paired(relation, case):
-        rows = [c * _rows(x, case) for x, c in zip(sides, scales, strict=True)]
-        known = tuple(Quantity(*3 * [float(np.mean(row))]) for row in rows)
-        difference = np.subtract(*rows)
+        left, right = (c * _rows(x, case) for x, c in zip(sides, scales, strict=True))
+        known = _point(float(np.mean(left))), _point(float(np.mean(right)))
+        difference = left - right
         a = Quantity(float(np.mean(difference)), *interval(difference, alpha))
         b, further = Quantity(0, 0, 0), f"; pair by pair the difference is {a}"
     else:
-        a, b = known = tuple(_side(x, case, alpha) * c for x, c in zip(sides, scales, strict=True))
+        a, b = (_side(x, case, alpha) * c for x, c in zip(sides, scales, strict=True))
+        known = a, b
     holds, fails = decided(relation.rel_op, a.ends, b.ends, Fraction(case.tolerance), sharp)
     verdict = Verdict.INCONCLUSIVE
     if holds or fails:
         verdict = Verdict.CONFIRMED if holds else Verdict.REFUTED
     snippet = _snippet(relation, case, alpha, scales) if fails else ""
-    return Comparison(relation, case, known, verdict, tuple(scales), further, snippet)
+    return Comparison(relation, case, known, verdict, (scales[0], scales[1]), further, snippet)
 
 
 # What is known of one side of a relation.
+
+
+def _point(value: float) -> Quantity:
+    return Quantity(value, value, value)
 
 
 def _side(side: sp.Expr, case: Case, alpha: float) -> Quantity:
@@ -318,8 +331,8 @@ def _side(side: sp.Expr, case: Case, alpha: float) -> Quantity:
         return Quantity(float(rest), *found.ends) if rounded else found
     bounds = {names[s]: (_exact(q.low), _exact(q.high)) for s, q in uncertain.items()}
     estimate = rest.subs({names[s]: _exact(q.value) for s, q in uncertain.items()})
-    found = enclose(rest.xreplace({f: _exact(f) for f in rest.atoms(sp.Float)}), bounds)
-    return Quantity(float(estimate), found.low, found.high)
+    enclosed = enclose(rest.xreplace({f: _exact(f) for f in rest.atoms(sp.Float)}), bounds)
+    return Quantity(float(estimate), enclosed.low, enclosed.high)
 
 
 def _parts(side: sp.Expr, case: Case) -> list[sp.Expr]:
@@ -404,13 +417,13 @@ def _snippet(relation: Relational, case: Case, alpha: float, scales: Sequence[fl
     sides = {"claimed": relation.rhs, "actual": relation.lhs}
     parts = dict.fromkeys(s for side in sides.values() for s in _parts(side, case))
     known = {s: _known(case.values[s], alpha) for s in parts}
-    shown = [s for s, q in known.items() if q.values is not None]
+    shown = {s: q.values for s, q in known.items() if q.values is not None}
     if not shown:
         return ""
     names = {s: sp.Symbol(name) for s, name in zip(shown, "abcdefgh", strict=False)}
     lines = ["import numpy as np", "", f"# {case.at}"]
     for symbol, name in names.items():
-        lines.append(f"values = {_listed(known[symbol].values)}  # {symbol}")
+        lines.append(f"values = {_listed(shown[symbol])}  # {symbol}")
         lines.append(f"{name} = {known[symbol].code}")
     for (word, side), scale in zip(sides.items(), reversed(scales), strict=True):
         number = side.xreplace(names).subs({s: q.value for s, q in known.items()})
@@ -423,8 +436,12 @@ def _listed(values: Array) -> str:
     """Data as code, numbers to seven digits."""
     if values.dtype == bool:
         return f'np.array(list("{"".join("01"[int(v)] for v in values)}")) == "1"'
-    digits = {"float_kind": lambda value: f"{value:.7g}"}
-    text = np.array2string(values, separator=", ", threshold=values.size + 1, formatter=digits)
+    text = np.array2string(
+        values,
+        separator=", ",
+        threshold=values.size + 1,
+        formatter={"float_kind": lambda value: f"{value:.7g}"},
+    )
     return f"np.array({text})"
 
 

@@ -23,6 +23,7 @@ UNDEFINED = "undefined at a point of its domain"
 DOES_NOT_FOLLOW = "does not follow from its premise"
 
 Derived = Mapping[sp.Expr, Derivation | Enclosed]
+Names = Mapping[sp.Symbol, sp.Expr]
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,11 @@ def conjuncts(formula: sp.Basic | None) -> tuple[Relational, ...]:
 
 def _decide(relation: Relational, derived: Derived, statement: Statement, attained: bool) -> Result:
     """What holds for any value of the statement's names holds for theirs; else they are put in."""
-    found = None
     if all(_allowed(name, value) for name, value in statement.where.items()):
         found = _with_names(relation, derived, statement.domain, {})
-    if statement.where and not (isinstance(found, Proved) or (found and not attained)):
-        found = _with_names(relation, derived, statement.domain, statement.where)
-    return found
+        if not statement.where or isinstance(found, Proved) or not attained:
+            return found
+    return _with_names(relation, derived, statement.domain, statement.where)
 
 
 def _allowed(name: sp.Symbol, value: sp.Expr) -> bool:
@@ -114,9 +114,11 @@ def _allowed(name: sp.Symbol, value: sp.Expr) -> bool:
     return all(getattr(value, f"is_{what}") is so for what, so in name.assumptions0.items())
 
 
-def _with_names(relation: Relational, derived: Derived, domain, names) -> Result:
+def _with_names(
+    relation: Relational, derived: Derived, given: Sequence[sp.Basic], names: Names
+) -> Result:
     """Both sides are substituted on their own: SymPy would evaluate the whole relation away."""
-    domain = [_put(r, *(_value(side, {}, names) for side in r.args)) for r in flatten(domain)]
+    domain = [_put(r, *(_value(side, {}, names) for side in r.args)) for r in flatten(given)]
     sides = relation.lhs, relation.rhs
     bounded = [k for k, d in derived.items() if isinstance(d, Enclosed) and relation.has(k)]
     if not bounded:
@@ -142,7 +144,7 @@ def _put(relation: Relational, lhs: sp.Expr, rhs: sp.Expr) -> Relational:
     return relation.func(lhs, rhs, evaluate=False)
 
 
-def _value(side: sp.Expr, derived: Derived, names, end: str = "") -> sp.Expr | None:
+def _value(side: sp.Expr, derived: Derived, names: Names, end: str = "") -> Any:
     """A side with what was derived: the values, or one end of an enclosure; names written out."""
     if isinstance(derived.get(side), Enclosed):
         side = getattr(derived[side], end)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch._ops import OpOverload
 from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -47,7 +48,13 @@ class Memory(TorchDispatchMode):
         super().__exit__(*exception)
         self._threads.__exit__(*exception)
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self,
+        func: OpOverload,
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         result = self._run(func, args, kwargs or {})
         for leaf in (result,) if isinstance(result, Tensor) else tree_leaves(result):
             if isinstance(leaf, Tensor):
@@ -58,7 +65,7 @@ class Memory(TorchDispatchMode):
         """Measure the peak anew from here."""
         self.peak = self.now
 
-    def _run(self, func, args: tuple, kwargs: Mapping[str, Any]) -> Any:
+    def _run(self, func: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run an operation, or, on the meta device, make again what it returned the last time.
 
         Many meta kernels are written in Python and slow; the shape of their result depends on the
@@ -89,7 +96,9 @@ class Memory(TorchDispatchMode):
         self.now -= self._live.pop(key)
 
 
-def _signature(func, args: tuple, kwargs: Mapping[str, Any]) -> Hashable | None:
+def _signature(
+    func: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Hashable | None:
     """What decides the result's shape, or None if the operation has to run.
 
     It has to run unless it reads meta tensors only and its one result is a new tensor.
@@ -164,7 +173,13 @@ class Draws(TorchDispatchMode):
         super().__exit__(*exception)
         self._threads.__exit__(*exception)
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self,
+        func: OpOverload,
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         result = func(*args, **(kwargs or {}))
         if torch.Tag.nondeterministic_seeded in func.tags:
             for leaf in tree_leaves(result):
@@ -215,7 +230,13 @@ class Operations(TorchDispatchMode):
         super().__exit__(*exception)
         self._threads.__exit__(*exception)
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self,
+        func: OpOverload,
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         result = func(*args, **(kwargs or {}))
         read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         moves = func.is_view or func is torch.ops.aten._unsafe_view.default

@@ -224,9 +224,8 @@ class _Case:
             gap = gap.xreplace(formulas)
         computed = {s: self._tried(s) for s in gap.free_symbols & self.quantities.keys()}
         ends = {cell: self.numbers[cell].ends for cell in self.cells}
-        return (
-            None if None in computed.values() else rounding.bounds(sp.expand(gap), ends | computed)
-        )
+        ends |= {name: interval for name, interval in computed.items() if interval is not None}
+        return None if None in computed.values() else rounding.bounds(sp.expand(gap), ends)
 
     def _tried(self, name: sp.Symbol) -> Interval | None:
         """The least and the largest that a function gives; None if too much would be tried."""
@@ -267,8 +266,9 @@ class _Case:
 
 
 def _sympy(number: Fraction | float) -> sp.Expr:
-    exact = isinstance(number, Fraction | int)
-    return sp.Rational(number.numerator, number.denominator) if exact else sp.Float(number)
+    if isinstance(number, Fraction | int):
+        return sp.Rational(number.numerator, number.denominator)
+    return sp.Float(number)
 
 
 def _evidence(
@@ -479,9 +479,20 @@ class _Python(StrPrinter):
 
     def _print_Function(self, expr: sp.Function) -> str:
         names = {sp.Abs: "abs", sp.Max: "max", sp.Min: "min"}
-        return f"{names.get(expr.func, expr.func)}({', '.join(map(self._print, expr.args))})"
+        if expr.func not in names:
+            raise ValueError(
+                f"{expr} is no arithmetic on printed numbers: there are sums, products, powers, "
+                "Abs, Max, Min, floor and ceiling; compute it by a function (`Computed`)"
+            )
+        return f"{names[expr.func]}({', '.join(map(self._print, expr.args))})"
 
     _print_Abs = _print_Max = _print_Min = _print_Function
+
+    def _print_floor(self, expr: sp.floor) -> str:
+        return f"(({self._print(expr.args[0])})//1)"
+
+    def _print_ceiling(self, expr: sp.ceiling) -> str:
+        return f"(-((-({self._print(expr.args[0])}))//1))"
 
     def _print_Mul(self, expr: sp.Mul) -> str:
         return "*".join(f"({self._print(factor)})" for factor in expr.args)

@@ -21,12 +21,13 @@ def bounds(expr: sp.Expr, ends: Mapping[sp.Symbol, Interval]) -> Interval | None
         linear = sp.Add(*(term for term in expr.args if _is_linear(term)))
         slopes = linear.as_coefficients_dict()
         constant = slopes.pop(sp.S.One, sp.S.Zero)
-        reach = [sorted((slope * ends[s][0], slope * ends[s][1])) for s, slope in slopes.items()]
+        reach = [_ordered(slope * ends[s][0], slope * ends[s][1]) for s, slope in slopes.items()]
         return _sum([(constant, constant), *reach, *(bounds(term, ends) for term in rest)])
     if isinstance(expr, sp.Piecewise):
         return _either(expr, ends)
-    inside = [bounds(argument, ends) for argument in expr.args]
-    if None in inside:
+    found = [bounds(argument, ends) for argument in expr.args]
+    inside = [interval for interval in found if interval is not None]
+    if len(inside) < len(found):
         return None
     if expr.is_Mul:
         corners = [sp.Mul(*corner) for corner in product(*inside)]
@@ -41,6 +42,9 @@ def bounds(expr: sp.Expr, ends: Mapping[sp.Symbol, Interval]) -> Interval | None
         low, high = inside[0]
         least = sp.S.Zero if low <= 0 <= high else min(abs(low), abs(high))
         return least, max(abs(low), abs(high))
+    if isinstance(expr, sp.floor | sp.ceiling):
+        low, high = inside[0]
+        return expr.func(low), expr.func(high)
     if isinstance(expr, sp.Max | sp.Min):
         lows, highs = zip(*inside, strict=True)
         return expr.func(*lows), expr.func(*highs)
@@ -52,10 +56,15 @@ def _is_linear(term: sp.Expr) -> bool:
     return len(term.free_symbols) <= 1 and term.as_independent(*term.free_symbols)[1].is_Symbol
 
 
+def _ordered(a: sp.Expr, b: sp.Expr) -> Interval:
+    return (a, b) if a <= b else (b, a)
+
+
 def _sum(intervals: Sequence[Interval | None]) -> Interval | None:
-    if None in intervals:
+    known = [interval for interval in intervals if interval is not None]
+    if len(known) < len(intervals):
         return None
-    lows, highs = zip(*intervals, strict=True)
+    lows, highs = zip(*known, strict=True)
     return sp.Add(*lows), sp.Add(*highs)
 
 

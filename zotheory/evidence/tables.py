@@ -50,7 +50,7 @@ def printed_file(
         raise ValueError(f"{path} must say its {' and '.join(told)}: `# place: Table 7`")
     if len(set(columns)) < len(columns) or len(set(rows)) < len(rows):
         raise ValueError(f"{path}: every row and every column needs a name of its own")
-    cells = {}
+    cells: Cells = {}
     for row, *texts in body:
         if len(texts) != len(columns):
             raise ValueError(f"{path}: row {row!r} has {len(texts)} cells, not {len(columns)}")
@@ -176,7 +176,7 @@ class Table:
     @cached_property
     def places(self) -> dict[str, tuple[str, str]]:
         """Where the printed numbers and deviations stand, by the names of their symbols."""
-        found = {}
+        found: dict[str, tuple[str, str]] = {}
         for place in self.cells:
             if self.has(*place):
                 name = self[place].name

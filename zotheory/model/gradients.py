@@ -33,7 +33,8 @@ def layer_weights(model: nn.Module) -> list[Weight]:
     for name, parameter in model.named_parameters():
         match = re.search(r"\.(\d+)\.(?:.*\.)?(\w+)\.weight$", name)
         if match and parameter.ndim == 2:
-            found.append(Weight(name, int(match[1]), match[2], tuple(parameter.shape)))
+            rows, columns = parameter.shape
+            found.append(Weight(name, int(match[1]), match[2], (rows, columns)))
     return found
 
 
@@ -52,6 +53,7 @@ def consumed_gradients(
     def hook_of(name: str) -> Callable[[nn.Parameter], None]:
         def hook(parameter: nn.Parameter) -> None:
             gradient, parameter.grad = parameter.grad, None
+            assert gradient is not None  # it has just been accumulated
             with torch.no_grad():
                 consume(name, parameter, gradient)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zotheory.model.assets import REVIEWS, fetch
+from zotheory.model.assets import REVIEWS, AssetError, fetch
 
 NEGATIVE, POSITIVE = 0, 1
 _ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
@@ -50,11 +50,18 @@ def load_reviews() -> list[Review]:
         AssetError: the download is missing or corrupt.
     """
     with tarfile.open(fetch(REVIEWS)) as outer:
-        inner_bytes = outer.extractfile(_ARCHIVE).read()
+        inner_bytes = _member(outer, _ARCHIVE)
     with tarfile.open(fileobj=io.BytesIO(inner_bytes)) as inner:
-        text = inner.extractfile(_RATINGS).read().decode("utf-8")
+        text = _member(inner, _RATINGS).decode("utf-8")
     rows = (line.split("\t") for line in text.split("\r\n") if line)
     return [Review(sentence, float(rating)) for _, rating, sentence in rows]
+
+
+def _member(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    if file is None:
+        raise AssetError(f"{name} in the download is no file")
+    return file.read()
 
 
 def sentiment(rating: float) -> int | None:

@@ -34,8 +34,11 @@ class Scratch:
     """Folder of one study inside ``root``, or inside a temporary folder that goes at the end."""
 
     def __init__(self, root: Path | None, name: str, batches: int) -> None:
-        self._temporary = tempfile.TemporaryDirectory() if root is None else None
-        self.folder = Path(self._temporary.name if root is None else root) / name
+        self._temporary = None
+        if root is None:
+            self._temporary = tempfile.TemporaryDirectory()
+            root = Path(self._temporary.name)
+        self.folder = Path(root) / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.batches = batches
 
@@ -77,7 +80,7 @@ class Scratch:
         """Keep what batch ``t`` gave and, in their turn, the weights after it."""
         part = self.folder / "part"
         with part.open("wb") as file:
-            np.savez(file, **measured)
+            np.savez(file, allow_pickle=True, **measured)
         os.replace(part, self._result(t))
         if (t + 1) % WEIGHTS_EVERY == 0 and t + 1 < self.batches:
             save_file({name: p.detach() for name, p in model.named_parameters()}, part)

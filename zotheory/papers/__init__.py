@@ -44,6 +44,11 @@ def title(paper: str) -> str:
     return import_module(f"zotheory.papers.{paper}").TITLE if paper in ROOMS else paper
 
 
+def source(paper: str) -> str:
+    """Who wrote a paper, when, and where it is; nothing if there is no such room."""
+    return import_module(f"zotheory.papers.{paper}").SOURCE if paper in ROOMS else ""
+
+
 @cache
 def of(paper: str) -> tuple[Claim, ...]:
     """The claims of one paper, in its order; none if there is no such room."""

@@ -59,7 +59,7 @@ def page(ledger: Ledger, pictures: Sequence[Drawn] = ()) -> str:
     """
     check_verdicts(pictures, ledger.claims)
     claims = [describe(entry) for entry in ledger.claims]
-    style, script = (_asset(f"page.{kind}") for kind in ("css", "js"))
+    style, script = asset("claim.css") + asset("page.css"), asset("page.js")
     return (
         templates()
         .get_template("page.html.j2")
@@ -99,7 +99,8 @@ def _filters(claims: Sequence[Description]) -> list[tuple[str, str, list[tuple[s
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A style sheet or script of the page."""
     return (HERE / name).read_text(encoding="utf-8")
 
 
@@ -165,8 +166,19 @@ class Drawn:
 
     @property
     def paragraphs(self) -> list[str]:
-        """The caption's."""
+        """The caption's: what is shown, then one a claim, then which ledger it is."""
         return [" ".join(paragraph.split()) for paragraph in self.caption.split("\n\n")]
+
+    @property
+    def led(self) -> list[tuple[str, str]]:
+        """The same, each parted from what it begins with: its title, a claim's id, or nothing."""
+        leads = (f"{self.title}.", *self.verdicts)
+        return [self._parted(paragraph, leads) for paragraph in self.paragraphs]
+
+    @staticmethod
+    def _parted(paragraph: str, leads: Sequence[str]) -> tuple[str, str]:
+        lead = next((lead for lead in leads if paragraph.startswith(f"{lead} ")), "")
+        return lead, paragraph.removeprefix(lead)
 
 
 def read_pictures(folder: str | PathLike[str]) -> list[Drawn]:

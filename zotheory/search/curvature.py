@@ -13,10 +13,11 @@ identity, E[o(z) <e, z>]).
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import mpmath
 import numpy as np
@@ -38,7 +39,11 @@ class Moments:
 class Curvature(ABC):
     """s of the module's docstring; `order` is p."""
 
-    order: int
+    if TYPE_CHECKING:  # a property, or a constant of the class
+
+        @property
+        @abstractmethod
+        def order(self) -> int: ...
 
     @abstractmethod
     def slope(self, n: int) -> float:
@@ -84,7 +89,7 @@ class Ridge(Curvature):
         def odd(s: mpmath.mpf) -> mpmath.mpf:
             return self.profile.odd_error(mpmath.mpf(self.offset), s, mpmath)
 
-        def mean(h, power: int) -> mpmath.mpf:
+        def mean(h: Callable[[mpmath.mpf], mpmath.mpf], power: int) -> mpmath.mpf:
             return precise_mean(h, gaussian_terms(n, power), self._kinks, digits)
 
         with mpmath.workdps(2 * digits):
@@ -121,7 +126,7 @@ class Axial(Curvature):
         )
 
     def precise(self, n: int, digits: int) -> Moments:
-        def mean(h) -> mpmath.mpf:
+        def mean(h: Callable[[mpmath.mpf, mpmath.mpf], mpmath.mpf]) -> mpmath.mpf:
             if n == 1:
                 return h(mpmath.mpf(1), mpmath.mpf(0))
             ends = [0, mpmath.pi / 4, mpmath.pi / 2]
@@ -180,7 +185,7 @@ class CubicForm(Axial):
         if self.across == 0 and self.along == 0:
             raise ValueError("the coefficients are both 0")
 
-    def _scaled(self, n: int, number=float) -> tuple[Any, Any]:
+    def _scaled(self, n: int, number: Callable[[float], Any] = float) -> tuple[Any, Any]:
         a, b = number(self.across), number(self.along)
         if n == 1:
             return number(0), number(1 if b > 0 else -1 if b < 0 else 0)

@@ -122,7 +122,8 @@ def _grid_density(powers: tuple[int, ...]) -> np.ndarray:
 
 def terms_density(rule: LogRule, terms: Terms) -> np.ndarray:
     """The density, at the rule's nodes, of s weighted by the sum of the terms."""
-    return sum(weight * rule.density(powers) for powers, weight in terms.items())
+    parts = (weight * rule.density(powers) for powers, weight in terms.items())
+    return sum(parts, start=np.zeros_like(rule.x))
 
 
 def chi_square_moment(degrees: int, power: int) -> int:

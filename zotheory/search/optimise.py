@@ -1,8 +1,9 @@
 """The counterexample search: maximise log(lhs/rhs) with SciPy, then recheck in high precision."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -63,7 +64,7 @@ def search(
             f"got {restarts=}, {digits=}, {evaluations=}"
         )
     if problem.candidates is not None:
-        return _enumerate(problem, seed, evaluations, digits)
+        return _enumerate(problem, problem.candidates(seed), evaluations, digits)
     problem.sides(problem.point(np.full(len(problem.parameters), 0.5)))  # a bad bound raises here
     seeds = np.random.SeedSequence(seed).spawn(restarts)
     runs = Parallel(n_jobs=workers)(
@@ -112,7 +113,7 @@ def _restart(problem: Problem, seed: np.random.SeedSequence, evaluations: int) -
         used = objective.evaluations
         objective.limit = used + int(share * (evaluations - used))
         start = objective.best[1]
-        _spend(lambda m=method, x=start: optimize.minimize(objective, x, method=m, bounds=cube))
+        _spend(partial(optimize.minimize, objective, start, method=method, bounds=cube))
     return objective
 
 
@@ -124,10 +125,12 @@ def _spend(run: Callable[[], object]) -> None:
         return
 
 
-def _enumerate(problem: Problem, seed: int, evaluations: int, digits: int) -> Outcome:
+def _enumerate(
+    problem: Problem, candidates: Iterator[Point], evaluations: int, digits: int
+) -> Outcome:
     best: tuple[float, Point | None] = (-math.inf, None)
     rejected = count = 0
-    for point in islice(problem.candidates(seed), evaluations):
+    for point in islice(candidates, evaluations):
         count += 1
         violation = problem.sides(point).violation
         if violation > 0:

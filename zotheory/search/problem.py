@@ -41,11 +41,12 @@ class Parameter:
 
     def at(self, u: float) -> float | int:
         """The value at the share u in [0, 1] of the range (rounded for an integer)."""
-        forward, back = {
+        scales: dict[str, tuple[Callable[[float], Any], Callable[[float], Any]]] = {
             "linear": (float, float),
             "log": (np.log, np.exp),
             "symlog": (np.arcsinh, np.sinh),
-        }[self.scale]
+        }
+        forward, back = scales[self.scale]
         low, high = forward(self.low), forward(self.high)
         value = self.clip(float(back(low + (high - low) * u)))
         if not self.integer:

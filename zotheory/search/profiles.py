@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -23,9 +23,19 @@ def _smaller(a: Any, b: float, xp: ModuleType) -> Any:
 class Profile(ABC):
     """phi: R -> R with |phi^(order)| <= bound, attained; `kinks` are where phi is not analytic."""
 
-    order: int
-    bound: float
-    kinks: tuple[float, ...]
+    if TYPE_CHECKING:  # fields, properties or constants of the class, as each profile has them
+
+        @property
+        @abstractmethod
+        def order(self) -> int: ...
+
+        @property
+        @abstractmethod
+        def bound(self) -> float: ...
+
+        @property
+        @abstractmethod
+        def kinks(self) -> tuple[float, ...]: ...
 
     @abstractmethod
     def value(self, t: Any, xp: ModuleType = np) -> Any:

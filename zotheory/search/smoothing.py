@@ -11,7 +11,9 @@ search names grad f_eps(0), which g then makes so. Bounds are in symbols named a
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import mpmath
 import sympy
@@ -19,6 +21,9 @@ import sympy
 from zotheory.search.curvature import CubicForm, Curvature, DoubleCone, Moments, Ridge
 from zotheory.search.problem import Bound, Parameter, Point, Problem, Sides, as_bound
 from zotheory.search.profiles import SHAPE_PARAMETERS, profile_at
+
+# Of moments, n, L eps, ||grad f_eps|| and <u, e>: numbers, floats or mpmath's.
+Quantity = Callable[[Moments, int, Any, Any, Any], Any]
 
 _GRADIENT = (
     Parameter("smoothed_gradient", 0, 1e12, scale="symlog"),
@@ -59,7 +64,9 @@ def second_moment(bound: sympy.Expr | Bound, largest: int = 64) -> Problem:
     return _of_smoothed_gradient("second moment of the estimate", _second_moment, bound, largest)
 
 
-def _of_smoothed_gradient(name: str, quantity, bound: sympy.Expr | Bound, largest: int) -> Problem:
+def _of_smoothed_gradient(
+    name: str, quantity: Quantity, bound: sympy.Expr | Bound, largest: int
+) -> Problem:
     sizes = (as_bound(bound), quantity)
     return Problem(
         name=name,
@@ -109,20 +116,20 @@ def _bias_recheck(bound: Bound, order: int, point: Point, digits: int) -> Sides:
 # Quantities of the estimate, given grad f_eps(0) = G u with <u, e> = cosine
 
 
-def _gradient_norm(moments: Moments, n: int, scale, gradient, cosine):
+def _gradient_norm(moments: Moments, n: int, scale: Any, gradient: Any, cosine: Any) -> Any:
     """||grad f||^2: the gradient is G u - scale slope e."""
     shift = scale * moments.slope
     return gradient**2 - 2 * gradient * shift * cosine + shift**2
 
 
-def _second_moment(moments: Moments, n: int, scale, gradient, cosine):
+def _second_moment(moments: Moments, n: int, scale: Any, gradient: Any, cosine: Any) -> Any:
     """E (<g, z> + scale o(z))^2 ||z||^2 with g = grad f; E <g, z>^2 ||z||^2 = (n + 2) ||g||^2."""
     along = gradient * cosine - scale * moments.slope
     linear = (n + 2) * _gradient_norm(moments, n, scale, gradient, cosine)
     return linear + 2 * along * scale * moments.cross + scale**2 * moments.square
 
 
-def _sides(bound: Bound, quantity, point: Point) -> Sides:
+def _sides(bound: Bound, quantity: Quantity, point: Point) -> Sides:
     if point["n"] == 1 and abs(_cosine(point)) < 1:
         return Sides(math.nan, 0.0)  # there is one direction only
     moments = curvature_at(point).moments(point["n"])
@@ -131,7 +138,7 @@ def _sides(bound: Bound, quantity, point: Point) -> Sides:
     return Sides(lhs, bound(**_quantities(point)))
 
 
-def _recheck(bound: Bound, quantity, point: Point, digits: int) -> Sides:
+def _recheck(bound: Bound, quantity: Quantity, point: Point, digits: int) -> Sides:
     floats = _sides(bound, quantity, point)
     if math.isnan(floats.lhs):
         return floats

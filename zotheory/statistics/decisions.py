@@ -207,7 +207,9 @@ def _decision(
     tolerance: float,
 ) -> Decision:
     holds, fails = found
-    verdict = "refuted" if np.any(fails) else "confirmed" if np.all(holds) else "inconclusive"
+    verdict: Verdict = (
+        "refuted" if np.any(fails) else "confirmed" if np.all(holds) else "inconclusive"
+    )
     return Decision(
         verdict=verdict,
         estimate=_plain(interval.estimate),

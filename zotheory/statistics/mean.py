@@ -12,7 +12,7 @@ from zotheory.arguments import shown
 from zotheory.montecarlo import Accumulator
 from zotheory.statistics.bounded import Bernstein
 from zotheory.statistics.catoni import Catoni
-from zotheory.statistics.intervals import student
+from zotheory.statistics.intervals import IntervalMethod, student
 
 BATCHES = 30
 
@@ -79,15 +79,17 @@ def mean(
         low, high = student(batches.mean(axis=1), 1 - level)
         estimate, method = batches.mean(), f"Student, {BATCHES} batches"
     else:
+        interval: IntervalMethod
         if bounds is not None:
             interval, shards = Bernstein(*_pair("bounds", bounds)), [Accumulator.of(x)]
         else:
             interval = Catoni(_number("variance", variance))
             shards = [Accumulator.of(value[None]) for value in x]
         found = interval(shards, 1 - level)
-        estimate, low, high, method = found.estimate, found.lower, found.upper, interval.name
+        estimate, method = found.estimate, interval.name
+        low, high = float(found.lower), float(found.upper)
     named = f"{100 * level:.4g}% {method}"
-    return Mean(float(estimate), float(low), float(high), told, len(x), named)
+    return Mean(float(estimate), low, high, told, len(x), named)
 
 
 def _row(values: Any) -> np.ndarray:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from zotheory.montecarlo import MonteCarlo, Sampler
+from zotheory.montecarlo import Accumulator, MonteCarlo, Sampler
 from zotheory.statistics.decisions import DEFAULT_ALPHA, Decision
 from zotheory.statistics.intervals import check_alpha
 
@@ -48,7 +48,7 @@ def sequential(
     check_alpha(alpha)
     if max_shards < 1 or first_look < 1:
         raise ValueError(f"max_shards {max_shards} and first_look {first_look} must be at least 1")
-    shards = []
+    shards: list[Accumulator] = []
     for look, size in enumerate(_looks(first_look, max_shards)):
         new = range(len(shards), size)
         shards += mc.run(name, sampler, new, shard_size, fingerprint)

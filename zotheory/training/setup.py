@@ -94,7 +94,7 @@ class Setup:
             found["lrs"] = tuple(float(lr) for lr in flat(self.lrs))
         except (TypeError, ValueError) as error:
             raise TrainingError(f"lrs must be numbers, got {shown(self.lrs)}") from error
-        pairs = self.options
+        pairs: Any = self.options
         pairs = sorted(pairs.items()) if isinstance(pairs, Mapping) else pairs
         try:
             found["options"] = tuple((name, value) for name, value in pairs)

@@ -34,7 +34,7 @@ def reduced(kept, size, eps=1.0):
     return ((plus - minus) / (2 * eps))[:, None] * z
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("estimates", "kept"),
     [

@@ -51,7 +51,7 @@ def test_statistics():
 
 def test_the_reduced_norm_is_that_of_mezo():
     """Means of ||<y, z> z||^2 for a unit vector y, by both samplers, and n + 2."""
-    n, size = 6, 4000
+    n, size = 6, 1500
     trained = MatrixEstimates("mezo", plain(n, 1), squared_norm)(np.random.default_rng(0), size)
     reduced = LinearEstimateNorm(n)(np.random.default_rng(1), 50 * size)
     error = reduced.std() / size**0.5

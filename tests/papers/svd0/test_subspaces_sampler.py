@@ -27,7 +27,7 @@ def agree(a: np.ndarray, b: np.ndarray) -> bool:
 
 @pytest.mark.parametrize("queries", [1, 6])
 def test_the_reduced_share_is_that_of_the_code_that_trains(queries):
-    m, n, r, size = 3, 4, 1, 500
+    m, n, r, size = 3, 4, 1, 300
     kept = Kept(("svd0",), rank_one(m, n), (("rank", r), ("queries", queries)))
     trained = kept(np.random.default_rng(0), size)[:, 0]
     reduced = LeadingShare(m, n, r, queries)(np.random.default_rng(1), 40 * size)
@@ -67,7 +67,7 @@ def test_columns_of_frames():
 def test_cosines_trained_and_reduced():
     m, n, r = 3, 2, 1
     recipes = ("mezo", "subzo", "svd0")
-    trained = TrainedCosines(recipes, m, n, r)(np.random.default_rng(0), 1000)
+    trained = TrainedCosines(recipes, m, n, r)(np.random.default_rng(0), 400)
     reduced = Cosines(recipes, m, n, r)(np.random.default_rng(1), 20_000)
     assert agree(trained, reduced)
     assert reduced.mean() == pytest.approx(1 / (m * n), rel=0.03)

@@ -27,7 +27,7 @@ def found(tmp_path):
     return judged
 
 
-@pytest.mark.sampled(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ON_MODEL)
 def test_written_checks_refute_and_hold(id, found):
     claim = ON_MODEL[id]

@@ -58,13 +58,13 @@ def test_the_terms_are_what_the_recipe_does():
     optimizer, closure = estimators.subzo(named, rank=1, seed=0), linear(named, gradients)
     found = [
         cos2(whole, torch.cat([part.flatten() for part in estimate.values()]))
-        for estimate in estimates(optimizer, closure, range(3000))
+        for estimate in estimates(optimizer, closure, range(1500))
     ]
     squares = np.array([float(g.square().sum()) for g in gradients])
     expected = aligned(squares, SIZES).sum() / SIZES.sum()
     error = np.std(found) / np.sqrt(len(found))
     assert abs(np.mean(found) - expected) < 5 * error
-    assert abs(1 / SIZES.sum() - expected) > 10 * error
+    assert abs(1 / SIZES.sum() - expected) > 7 * error
 
 
 def test_the_norms_are_taken_on_a_model(context, monkeypatch):

@@ -44,6 +44,7 @@ def judged(monkeypatch):
         given = iter(studies)
         monkeypatch.setattr(modelled, "study", lambda trajectory, context: next(given))
         monkeypatch.setattr(modelled, "_load", lambda name: SimpleNamespace(name=name, model=None))
+        monkeypatch.setattr(layers, "once", lambda what, context, measure: measure(context))
         found = claim(id)
         (check,) = found.checks
         return check.judge(getattr(found, kind), CONTEXT)

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import sympy as sp
 
+from zotheory.vocabulary import conjunction
+
 APART = sp.Integer(3)  # points within which two papers are said to agree
 
 
@@ -16,4 +18,6 @@ def spread(cells: Sequence[sp.Symbol]) -> sp.Expr:
 
 def agree(spreads: Mapping[str, sp.Symbol], but: Collection[str] = ()) -> sp.And:
     """Every data set's spread is at most 3 points, and above for those in `but`."""
-    return sp.And(*((sp.Gt if task in but else sp.Le)(s, APART) for task, s in spreads.items()))
+    return conjunction(
+        *((sp.Gt if task in but else sp.Le)(s, APART) for task, s in spreads.items())
+    )

@@ -8,7 +8,7 @@ from zotheory.evidence.printed import mean, printed
 from zotheory.evidence.tables import Table
 from zotheory.papers.cross.agreement import agree, spread
 from zotheory.papers.shared.tables import of_paper
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TEZO4, LEZO1, SMEZO13, SVD03, GV2 = (
     of_paper(paper, number)
@@ -101,7 +101,7 @@ CLAIMS = (
         correction=Statement(
             "It is below by 0.37 points, to 0.01. Over BoolQ, RTE and WIC, the three that S-MeZO's "
             "Sec. 11 prints, it is above, but not on WIC.",
-            sp.And(
+            conjunction(
                 sp.Le(sp.Abs(SPARSE + sp.Rational("0.37")), sp.Rational("0.01")),
                 sp.Gt(SPARSE_THREE, 0),
                 sp.Lt(SVD03["S-MeZO", "WIC"], SVD03["MeZO", "WIC"]),

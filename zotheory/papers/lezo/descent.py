@@ -36,7 +36,7 @@ from zotheory.papers.shared.restricted_descent import (
 )
 from zotheory.papers.shared.smoothing import L, N
 from zotheory.statistics import Catoni, decide_equal, decide_less
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 OF_SQUARE = sp.Symbol("coefficient of ||grad L_R||^2")
 OF_ONE = sp.Symbol("constant term")
@@ -224,7 +224,7 @@ def _best_step(says: str, ratio: sp.Expr) -> Statement:
 
 
 def _eq24(says: str, rest: sp.Expr) -> Statement:
-    formula = sp.And(sp.Eq(OF_SQUARE, -1 / FALL), sp.Eq(OF_ONE, rest))
+    formula = conjunction(sp.Eq(OF_SQUARE, -1 / FALL), sp.Eq(OF_ONE, rest))
     return Statement(says, formula, setting={"second moment": EQ23})
 
 
@@ -284,7 +284,7 @@ CLAIMS = (
             "each: with a quarter of the layers kept, drawn anew at every step, the number of "
             "steps in which E of the FULL squared gradient falls tenfold is within 20% of a "
             "quarter of MeZO's.",
-            sp.And(sp.Ge(RATIO, sp.Rational(20, 100)), sp.Le(RATIO, sp.Rational(30, 100))),
+            conjunction(sp.Ge(RATIO, sp.Rational(20, 100)), sp.Le(RATIO, sp.Rational(30, 100))),
             QUARTER,
         ),
         needs=(Kind.EXACT, Kind.MEASURED),

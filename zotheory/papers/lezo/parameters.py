@@ -17,7 +17,16 @@ from zotheory.evidence.counted import counted
 from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.architectures import opt_1b3, opt_13b, smollm2_135m
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
+from zotheory.vocabulary import (
+    Check,
+    Claim,
+    Evidence,
+    Kind,
+    Setting,
+    Statement,
+    Verdict,
+    conjunction,
+)
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -96,7 +105,7 @@ print("actual", layers.sum() + (tokens + positions) * width + 2 * width)
 
 
 def _blocks(says: str, blocks: int) -> Statement:
-    within = sp.And(sp.Ge(PARAMETERS, 1_250_000_000), sp.Le(PARAMETERS, 1_350_000_000))
+    within = conjunction(sp.Ge(PARAMETERS, 1_250_000_000), sp.Le(PARAMETERS, 1_350_000_000))
     return Statement(says, within, setting={"blocks": blocks})
 
 
@@ -158,7 +167,7 @@ def each_model(plan: Callable[[Statement, Context], Iterator[Case]], witness) ->
 
 
 def _near(says: str, smollm2: sp.Rational) -> Statement:
-    formula = sp.And(sp.Ge(PERTURBED, NEAR - POINTS), sp.Le(PERTURBED, NEAR + POINTS))
+    formula = conjunction(sp.Ge(PERTURBED, NEAR - POINTS), sp.Le(PERTURBED, NEAR + POINTS))
     return Statement(says, formula, setting={OPT_13B: sp.Rational(1, 4), SMOLLM2: smollm2})
 
 

@@ -8,7 +8,7 @@ import sympy as sp
 
 from zotheory.evidence.printed import printed
 from zotheory.evidence.tables import Table
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 RATES = Table.read(Path(__file__).parent / "tables" / "sparsity.csv")
 BY_EQ3 = sp.Symbol("blocks perturbed at rho = 1 by Eq. 3", integer=True)
@@ -34,7 +34,7 @@ CLAIMS = (
         checks=(printed(RATES, derive=lambda _: QUANTITIES),),
         correction=Statement(
             "They name opposite ends: at rho = 1 the one perturbs all 40 blocks, the other none.",
-            sp.And(sp.Eq(BY_EQ3, 40), sp.Eq(BY_SEC53, 0)),
+            conjunction(sp.Eq(BY_EQ3, 40), sp.Eq(BY_SEC53, 0)),
         ),
         setting=Setting("OPT-13B's 40 blocks"),
     ),

@@ -8,7 +8,7 @@ import sympy as sp
 
 from zotheory.evidence.printed import above, changed, printed
 from zotheory.evidence.tables import Table
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE4 = Table.read(Path(__file__).parent / "tables" / "table4.csv")
 WINS = {
@@ -28,7 +28,7 @@ SETTING = Setting("OPT-13B, five data sets, means of 5 seeds; half or a quarter 
 
 REPRODUCED = Statement(
     "LeZO is above the reproduced MeZO on 5 of 5 data sets with LoRA, and on 4 of 5 with prefix.",
-    sp.And(sp.Eq(WINS["LoRA", "reproduced"], 5), sp.Eq(WINS["prefix", "reproduced"], 4)),
+    conjunction(sp.Eq(WINS["LoRA", "reproduced"], 5), sp.Eq(WINS["prefix", "reproduced"], 4)),
 )
 
 CLAIMS = (
@@ -47,13 +47,13 @@ CLAIMS = (
         statement=Statement(
             "LeZO is above the published MeZO on at least 4 of 5 data sets, with LoRA and with "
             "prefix.",
-            sp.And(*(sp.Ge(WINS[tuned, "published"], 4) for tuned in ("LoRA", "prefix"))),
+            conjunction(*(sp.Ge(WINS[tuned, "published"], 4) for tuned in ("LoRA", "prefix"))),
         ),
         needs=(Kind.PRINTED,),
         checks=(CHECK,),
         correction=Statement(
             "It is on 3 with LoRA, and on 4 with prefix.",
-            sp.And(
+            conjunction(
                 sp.Eq(WINS["LoRA", "published"], 3),
                 sp.Eq(WINS["prefix", "published"], 4),
             ),

@@ -8,7 +8,7 @@ import sympy as sp
 
 from zotheory.evidence.printed import printed
 from zotheory.evidence.tables import Table
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE5 = Table.read(Path(__file__).parent / "tables" / "table5.csv")
 
@@ -90,13 +90,13 @@ CLAIMS = (
         statement=Statement(
             "In Table 5 the largest learning rate of LeZO's grid exceeds the largest of MeZO's in "
             "each of: full parameters on OPT-13B, LoRA, prefix.",
-            sp.And(*(sp.Gt(LARGEST[name, "LeZO"], LARGEST[name, "MeZO"]) for name in GRIDS)),
+            conjunction(*(sp.Gt(LARGEST[name, "LeZO"], LARGEST[name, "MeZO"]) for name in GRIDS)),
         ),
         needs=(Kind.PRINTED,),
         checks=(CHECK,),
         correction=Statement(
             "For full parameters on OPT-13B they are the same, and with LoRA LeZO's is smaller.",
-            sp.And(
+            conjunction(
                 sp.Eq(LARGEST["OPT-13B", "LeZO"], LARGEST["OPT-13B", "MeZO"]),
                 sp.Lt(LARGEST["LoRA", "LeZO"], LARGEST["LoRA", "MeZO"]),
             ),

@@ -11,7 +11,7 @@ import sympy as sp
 from zotheory.evidence.printed import Computed, Quantities, above, changed, mean, printed
 from zotheory.evidence.tables import Table
 from zotheory.statistics.significance import welch
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE1, TABLE2, TABLE3 = (
     Table.read(Path(__file__).parent / "tables" / f"table{number}.csv") for number in (1, 2, 3)
@@ -104,20 +104,20 @@ def _beyond_deviation(base: str, columns: Iterable[str]) -> list[sp.Basic]:
 
 
 def _at_most_below_ft(columns: Iterable[str], points: int) -> sp.Basic:
-    return sp.And(*(sp.Le(TABLE1["FT", c] - TABLE1["LeZO", c], points) for c in columns))
+    return conjunction(*(sp.Le(TABLE1["FT", c] - TABLE1["LeZO", c], points) for c in columns))
 
 
 def _averages() -> sp.Basic:
     """Every AVG within 0.05 of its row's mean."""
     off = [mean(TABLE1.row(row, DATA_SETS[TABLE1])) - TABLE1[row, "AVG"] for row in TABLE1.rows]
     half = sp.Rational(1, 20)
-    return sp.And(*(sp.Le(o, half) for o in off), *(sp.Ge(o, -half) for o in off))
+    return conjunction(*(sp.Le(o, half) for o in off), *(sp.Ge(o, -half) for o in off))
 
 
 SEVEN_OF_EIGHT = Statement(
     "LeZO is above the reproduced MeZO on 7 of the 8 data sets of Table 1, and by more than 1 on "
     "average over the eight.",
-    sp.And(sp.Eq(WINS, 7), sp.Gt(GAIN["Table 1"], 1)),
+    conjunction(sp.Eq(WINS, 7), sp.Gt(GAIN["Table 1"], 1)),
 )
 AVERAGES = Statement(
     "The six printed averages of Table 1 are the means of the eight columns, within 0.05.",
@@ -126,7 +126,7 @@ AVERAGES = Statement(
 SIGNIFICANT_30B = Statement(
     "By Welch's two-sided test LeZO is above the reproduced MeZO with p < 0.01 on SST-2 and on "
     "BoolQ of Table 3 (OPT-30B).",
-    sp.And(
+    conjunction(
         *(sp.Gt(TABLE3["LeZO", c], TABLE3["MeZO", c]) for c in TABLE3.columns),
         *(sp.Lt(P[TABLE3, c], sp.Rational(1, 100)) for c in TABLE3.columns),
     ),
@@ -153,13 +153,17 @@ CLAIMS = (
         statement=Statement(
             "The same against the published MeZO row of Table 1: above it on at least 7 of 8, and "
             "by more than 1 on average.",
-            sp.And(sp.Ge(WINS_PUBLISHED, 7), sp.Gt(GAIN["Table 1 over the published MeZO"], 1)),
+            conjunction(
+                sp.Ge(WINS_PUBLISHED, 7), sp.Gt(GAIN["Table 1 over the published MeZO"], 1)
+            ),
         ),
         needs=(Kind.PRINTED,),
         checks=(CHECK,),
         correction=Statement(
             "Above it on 4 of 8, and by more than 1 on average.",
-            sp.And(sp.Eq(WINS_PUBLISHED, 4), sp.Gt(GAIN["Table 1 over the published MeZO"], 1)),
+            conjunction(
+                sp.Eq(WINS_PUBLISHED, 4), sp.Gt(GAIN["Table 1 over the published MeZO"], 1)
+            ),
         ),
         setting=ON_13B,
     ),
@@ -169,13 +173,13 @@ CLAIMS = (
         statement=Statement(
             "LeZO's printed mean is more than 2 above the reproduced MeZO's on each of SST-2, "
             "BoolQ and WIC.",
-            sp.And(*_ahead("MeZO", ("SST-2", "BoolQ", "WIC"), sp.Integer(2))),
+            conjunction(*_ahead("MeZO", ("SST-2", "BoolQ", "WIC"), sp.Integer(2))),
         ),
         needs=(Kind.PRINTED,),
         checks=(CHECK,),
         correction=Statement(
             "It is more than 1.5 above on each of them.",
-            sp.And(*_ahead("MeZO", ("SST-2", "BoolQ", "WIC"), sp.Rational(3, 2))),
+            conjunction(*_ahead("MeZO", ("SST-2", "BoolQ", "WIC"), sp.Rational(3, 2))),
         ),
         setting=ON_13B,
     ),
@@ -200,7 +204,7 @@ CLAIMS = (
         statement=Statement(
             "On each of the eight data sets LeZO's mean exceeds zero-shot's and ICL's by more than "
             "LeZO's own printed deviation.",
-            sp.And(
+            conjunction(
                 *_beyond_deviation("zero-shot", DATA_SETS[TABLE1]),
                 *_beyond_deviation("ICL", DATA_SETS[TABLE1]),
             ),
@@ -209,7 +213,7 @@ CLAIMS = (
         checks=(CHECK,),
         correction=Statement(
             "So it does on each of the eight for zero-shot, and on each but Copa for ICL.",
-            sp.And(
+            conjunction(
                 *_beyond_deviation("zero-shot", DATA_SETS[TABLE1]),
                 *_beyond_deviation("ICL", (c for c in DATA_SETS[TABLE1] if c != "Copa")),
             ),
@@ -287,7 +291,7 @@ CLAIMS = (
         statement=Statement(
             "The same gain averaged over SST-2 and BoolQ rises from OPT-1.3B (Table 2) to 13B "
             "(Table 1) and again to 30B (Table 3).",
-            sp.And(
+            conjunction(
                 sp.Lt(GAIN["Table 2, SST-2 and BoolQ"], GAIN["Table 1, SST-2 and BoolQ"]),
                 sp.Lt(GAIN["Table 1, SST-2 and BoolQ"], GAIN["Table 3, SST-2 and BoolQ"]),
             ),
@@ -296,7 +300,7 @@ CLAIMS = (
         checks=(CHECK,),
         correction=Statement(
             "It rises from OPT-1.3B to 13B, and is larger at 30B than at 1.3B.",
-            sp.And(
+            conjunction(
                 sp.Lt(GAIN["Table 2, SST-2 and BoolQ"], GAIN["Table 1, SST-2 and BoolQ"]),
                 sp.Lt(GAIN["Table 2, SST-2 and BoolQ"], GAIN["Table 3, SST-2 and BoolQ"]),
             ),

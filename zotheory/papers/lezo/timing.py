@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
@@ -13,9 +14,9 @@ import estimators
 from zotheory.context import Context
 from zotheory.evidence.compared import Case, median
 from zotheory.evidence.modelled import once
-from zotheory.evidence.timed import interleaved, timed
-from zotheory.papers.shared.steps import PublishedStep
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.evidence.timed import Contenders, Rounds, Seconds, Timing, timed
+from zotheory.papers.shared.steps import Closure, PublishedStep
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 if TYPE_CHECKING:
     from zotheory.model.language_model import LanguageModel
@@ -24,138 +25,118 @@ SHARE = sp.Symbol("share of perturbing and updating")
 MISSED = sp.Symbol("speed-up / predicted")
 LENGTHS = (16, 64, 256)
 SPEED_UPS = tuple(sp.Symbol(f"speed-up at {length}") for length in LENGTHS)
-ROUNDS = 28  # a median's interval at 5e-5 leaves the three least and the three greatest out
-SHORT_ROUNDS = 32  # four, of steps that others' work disturbs more
-FEW = 17  # at 5e-5 none is left out: where a claim lets the ratio stray far
+MOST = 36  # rounds, of which the medians' intervals at 1e-4 / 6 leave three out on either side
 SPARSITY = 0.75
 LR = 0.0  # a step takes as long as at any other rate, and the model stays what it is
 WITHIN = sp.Rational(15, 100)
 PUBLISHED, OURS = "published loop", "this toolkit's step"
-FORWARD = "forward"
-
-Seconds = Mapping[str, np.ndarray]
+FORWARD, MEZO, LEZO = "forward", "MeZO", "LeZO"
 
 
-def _on_prompts(context: Context) -> tuple[dict[str, Seconds], float]:
-    """Seconds of a forward pass and both methods' steps, by loop; the share of weights dropped."""
-    from zotheory.evidence.borrowed import decoder_layers, prompts_loss
+@contextmanager
+def _on_prompts(by: str, context: Context) -> Iterator[Contenders]:
+    """A forward pass on review prompts, and both methods' steps by a loop."""
+    from zotheory.evidence.borrowed import prompts_loss
     from zotheory.evidence.modelled import borrowed_model
 
     with borrowed_model(context) as found:
-        model, loss = found.model, prompts_loss(found, context)
-        layers = decoder_layers(model)
-        mezo, lezo = PublishedStep(model, LR), PublishedStep(model, LR, layers=layers)
-        published = {
-            f"MeZO, {PUBLISHED}": lambda: mezo(loss),
-            f"LeZO, {PUBLISHED}": lambda: lezo(loss),
-        }
-        inside = sum(p.numel() for p in layers.parameters())
-        off = int(SPARSITY * len(layers)) / len(layers)
-        seconds = {
-            by: interleaved({FORWARD: loss, **steps}, rounds, _told(context))
-            for by, steps, rounds in (
-                (PUBLISHED, published, ROUNDS),
-                (OURS, _ours(found, loss), FEW),
-            )
-        }
-        return seconds, off * inside / found.parameters
+        loss = prompts_loss(found, context)
+        yield {FORWARD: loss, **_steps(by, found, loss)}
 
 
-def _ours(found: LanguageModel, loss: Any) -> dict[str, Any]:
+@contextmanager
+def _on_rows(by: str, context: Context) -> Iterator[Contenders]:
+    """Both methods' steps by a loop on one row of tokens, at every length."""
+    from zotheory.evidence.borrowed import row_loss
+    from zotheory.evidence.modelled import borrowed_model
+
+    with borrowed_model(context) as found:
+        yield {
+            f"{name} at {length}": step
+            for length in LENGTHS
+            for name, step in _steps(by, found, row_loss(found, context, length)).items()
+        }
+
+
+def _steps(by: str, found: LanguageModel, loss: Closure) -> Contenders:
+    from zotheory.evidence.borrowed import decoder_layers
+
+    if by == PUBLISHED:
+        layers = decoder_layers(found.model)
+        mezo, lezo = PublishedStep(found.model, LR), PublishedStep(found.model, LR, layers=layers)
+        return {MEZO: partial(mezo, loss), LEZO: partial(lezo, loss)}
     mezo = estimators.mezo(found.model, lr=LR, seed=0)
     lezo = estimators.lezo(found.model, lr=LR, sparsity=SPARSITY, seed=0)
-    return {
-        f"MeZO, {OURS}": partial(mezo.step, loss),
-        f"LeZO, {OURS}": partial(lezo.step, loss),
-    }
+    return {MEZO: partial(mezo.step, loss), LEZO: partial(lezo.step, loss)}
 
 
-def _on_rows(context: Context) -> dict[str, dict[int, Seconds]]:
-    """Seconds of both methods' steps on one row of tokens, by loop and by its length."""
-    from zotheory.evidence.borrowed import decoder_layers, row_loss
-    from zotheory.evidence.modelled import borrowed_model
+def _dropped(context: Context) -> float:
+    """The share of the model's weights that lie in the layers left out, on average."""
+    from zotheory.evidence.borrowed import decoder_layers
+    from zotheory.evidence.modelled import language_model
 
-    with borrowed_model(context) as found:
-        model, layers = found.model, decoder_layers(found.model)
-        mezo, lezo = PublishedStep(model, LR), PublishedStep(model, LR, layers=layers)
-        losses = {length: row_loss(found, context, length) for length in LENGTHS}
-        loops = {
-            PUBLISHED: (
-                FEW,
-                lambda loss: {
-                    f"MeZO, {PUBLISHED}": partial(mezo, loss),
-                    f"LeZO, {PUBLISHED}": partial(lezo, loss),
-                },
-            ),
-            OURS: (SHORT_ROUNDS, partial(_ours, found)),
-        }
-        seconds = {}
-        for by, (rounds, steps) in loops.items():
-            of = {length: steps(loss) for length, loss in losses.items()}
-            named = {f"{n} {name}": step for n in LENGTHS for name, step in of[n].items()}
-            measured = interleaved(named, rounds, _told(context))
-            seconds[by] = {n: {name: measured[f"{n} {name}"] for name in of[n]} for n in LENGTHS}
-    return seconds
+    found = language_model(context)
+    layers = decoder_layers(found.model)
+    inside = sum(p.numel() for p in layers.parameters())
+    return int(SPARSITY * len(layers)) / len(layers) * inside / found.parameters
 
 
-def _told(context: Context):
-    return lambda words: context.tell(f"{context.claim}  timing: {words}")
+PROMPTS = {
+    PUBLISHED: Rounds("lezo.prompts.published", partial(_on_prompts, PUBLISHED), MOST),
+    OURS: Rounds("lezo.prompts.ours", partial(_on_prompts, OURS), MOST),
+}
+ROWS = {
+    PUBLISHED: Rounds("lezo.rows.published", partial(_on_rows, PUBLISHED), MOST),
+    OURS: Rounds("lezo.rows.ours", partial(_on_rows, OURS), MOST),
+}
 
 
-def _share(seconds: Seconds, by: str) -> np.ndarray:
+def _share(seconds: Seconds) -> np.ndarray:
     """1 - 2F/S of MeZO: what of its step is not spent in its two forward passes."""
-    return 1 - 2 * seconds[FORWARD] / seconds[f"MeZO, {by}"]
+    return 1 - 2 * seconds[FORWARD] / seconds[MEZO]
 
 
-def _speed_up(seconds: Seconds, by: str) -> np.ndarray:
-    return seconds[f"MeZO, {by}"] / seconds[f"LeZO, {by}"]
+def _speed_up(seconds: Seconds, at: str = "") -> np.ndarray:
+    return seconds[MEZO + at] / seconds[LEZO + at]
 
 
-def _medians(seconds: Seconds) -> dict[str, float]:
-    return {f"{name} [s], median": float(np.median(s)) for name, s in seconds.items()}
+def _medians(seconds: Seconds, by: str) -> dict[str, float]:
+    return {f"{name}, {by} [s], median": float(np.median(s)) for name, s in seconds.items()}
 
 
-def _half(_: Statement, context: Context) -> Sequence[Case]:
+def _half(_: Statement, __: Context, published: Seconds, ours: Seconds) -> Case:
     """Of the published loop; what faster noise leaves of the share is told beside it."""
-    seconds, _ = once("lezo.prompts", context, _on_prompts)
-    shares = {by: _share(seconds[by], by) for by in (PUBLISHED, OURS)}
+    shares = {PUBLISHED: _share(published), OURS: _share(ours)}
     notes = {f"share, {OURS}, median": float(np.median(shares[OURS]))}
-    notes |= _medians(seconds[OURS]) | _medians(seconds[PUBLISHED])
+    notes |= _medians(ours, OURS) | _medians(published, PUBLISHED)
     at = f"16 review prompts, {PUBLISHED}"
-    return [Case(at, {SHARE: median(shares[PUBLISHED])}, notes, drawn=shares)]
+    return Case(at, {SHARE: median(shares[PUBLISHED])}, notes, drawn=shares)
 
 
-def _amdahl(statement: Statement, context: Context) -> Sequence[Case]:
+def _amdahl(by: str, statement: Statement, context: Context, seconds: Seconds) -> Case:
     """Amdahl's law: `saved` of a step's perturbing and updating, and nothing of its passes."""
-    seconds, dropped = once("lezo.prompts", context, _on_prompts)
-    timings = []
-    for by in (PUBLISHED, OURS):
-        share = _share(seconds[by], by) if statement.setting["passes"] == "stay" else 1.0
-        predicted = 1 / (1 - dropped * share)
-        speed_up = _speed_up(seconds[by], by)
-        notes = {
-            "share of the weights dropped": dropped,
-            "speed-up, median": float(np.median(speed_up)),
-            "predicted, median": float(np.median(predicted)),
-        }
-        drawn = {"speed-up": speed_up, "predicted": np.broadcast_to(predicted, speed_up.shape)}
-        at = f"16 review prompts, {by}"
-        timings.append(Case(at, {MISSED: median(speed_up / predicted)}, notes, drawn=drawn))
-    return timings
+    dropped = once("lezo.dropped", context, _dropped)
+    share = _share(seconds) if statement.setting["passes"] == "stay" else 1.0
+    predicted, speed_up = 1 / (1 - dropped * share), _speed_up(seconds)
+    notes = {
+        "share of the weights dropped": dropped,
+        "speed-up, median": float(np.median(speed_up)),
+        "predicted, median": float(np.median(predicted)),
+    }
+    drawn = {"speed-up": speed_up, "predicted": np.broadcast_to(predicted, speed_up.shape)}
+    at = f"16 review prompts, {by}"
+    return Case(at, {MISSED: median(speed_up / predicted)}, notes, drawn=drawn)
 
 
-def _length(_: Statement, context: Context) -> Sequence[Case]:
-    found, cases = once("lezo.rows", context, _on_rows), []
-    for by, rows in found.items():
-        speed_ups = [_speed_up(rows[length], by) for length in LENGTHS]
-        drawn = {str(length): s for length, s in zip(LENGTHS, speed_ups, strict=True)}
-        ratios = dict(zip(SPEED_UPS, map(median, speed_ups), strict=True))
-        cases.append(Case(f"one row of review tokens, {by}", ratios, drawn=drawn))
-    return cases
+def _length(by: str, _: Statement, __: Context, seconds: Seconds) -> Case:
+    speed_ups = [_speed_up(seconds, f" at {length}") for length in LENGTHS]
+    drawn = {str(length): s for length, s in zip(LENGTHS, speed_ups, strict=True)}
+    ratios = dict(zip(SPEED_UPS, map(median, speed_ups), strict=True))
+    return Case(f"one row of review tokens, {by}", ratios, drawn=drawn)
 
 
 def _near(bound: sp.Rational) -> sp.Basic:
-    return sp.And(sp.Ge(MISSED, 1 - bound), sp.Le(MISSED, 1 + bound))
+    return conjunction(sp.Ge(MISSED, 1 - bound), sp.Le(MISSED, 1 + bound))
 
 
 CLAIMS = (
@@ -172,7 +153,7 @@ CLAIMS = (
             sp.Gt(SHARE, sp.Rational(1, 2)),
         ),
         needs=(Kind.TIMED,),
-        checks=(timed(_half),),
+        checks=(timed(Timing(_half, tuple(PROMPTS.values()))),),
         mutant=Statement(
             "They take more than nine tenths of a step.", sp.Gt(SHARE, sp.Rational(9, 10))
         ),
@@ -194,7 +175,7 @@ CLAIMS = (
             setting={"passes": "stay"},
         ),
         needs=(Kind.TIMED,),
-        checks=(timed(_amdahl),),
+        checks=(timed(*(Timing(partial(_amdahl, by), (PROMPTS[by],)) for by in PROMPTS)),),
         mutant=Statement(
             "It is within 15% of 1/(1 - share dropped), as if the passes became shorter, too.",
             _near(WITHIN),
@@ -219,12 +200,12 @@ CLAIMS = (
             "longer (16, 64, 256 tokens), with the published loop (Algorithm 1: three "
             "perturbations and an update, the noise drawn again each time) and with this "
             "toolkit's step: ratios of medians of interleaved rounds, one row of tokens.",
-            sp.And(*map(sp.Gt, SPEED_UPS, SPEED_UPS[1:])),
+            conjunction(*map(sp.Gt, SPEED_UPS, SPEED_UPS[1:])),
         ),
         needs=(Kind.TIMED,),
-        checks=(timed(_length),),
+        checks=(timed(*(Timing(partial(_length, by), (ROWS[by],)) for by in ROWS)),),
         mutant=Statement(
-            "It rises as the input gets longer.", sp.And(*map(sp.Lt, SPEED_UPS, SPEED_UPS[1:]))
+            "It rises as the input gets longer.", conjunction(*map(sp.Lt, SPEED_UPS, SPEED_UPS[1:]))
         ),
     ),
 )

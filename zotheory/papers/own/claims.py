@@ -14,6 +14,9 @@ from zotheory.papers.own import (
     layers,
     no_free_lunch,
     query_limit,
+    step_on_model,
+    step_size,
+    step_stability,
     svd0_subzero_law,
     svd0_threshold,
     table14_noise,
@@ -42,4 +45,7 @@ CLAIMS = (
     *value_projections.CLAIMS,
     *gv_scale.CLAIMS,
     *gv_memory.CLAIMS,
+    *step_size.CLAIMS,
+    *step_stability.CLAIMS,
+    *step_on_model.CLAIMS,
 )

@@ -19,7 +19,7 @@ from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.instruments import Passes
 from zotheory.papers.shared.steps import cycle
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 CHANGED = sp.Symbol("weights changed")
 HALF, BRAIN = sp.Symbol("moved in float16"), sp.Symbol("moved in bfloat16")
@@ -99,14 +99,14 @@ CLAIMS = (
             "With learning rate 0 and eps = 1e-3, 1000 such cycles on a million weights drawn from "
             "N(0, 0.02^2) move them by more than 1% of their norm in float16 and more than 5% in "
             "bfloat16.",
-            sp.And(sp.Gt(HALF, sp.Rational(1, 100)), sp.Gt(BRAIN, sp.Rational(5, 100))),
+            conjunction(sp.Gt(HALF, sp.Rational(1, 100)), sp.Gt(BRAIN, sp.Rational(5, 100))),
             setting={"ours": False},
         ),
         needs=(Kind.COUNTED,),
         checks=(counted(_moved),),
         mutant=Statement(
             "Steps of our default for 16-bit weights move them, too.",
-            sp.And(sp.Gt(HALF, 0), sp.Gt(BRAIN, 0)),
+            conjunction(sp.Gt(HALF, 0), sp.Gt(BRAIN, 0)),
             setting={"ours": True},
         ),
     ),

@@ -22,7 +22,7 @@ from zotheory.papers.shared.smoothing import linear_second_moment
 from zotheory.papers.svd0 import frames
 from zotheory.papers.svd0.convergence import BLOCKS, EPS, GAP, L1, RIGHT23, D, F
 from zotheory.papers.svd0.convergence import Q as SIZE
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 SAFE = sp.Symbol("largest c: Eq. 23 holds at every T if F <= c (q+4)")
 BROKEN = sp.Symbol("least c: Eq. 23 fails at some T if F >= c (q+4), d >= 100 q")
@@ -140,13 +140,13 @@ CLAIMS = (
             "frames every F steps and eta = 1/(4(q+4)): Eq. 23 holds at every T for all q = r^2 >= "
             "1 and d >= q if F <= 7.7 (q+4), and is violated at some T if F >= 7.9 (q+4) and d >= "
             "100 q.",
-            sp.And(sp.Ge(SAFE, sp.Rational(77, 10)), sp.Le(BROKEN, sp.Rational(79, 10))),
+            conjunction(sp.Ge(SAFE, sp.Rational(77, 10)), sp.Le(BROKEN, sp.Rational(79, 10))),
         ),
         needs=(Kind.EXACT,),
         checks=(exact(_thresholds),),
         mutant=Statement(
             "The same if F <= 7.8 (q+4).",
-            sp.And(sp.Ge(SAFE, sp.Rational(78, 10)), sp.Le(BROKEN, sp.Rational(79, 10))),
+            conjunction(sp.Ge(SAFE, sp.Rational(78, 10)), sp.Le(BROKEN, sp.Rational(79, 10))),
         ),
     ),
 )

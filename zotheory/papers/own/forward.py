@@ -23,7 +23,7 @@ from zotheory.evidence.measured import Measurement, measured
 from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.estimates import Contrast, VectorCosines
 from zotheory.statistics import Catoni, decide_less, decide_within
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 # The squared cosine of MeZO-GV's guiding vector, bounded for every number M of candidates.
 #
@@ -166,7 +166,7 @@ CLAIMS = (
             "Given the same even number B = 2h of loss values, one-sided differences around one "
             "shared point have a larger E cos^2 on a linear loss than two-sided ones, by the ratio "
             "(B-1)/(B/2) in the limit of large d.",
-            sp.And(sp.Lt(TWO_SIDED, ONE_SIDED), sp.Eq(RATIO, (2 * HALF - 1) / HALF)),
+            conjunction(sp.Lt(TWO_SIDED, ONE_SIDED), sp.Eq(RATIO, (2 * HALF - 1) / HALF)),
             (sp.Ge(HALF, 1, evaluate=False), EVERY_D),
         ),
         needs=(Kind.EXACT, Kind.MEASURED),
@@ -174,7 +174,7 @@ CLAIMS = (
         correction=Statement(
             "They do for every even B >= 4 and every d >= 2, by that ratio in the limit of large "
             "d. Two losses give one difference either way, and the same E cos^2.",
-            sp.And(sp.Lt(TWO_SIDED, ONE_SIDED), sp.Eq(RATIO, (2 * HALF - 1) / HALF)),
+            conjunction(sp.Lt(TWO_SIDED, ONE_SIDED), sp.Eq(RATIO, (2 * HALF - 1) / HALF)),
             (sp.Ge(HALF, 2, evaluate=False), EVERY_D),
         ),
     ),

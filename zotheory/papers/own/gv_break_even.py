@@ -14,7 +14,7 @@ from proofs_check.gaussian import Derivation
 from proofs_check.inequalities import decide
 from proofs_check.results import Proved
 from zotheory.evidence.exact import exact
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 # From how many candidates on MeZO-GV's losses are better spent than on two-point directions.
 #
@@ -90,7 +90,7 @@ def _least(_: Statement) -> Mapping[sp.Expr, Derivation]:
 
 
 def _statement(says: str, least: int) -> Statement:
-    return Statement(says, sp.And(sp.Eq(LEAST, least), sp.Lt(LEAST, 20)))
+    return Statement(says, conjunction(sp.Eq(LEAST, least), sp.Lt(LEAST, 20)))
 
 
 CLAIMS = (

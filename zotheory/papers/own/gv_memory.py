@@ -9,7 +9,7 @@ import sympy as sp
 from zotheory.context import Context
 from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 BEYOND = sp.Symbol("bytes beside the weights", nonnegative=True)
 BUFFER = sp.Symbol("bytes of the largest tensor", positive=True)
@@ -103,12 +103,12 @@ def _drawn(_: Statement, context: Context) -> Iterator[Case]:
 
 
 def _memory(says: str, buffers: sp.Rational) -> Statement:
-    formula = sp.And(sp.Le(BEYOND, buffers * BUFFER), sp.Le(DIFFERENCE, ROUNDING))
+    formula = conjunction(sp.Le(BEYOND, buffers * BUFFER), sp.Le(DIFFERENCE, ROUNDING))
     return Statement(says, formula)
 
 
 def _numbers(says: str, guided: sp.Expr) -> Statement:
-    return Statement(says, sp.And(sp.Eq(GUIDED, guided), sp.Eq(MEZO, 4 * D)))
+    return Statement(says, conjunction(sp.Eq(GUIDED, guided), sp.Eq(MEZO, 4 * D)))
 
 
 CLAIMS = (

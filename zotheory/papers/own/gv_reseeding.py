@@ -18,7 +18,7 @@ from zotheory.context import Context
 from zotheory.evidence.exact import exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.statistics import Catoni, decide_within
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 # A guiding vector that is rebuilt by re-seeding once per tensor: its squared cosine, bounded.
 #
@@ -136,7 +136,7 @@ def _measurement(sampler: Reseeded | ReseededMean, variance: float, shard_size: 
 
 def _statement(says: str, least: int) -> Statement:
     """`least`: from how many tensors on."""
-    formula = sp.And(sp.Le(GAIN, WITHIN), sp.Ge(GAIN, -WITHIN))
+    formula = conjunction(sp.Le(GAIN, WITHIN), sp.Ge(GAIN, -WITHIN))
     sizes = sp.Ge(TENSORS, least, evaluate=False), sp.Ge(SIZE, 1, evaluate=False)
     return Statement(says, formula, sizes)
 

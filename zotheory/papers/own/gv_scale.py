@@ -25,7 +25,7 @@ from zotheory.papers.prior.quantities import (
 )
 from zotheory.papers.prior.selection import Beside, Reduced, Statistic, along
 from zotheory.statistics import Catoni, decide_less
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 RISE, LIMIT = sp.Symbol("least c_(M+2) - c_M, M = 2, ..., 18"), sp.Symbol("lim c_M")
 COUNTS = tuple(range(2, 21, 2))
@@ -73,7 +73,7 @@ def _measure(statement: Statement, _: Context) -> Sequence[Measurement]:
 
 
 def _statement(says: str, limit: sp.Expr) -> Statement:
-    return Statement(says, sp.And(sp.Gt(RISE, 0), sp.Eq(LIMIT, limit)))
+    return Statement(says, conjunction(sp.Gt(RISE, 0), sp.Eq(LIMIT, limit)))
 
 
 CLAIMS = (

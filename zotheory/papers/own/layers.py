@@ -19,7 +19,7 @@ from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.own.no_free_lunch import invariant_cosine
 from zotheory.papers.shared.estimates import fixed_gradient, linear, zeros
 from zotheory.statistics import Bernstein, decide_equal
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 # g = (g_1, ..., g_l), Z = (Z_1, ..., Z_l), <g, Z>^2 = sum_(i,j) <g_i, Z_i> <g_j, Z_j>. Z has the
 # law of (A_i Z_i B_i)_i with independent Haar matrices A_i, B_i, which leave all norms as they are.
@@ -107,7 +107,7 @@ def _measure(statement: Statement, _: Context) -> Sequence[Measurement]:
 
 
 def _statement(says: str, term: sp.Expr) -> Statement:
-    formula = sp.And(sp.Eq(TERM, term), sp.Eq(CROSS, 0), sp.Le(RATE * P, BEST * P))
+    formula = conjunction(sp.Eq(TERM, term), sp.Eq(CROSS, 0), sp.Le(RATE * P, BEST * P))
     return Statement(says, formula, (sp.Le(RATE, BEST), sp.Le(P, 1)))
 
 

@@ -17,7 +17,7 @@ from zotheory.evidence.exact import exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.shared.estimates import MatrixCosines
 from zotheory.statistics import Bernstein, decide_equal
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 # E cos^2(G, Z) for every Z != 0 whose law is invariant under orthogonal maps from both sides.
 #
@@ -99,7 +99,7 @@ def _formula(low_rank: sp.Expr) -> sp.And:
     """`low_rank`: what is claimed of the methods whose Z has rank r at most."""
     whole = 1 / (M * N)
     values = {EVERY: whole, MEZO: whole} | dict.fromkeys((LOZO, SUBZO, TEZO, SVD0), low_rank)
-    return sp.And(*(sp.Eq(name, value) for name, value in values.items()))
+    return conjunction(*(sp.Eq(name, value) for name, value in values.items()))
 
 
 CLAIMS = (

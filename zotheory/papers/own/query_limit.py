@@ -19,7 +19,7 @@ from zotheory.evidence.exact import Counterexample, conjuncts, exact
 from zotheory.evidence.searched import searched
 from zotheory.evidence.snippets import inputs
 from zotheory.search import Parameter, Point, Problem, Sides
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 # What B loss values of a linear loss tell about the direction of its gradient, exactly.
 #
@@ -177,7 +177,7 @@ CLAIMS = (
             "With B loss values of a linear loss (2 <= B <= d), no estimator whose directions do "
             "not depend on g in advance has E cos^2 above (B-1)/d, averaged over a uniformly "
             "random direction of g; orthonormal forward differences reach it.",
-            sp.And(sp.Le(ANY, LEARNED), sp.Eq(FORWARD, LEARNED)),
+            conjunction(sp.Le(ANY, LEARNED), sp.Eq(FORWARD, LEARNED)),
             DOMAIN,
         ),
         needs=(Kind.EXACT, Kind.SEARCH),
@@ -190,7 +190,7 @@ CLAIMS = (
             "the projection on the directions is short and may point across them: up to "
             "E max(c, (1-c)/(d-B+1)), c ~ Beta((B-1)/2, (d-B+1)/2), in E cos^2. With one loss "
             "value every vector has 1/d; a known constant term counts as one more loss value.",
-            sp.And(
+            conjunction(
                 sp.Le(ANY, VALUES / D),
                 sp.Le(SCALE_FREE, LEARNED),
                 sp.Eq(FORWARD, LEARNED),

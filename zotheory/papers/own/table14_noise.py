@@ -15,7 +15,7 @@ from proofs_check.gaussian import Derivation
 from zotheory.evidence.exact import exact
 from zotheory.evidence.printed import CHANGED, changed, printed
 from zotheory.papers.shared.tables import of_paper
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE14 = of_paper("svd0", 14)
 ENTRIES = {
@@ -59,7 +59,7 @@ _STATEMENT = Statement(
     "1/sqrt(N) or equal to it in the printed digits, N = 2048 x 2048 (Origin), 2048 x 24 (PCA, "
     "Factor Analysis, Random Proj), 2048 x 2 (t-SNE): the spread of the cosine of two independent "
     "Gaussian vectors of N entries.",
-    sp.And(*(relation for row, n in ENTRIES.items() for relation in _beside(row, n))),
+    conjunction(*(relation for row, n in ENTRIES.items() for relation in _beside(row, n))),
 )
 
 CLAIMS = (

@@ -27,7 +27,7 @@ from zotheory.papers.prior.printed_steps import Method, Trajectories, uneven
 from zotheory.papers.prior.two_candidates import evenness, guides
 from zotheory.papers.shared.estimates import zeros
 from zotheory.papers.shared.two_sample import one_law
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 RATE, EPS2 = sp.Symbol("MeZO's learning rate / eta"), sp.Symbol("(MeZO's perturbation / eps)^2")
 SUB_RATE = sp.Symbol("SubZero's learning rate / eta")
@@ -201,7 +201,7 @@ class Vectors:
 
 def _law(says: str, rate: int, eps2: int) -> Statement:
     values = {RATE: rate, EPS2: eps2, SUB_RATE: rate, SUB_EPS2: eps2}
-    formula = sp.And(*(sp.Eq(name, value) for name, value in values.items()))
+    formula = conjunction(*(sp.Eq(name, value) for name, value in values.items()))
     return Statement(says, formula, setting={"M": 2})
 
 

@@ -31,7 +31,7 @@ from zotheory.papers.prior.quantities import (
 )
 from zotheory.papers.prior.selection import PlainEstimate, Reduced, Statistic, Trained, ratio
 from zotheory.statistics import Catoni, decide_equal
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 G, H, Z = Fixed("g"), Fixed("h"), Gaussian("z")
 _A = Index("a", D)
@@ -160,14 +160,14 @@ LEMMA2 = (
         setting=Setting("any gradient in any dimension d, k directions"),
         statement=Statement(
             "E V = g, E||V_perp||^2 = (d-1)/k.",
-            sp.And(sp.Eq(MEAN_ALONG, GH), sp.Eq(PERP2, (D - 1) / K)),
+            conjunction(sp.Eq(MEAN_ALONG, GH), sp.Eq(PERP2, (D - 1) / K)),
             SIZES,
         ),
         needs=(Kind.EXACT, Kind.MEASURED),
         checks=(exact(_parts), measured(_measure_parts)),
         mutant=Statement(
             "E V = g, E||V_perp||^2 = (d+1)/k, which is E||V - g||^2.",
-            sp.And(sp.Eq(MEAN_ALONG, GH), sp.Eq(PERP2, (D + 1) / K)),
+            conjunction(sp.Eq(MEAN_ALONG, GH), sp.Eq(PERP2, (D + 1) / K)),
             SIZES,
         ),
     ),
@@ -199,7 +199,7 @@ LEMMA2 = (
             "At k = 1 it is within 1% of sqrt(2/pi) sqrt(1/(d-1)), 20% below: E|y| is less than "
             "sqrt(E y^2). The root mean square of the ratio is within 1% of the printed value.",
             1,
-            sp.And(
+            conjunction(
                 within(RATIO, sp.sqrt(2 / sp.pi) * PRINTED, sp.Rational(1, 100)),
                 within(RMS, PRINTED, sp.Rational(1, 100)),
             ),

@@ -16,7 +16,7 @@ from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.prior.lemma1 import D
 from zotheory.papers.prior.selection import Trained
 from zotheory.statistics import Catoni, decide_equal
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 VARIANCE = sp.Symbol("E||z z^T g - g||^2/||g||^2")
 DEGREE = sp.Symbol("its degree in d")
@@ -141,14 +141,14 @@ CLAIMS = (
         statement=Statement(
             "On a linear loss the variance E||z z^T g - g||^2/||g||^2 of one-direction Gaussian "
             "sampling is a polynomial of degree one in the number of parameters d.",
-            sp.And(sp.Eq(DEGREE, 1), sp.Eq(VARIANCE, D + 1)),
+            conjunction(sp.Eq(DEGREE, 1), sp.Eq(VARIANCE, D + 1)),
             (sp.Ge(D, 1, evaluate=False),),
         ),
         needs=(Kind.EXACT, Kind.MEASURED),
         checks=(exact(_variance), measured(_measure_variance)),
         mutant=Statement(
             "It is a polynomial of degree two, d^2 + 1.",
-            sp.And(sp.Eq(DEGREE, 2), sp.Eq(VARIANCE, D**2 + 1)),
+            conjunction(sp.Eq(DEGREE, 2), sp.Eq(VARIANCE, D**2 + 1)),
             (sp.Ge(D, 1, evaluate=False),),
         ),
         setting=Setting(paper="Gaussian sampling of a gradient with d entries"),
@@ -170,7 +170,7 @@ CLAIMS = (
             "H is indefinite). Among polynomials in one variable no other than these and the "
             "affine ones do: of degree n >= 3 the bias is a polynomial of degree n - 3 that is "
             "not 0, eps^2 n (n-1) (n-2)/2 theta^(n-3) at the top.",
-            sp.And(sp.Eq(BIAS, 0), sp.Gt(LEADING, 0)),
+            conjunction(sp.Eq(BIAS, 0), sp.Gt(LEADING, 0)),
             (sp.Ge(D, 1, evaluate=False), sp.Ge(POWER, 3, evaluate=False)),
         ),
         setting=Setting(paper="losses of language models at the eps of Tables 7 and 8; any loss"),

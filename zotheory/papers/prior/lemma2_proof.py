@@ -27,7 +27,7 @@ from zotheory.statistics import (
     decide_at_most,
     decide_equal,
 )
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 NEAR = sp.Symbol("P(||V_par||/||g|| is within 10% of 1)")
 PERP2 = sp.Symbol("Var <V_perp, h>")
@@ -194,7 +194,7 @@ class Parts:
 
 def _covariance(says: str, of_perp: sp.Symbol, n2: sp.Expr) -> Statement:
     """`of_perp`: the variance of V_perp that is meant; `n2`: that of an entry of N."""
-    formula = sp.And(sp.Eq(of_perp, ACROSS / K), sp.Eq(GIVEN_N2, n2 * ACROSS))
+    formula = conjunction(sp.Eq(of_perp, ACROSS / K), sp.Eq(GIVEN_N2, n2 * ACROSS))
     sizes = (sp.Ge(K, 2 * S, evaluate=False), sp.Ge(D, 2, evaluate=False))
     return Statement(says, formula, (*sizes, sp.Ge(ACROSS, 0)))  # Cauchy and Schwarz, ||g|| = 1
 

@@ -50,7 +50,7 @@ from zotheory.papers.prior.selection import (
     ratio,
 )
 from zotheory.statistics import Catoni, decide_at_most
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 N2 = sp.Symbol("E||N||^2")
 RATIO1, RATIO2 = sp.Symbol("E||V_par||/||V_perp||"), sp.Symbol("E||V_par||/||g||")
@@ -276,7 +276,7 @@ CLAIMS = (
         correction=Statement(
             "It tends to 8/pi = 2.546 (doubling s changes nothing in the limit). What grows is "
             "||V_par||/||V_perp||, as sqrt(s).",
-            sp.And(sp.Eq(DOUBLED, 1), sp.Eq(LIMIT2, 8 / sp.pi)),
+            conjunction(sp.Eq(DOUBLED, 1), sp.Eq(LIMIT2, 8 / sp.pi)),
             setting={"power": 2},
         ),
     ),

@@ -11,7 +11,7 @@ from zotheory.context import Context
 from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.exact import Counterexample
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 GUIDED, GREEDY, MEZO = sp.symbols("MeZO-GV MeZO-Greedy MeZO", positive=True)
 DEPTH, CANDIDATES = 40, 4
@@ -122,7 +122,7 @@ CLAIMS = (
             "For OPT-13B in 16 bits at M = 4, Algorithms 1-2 (v returned and used four times) and "
             "Algorithms 3-4 (z_i stored with each loss), followed as printed, hold at their peak "
             "at most 1% more than MeZO. (Table 11 prints the same numbers for MeZO and MeZO-GV.)",
-            sp.And(
+            conjunction(
                 sp.Le(GUIDED, sp.Rational(101, 100) * MEZO),
                 sp.Le(GREEDY, sp.Rational(101, 100) * MEZO),
             ),
@@ -134,7 +134,7 @@ CLAIMS = (
             "step does, and Algorithms 3-4 at least 4.5 times: v is as large as the weights, so is "
             "each z_i. (What Table 11 prints is possible if v is rebuilt from its seeds wherever "
             "it is added, which the algorithms do not say.)",
-            sp.And(
+            conjunction(
                 sp.Ge(GUIDED, sp.Rational(19, 10) * MEZO),
                 sp.Ge(GREEDY, sp.Rational(45, 10) * MEZO),
             ),

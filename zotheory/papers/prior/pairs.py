@@ -8,6 +8,7 @@ import sympy as sp
 
 from zotheory.evidence.printed import above
 from zotheory.evidence.tables import Table
+from zotheory.vocabulary import conjunction
 
 Pair = tuple[sp.Symbol, sp.Symbol]
 CONTRARY = {sp.Ge: sp.Lt, sp.Gt: sp.Le}
@@ -39,6 +40,6 @@ def ordered(relation: type, found: Iterable[Pair], but: Collection[sp.Symbol] = 
     found = list(found)
     if strange := set(but) - {first for first, _ in found}:
         raise ValueError(f"no pair begins with {min(map(str, strange))!r}")
-    return sp.And(
+    return conjunction(
         *((CONTRARY[relation] if a in but else relation)(a, b, evaluate=False) for a, b in found)
     )

@@ -9,7 +9,7 @@ import sympy as sp
 from zotheory.evidence.printed import changed, printed
 from zotheory.evidence.tables import Table
 from zotheory.papers.prior.pairs import fewer, least_gain, pairs
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE1 = Table.read(Path(__file__).parent / "tables" / "table1.csv")
 SCHEMES = ("FT", "LoRA", "Prefix")
@@ -36,14 +36,14 @@ CONSISTENTLY = (
         statement=Statement(
             "On OPT-1.3B each of the three GV rows is at least its base row in every pair of cells "
             "legible in the text (two pairs are not).",
-            sp.And(*(sp.Ge(least, 0) for least in LEAST.values())),
+            conjunction(*(sp.Ge(least, 0) for least in LEAST.values())),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(TABLE1, derive=lambda _: QUANTITIES),),
         correction=Statement(
             "It is in 29 of the 31 legible pairs; on CB it is below with full parameters "
             "(69.6 to 71.4) and with LoRA (70.5 to 71.2).",
-            sp.And(sp.Eq(BELOW, 2), *(sp.Lt(gv, base) for gv, base in _CB)),
+            conjunction(sp.Eq(BELOW, 2), *(sp.Lt(gv, base) for gv, base in _CB)),
         ),
         setting=SETTING,
     ),
@@ -52,7 +52,7 @@ CONSISTENTLY = (
 _GAINS = Statement(
     "The gains of MeZO-GV over MeZO (full fine-tuning, OPT-1.3B) quoted in Sec. 4.1 for SST-2, "
     "COPA, WSC and MultiRC (3.8, 5.0, 3.9, 5.3) follow from Table 1.",
-    sp.And(
+    conjunction(
         *(
             sp.Eq(TABLE1["MeZO-GV(FT)", task] - TABLE1["MeZO(FT)", task], sp.Rational(gain))
             for task, gain in QUOTED.items()

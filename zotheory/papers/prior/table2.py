@@ -11,7 +11,7 @@ from zotheory.evidence.printed import above, changed, mean, printed
 from zotheory.evidence.tables import Table
 from zotheory.papers.prior.pairs import fewer, least_gain, pairs
 from zotheory.papers.shared.tables import of_paper
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE2 = Table.read(Path(__file__).parent / "tables" / "table2.csv")
 SVD0_TABLE3 = of_paper("svd0", 3)
@@ -82,7 +82,7 @@ _NINE = Statement(
 _ALL_ELEVEN = Statement(
     "On each of the 11 tasks the best of the six GV rows of Table 2 is strictly above all twelve "
     "other ZO rows.",
-    sp.And(*(sp.Gt(BEST[t], BEST_OTHER[t]) for t in TASKS)),
+    conjunction(*(sp.Gt(BEST[t], BEST_OTHER[t]) for t in TASKS)),
 )
 _SUBZERO = pairs(TABLE2, [("SubZero-GV(FT)", "SubZero(FT)")], ("WSC", "DROP"))
 
@@ -134,13 +134,13 @@ BEST_ROWS = (
         statement=Statement(
             "MeZO-GV(FT) of Table 2 gains at least 2 points over MeZO(FT) on average over the "
             "eleven tasks, also when MeZO's row is taken from SVD-0's Table 3 in place of Table 2.",
-            sp.And(sp.Ge(GAIN, 2), sp.Ge(GAIN_SVD0, 2)),
+            conjunction(sp.Ge(GAIN, 2), sp.Ge(GAIN_SVD0, 2)),
         ),
         needs=(Kind.PRINTED,),
         checks=BOTH,
         correction=Statement(
             "It gains 2.4 points over the row of Table 2 and less than 1.3 over SVD-0's.",
-            sp.And(sp.Ge(GAIN, 2), sp.Lt(GAIN_SVD0, sp.Rational("1.3"))),
+            conjunction(sp.Ge(GAIN, 2), sp.Lt(GAIN_SVD0, sp.Rational("1.3"))),
         ),
         setting=WITH_SVD0,
     ),
@@ -159,14 +159,14 @@ BEST_ROWS = (
         statement=Statement(
             "On OPT-13B each of the six GV rows is at least its own base row (same method and "
             "scheme) on all 11 tasks.",
-            sp.And(*(sp.Ge(least, 0) for least in LEAST.values())),
+            conjunction(*(sp.Ge(least, 0) for least in LEAST.values())),
         ),
         needs=(Kind.PRINTED,),
         checks=CHECKS,
         correction=Statement(
             "It is in 64 of the 66 pairs; SubZero-GV(FT) is below SubZero(FT) on WSC (64.4 to "
             "65.4) and DROP (31.3 to 32.0).",
-            sp.And(sp.Eq(BELOW, 2), *(sp.Lt(gv, base) for gv, base in _SUBZERO)),
+            conjunction(sp.Eq(BELOW, 2), *(sp.Lt(gv, base) for gv, base in _SUBZERO)),
         ),
         setting=SETTING,
     ),
@@ -196,14 +196,14 @@ TEXT = (
         statement=Statement(
             "The six gains quoted in the first paragraph of Sec. 4.2 on OPT-13B (2.7, 13.4, 5.4, "
             "1.5, 1.3, 3.0) follow from the rows of Table 2 that the text names, to 0.05.",
-            sp.And(*(_follows(*quoted) for quoted in QUOTED)),
+            conjunction(*(_follows(*quoted) for quoted in QUOTED)),
         ),
         needs=(Kind.PRINTED,),
         checks=CHECKS,
         correction=Statement(
             "Five of them do. SubZero-GV(FT) surpasses MeZO(FT) on SST-2 by 3.3; 2.7 is its lead "
             "over FT.",
-            sp.And(
+            conjunction(
                 *(_follows(*quoted) for quoted in QUOTED[1:]),
                 _follows("SubZero-GV(FT)", "MeZO(FT)", "SST-2", "3.3"),
                 _follows("SubZero-GV(FT)", "FT", "SST-2", "2.7"),

@@ -19,7 +19,7 @@ from zotheory.papers.prior.table2 import TABLE2
 from zotheory.papers.prior.table3 import TABLE3
 from zotheory.papers.shared.estimates import Recipe, zeros
 from zotheory.papers.shared.parts import parts
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE4 = Table.read(Path(__file__).parent / "tables" / "table4.csv")
 MODELS = ("Llama2-7B", "OPT-13B")
@@ -70,13 +70,13 @@ CLAIMS = (
         statement=Statement(
             "The OPT-13B row MeZO (LoRA) of Table 4 (WIC, RTE, BoolQ) agrees with the row "
             "MeZO(LoRA) of Table 2.",
-            sp.And(*map(sp.Eq, _MEZO_LORA, TABLE2.row("MeZO(LoRA)", TASKS))),
+            conjunction(*map(sp.Eq, _MEZO_LORA, TABLE2.row("MeZO(LoRA)", TASKS))),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(TABLE2, TABLE4),),
         correction=Statement(
             "It agrees with the row SubZero(FT) of Table 2: another method, without LoRA.",
-            sp.And(*map(sp.Eq, _MEZO_LORA, TABLE2.row("SubZero(FT)", TASKS))),
+            conjunction(*map(sp.Eq, _MEZO_LORA, TABLE2.row("SubZero(FT)", TASKS))),
         ),
         setting=Setting(paper="OPT-13B, WIC, RTE and BoolQ (Tables 2 and 4)"),
     ),
@@ -108,7 +108,7 @@ CLAIMS = (
             "In all six pairs of Table 4 MeZO-Greedy (LoRA) is at least as accurate as MeZO-Greedy "
             "(maintain or enhance accuracy), and its step makes no more forward passes than a "
             "MeZO (LoRA) step (reducing computational costs).",
-            sp.And(ordered(sp.Ge, _WITH_LORA), sp.Le(GREEDY, MEZO)),
+            conjunction(ordered(sp.Ge, _WITH_LORA), sp.Le(GREEDY, MEZO)),
         ),
         needs=(Kind.COUNTED, Kind.PRINTED),
         checks=parts(
@@ -118,7 +118,7 @@ CLAIMS = (
         correction=Statement(
             "It is in four of the six pairs, not for Llama2-7B on WIC and BoolQ, and its step "
             "makes M + 2 forward passes, where MeZO's makes 2.",
-            sp.And(ordered(sp.Ge, _WITH_LORA, but=_BELOW_WITH_LORA), sp.Eq(GREEDY - MEZO, M)),
+            conjunction(ordered(sp.Ge, _WITH_LORA, but=_BELOW_WITH_LORA), sp.Eq(GREEDY - MEZO, M)),
         ),
         setting=SETTING,
     ),

@@ -8,7 +8,7 @@ import sympy as sp
 
 from zotheory.evidence.grids import Grid, settings
 from zotheory.evidence.printed import printed
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE7 = Grid.read(Path(__file__).parent / "grids" / "table7.csv").sizes()
 _METHODS = ("MeZO", "SubZero")
@@ -22,7 +22,7 @@ SIZES = {symbol: settings(TABLE7, row) for row, symbol in SIZE.items()}
 
 def _times(factor: int) -> sp.And:
     """GV's grid has `factor` times as many settings as its base's."""
-    return sp.And(*(sp.Eq(SIZE[f"{m}-GV (FT)"], factor * SIZE[f"{m} (FT)"]) for m in _METHODS))
+    return conjunction(*(sp.Eq(SIZE[f"{m}-GV (FT)"], factor * SIZE[f"{m} (FT)"]) for m in _METHODS))
 
 
 CLAIMS = (

@@ -10,7 +10,7 @@ import sympy as sp
 from zotheory.evidence.printed import changed, printed
 from zotheory.evidence.tables import Table
 from zotheory.papers.prior.pairs import ordered, pairs
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE9, TABLE10, TABLE11 = (
     Table.read(Path(__file__).parent / "tables" / f"table{number}.csv") for number in (9, 10, 11)
@@ -80,7 +80,7 @@ _TEXT = Statement(
     "SubZero(prefix) on SST-2, RTE and BoolQ; Table 11: zero-shot and ICL lie between 26.0 and "
     "29.3 GB and are the two lowest of each column, FT lies between 242.3 and 315.3 and is the "
     "highest.",
-    sp.And(ordered(sp.Gt, _OPT), *_MEMORY),
+    conjunction(ordered(sp.Gt, _OPT), *_MEMORY),
 )
 
 CLAIMS = (
@@ -97,7 +97,7 @@ CLAIMS = (
         correction=Statement(
             "It is above MeZO-10k(LoRA) on all five and above MeZO-20k(LoRA) on four; on SST-2 it "
             "is below, 93.7 to 94.3.",
-            sp.And(
+            conjunction(
                 ordered(sp.Gt, _AT_10K),
                 ordered(sp.Gt, _AT_20K, but=[TABLE9["MeZO-GV-10k(LoRA)", "SST-2"]]),
             ),

@@ -8,7 +8,7 @@ from zotheory.evidence.printed import Computed, printed
 from zotheory.evidence.tables import Table
 from zotheory.papers.prior.table1 import TABLE1
 from zotheory.papers.prior.table2 import TABLE2
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 EXAMPLES = {"CB": 56, "WSC": 104, "COPA": 100, "RTE": 277}  # to test on, in SuperGLUE
 TOLERANCE = sp.Rational("0.051")
@@ -52,14 +52,14 @@ CLAIMS = (
             "Every GV accuracy that Tables 1 and 2 print for CB, WSC, COPA and RTE is within 0.051 "
             "of 100 j/(3n) for some integer j, n = 56, 104, 100, 277 the test examples: each can "
             "be the mean of three runs.",
-            sp.And(*(sp.Le(distance, TOLERANCE) for distance in DISTANCES)),
+            conjunction(*(sp.Le(distance, TOLERANCE) for distance in DISTANCES)),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(TABLE1, TABLE2, derive=lambda _: DISTANCES),),
         correction=Statement(
             "All but six of the 35 are: 70.5 and 70.9 on CB and 60.8 on WSC in Table 1, 71.6, 73.9 "
             "and 72.8 on CB in Table 2.",
-            sp.And(
+            conjunction(
                 *((sp.Gt if d in NOT_ON_IT else sp.Le)(d, TOLERANCE) for d in DISTANCES),
             ),
         ),

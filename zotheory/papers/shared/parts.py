@@ -9,7 +9,7 @@ import sympy as sp
 
 from zotheory.context import Context
 from zotheory.evidence.exact import conjuncts
-from zotheory.vocabulary import Check, Evidence, Statement
+from zotheory.vocabulary import Check, Evidence, Statement, conjunction
 
 
 def parts(*shares: tuple[Set[sp.Symbol], Check]) -> tuple[Check, ...]:
@@ -25,7 +25,7 @@ def parts(*shares: tuple[Set[sp.Symbol], Check]) -> tuple[Check, ...]:
                 if not any(relation.free_symbols <= known for known, _ in shares):
                     raise ValueError(f"no check speaks of all of {relation}")
             own = [r for r in relations if r.free_symbols <= names]
-            return check.judge(replace(statement, formula=sp.And(*own)), context)
+            return check.judge(replace(statement, formula=conjunction(*own)), context)
 
         return Check(check.kind, judge)
 

@@ -28,7 +28,7 @@ from zotheory.search import Bound, Problem, as_bound
 from zotheory.search.smoothing import bias as bias_problem
 from zotheory.search.smoothing import gradient_norm, second_moment
 from zotheory.statistics import Catoni, decide_equal
-from zotheory.vocabulary import Check, Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Check, Claim, Kind, Setting, Statement, conjunction
 
 MEAN_KEPT, MEAN_LEFT = sp.Symbol("E estimate_i, i kept"), sp.Symbol("E estimate_i, i left out")
 SMOOTHED_ENTRY, ENTRY = sp.Symbol("i-th of the smoothed gradient"), sp.Symbol("i-th of grad L")
@@ -164,12 +164,12 @@ def lemma1(paper: Paper, where: str, says: str, example: Example) -> Claim:
         id=f"{paper.id}.lemma1",
         where=where,
         setting=Setting("any loss, the same n weights perturbed, any eps"),
-        statement=Statement(says, sp.And(sp.Eq(MEAN_KEPT, SMOOTHED_ENTRY), zero)),
+        statement=Statement(says, conjunction(sp.Eq(MEAN_KEPT, SMOOTHED_ENTRY), zero)),
         needs=(Kind.EXACT, Kind.MEASURED),
         checks=(exact(_mean), measured(partial(_measure_mean, example))),
         mutant=Statement(
             f"The mean of the estimate is {paper.gradient}, of the loss itself.",
-            sp.And(sp.Eq(MEAN_KEPT, ENTRY), zero),
+            conjunction(sp.Eq(MEAN_KEPT, ENTRY), zero),
         ),
     )
 

@@ -18,7 +18,7 @@ from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.architectures import llama_7b
 from zotheory.papers.shared.steps import MeZO
 from zotheory.papers.smezo.masked import selected
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 # Algorithm 2: the noise is drawn for every weight, and multiplied by the mask.
 
@@ -108,7 +108,7 @@ print("actual", theta[shown])
 
 def _get_mask(says: str, assigned: str) -> Statement:
     kept = (sp.Eq(after, theta) for after, theta in zip(AFTER, THETA, strict=True))
-    formula = sp.And(*kept, sp.Eq(MASK[0], 1), sp.Eq(MASK[1], 0))
+    formula = conjunction(*kept, sp.Eq(MASK[0], 1), sp.Eq(MASK[1], 0))
     domain = (sp.Le(WITHIN, THRESHOLD), sp.Gt(ABOVE, THRESHOLD))
     return Statement(says, formula, domain, setting={"assigned": assigned})
 

@@ -8,7 +8,7 @@ import sympy as sp
 
 from zotheory.evidence.grids import Grid
 from zotheory.evidence.printed import printed
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 GRIDS = {n: Grid.read(Path(__file__).parent / "grids" / f"table{n}.csv") for n in (7, 8)}
 RATE = "Learning rate"
@@ -34,14 +34,16 @@ CLAIMS = (
         statement=Statement(
             "MeZO and S-MeZO have the same number of learning rates in their grids and the same "
             "largest one, in Table 7 and in Table 8.",
-            sp.And(*(_times(values, n, sp.S.One) for values in (SIZES, LARGEST) for n in GRIDS)),
+            conjunction(
+                *(_times(values, n, sp.S.One) for values in (SIZES, LARGEST) for n in GRIDS)
+            ),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(*SIZES.values(), *LARGEST.values()),),
         correction=Statement(
             "S-MeZO has 5 learning rates and MeZO 3 in Table 7, 8 in Table 8; S-MeZO's largest is "
             "2.5 times MeZO's in both.",
-            sp.And(
+            conjunction(
                 *_listed("S-MeZO", 5, 5),
                 *_listed("MeZO", 3, 8),
                 *(_times(LARGEST, n, sp.Rational(5, 2)) for n in GRIDS),

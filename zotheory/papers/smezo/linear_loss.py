@@ -27,7 +27,7 @@ from zotheory.papers.shared.kept import D
 from zotheory.papers.shared.smoothing import N
 from zotheory.papers.smezo.batches import COSINE, agreement
 from zotheory.statistics import Catoni, ClopperPearson, decide_equal, decide_within
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 # The angle.
 
@@ -107,7 +107,7 @@ def _random_square(d: int, keep: float) -> float:
 
 
 def _angles(says: str, by_mask: sp.Expr) -> Statement:
-    formula = sp.And(
+    formula = conjunction(
         sp.Eq(BY_MASK, by_mask), sp.Eq(BY_MEZO, 1 / D), sp.Eq(BY_RANDOM, 1 / D, evaluate=False)
     )
     return Statement(says, formula, (sp.Le(N, D), sp.Le(SHARE, 1)))

@@ -25,7 +25,7 @@ from zotheory.papers.smezo.on_model import (
     selects_smallest,
     updates_share,
 )
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 THRESHOLD = sp.Symbol("threshold", real=True)
 POSITIVE = sp.Gt(THRESHOLD, 0)
@@ -34,9 +34,9 @@ BY_SIZE = (sp.Le(SELECTED**2, THRESHOLD**2), sp.Gt(LEFT**2, THRESHOLD**2), POSIT
 
 WEIGHT, NOISE, EPS = sp.symbols("w z eps", real=True)
 MASK, LATER_MASK = sp.symbols("mask later_mask", real=True)
-SAME = sp.And(*(sp.Eq(a, b) for a, b in zip(IN_PLACE, FORWARD, strict=True)))
+SAME = conjunction(*(sp.Eq(a, b) for a, b in zip(IN_PLACE, FORWARD, strict=True)))
 
-CHANGES = sp.And(*(sp.Gt(count, 0) for count in (*CHANGED, DISPLACED)))
+CHANGES = conjunction(*(sp.Gt(count, 0) for count in (*CHANGED, DISPLACED)))
 
 
 def _selection_witness(_: Statement, failed: Counterexample) -> str:

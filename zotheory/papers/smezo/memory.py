@@ -12,7 +12,7 @@ from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.instruments import Footprint, at_depth, footprint
 from zotheory.papers.shared.architectures import batch, llama_7b, llama_30b
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 RATIO = sp.Symbol("vanilla / MeZO")
 MORE = sp.Symbol("S-MeZO-EI - MeZO")
@@ -101,13 +101,13 @@ CLAIMS = (
         statement=Statement(
             "Vanilla S-MeZO, which stores a copy, holds about twice MeZO's weight memory (within "
             "10%); S-MeZO-EI holds the same as MeZO plus at most one layer.",
-            sp.And(*VANILLA, sp.Le(MORE, LAYER)),
+            conjunction(*VANILLA, sp.Le(MORE, LAYER)),
         ),
         needs=(Kind.COUNTED,),
         checks=(counted(_memory),),
         mutant=Statement(
             "S-MeZO-EI does not require more memory than MeZO (Sec. 4.5), not even one layer.",
-            sp.And(*VANILLA, sp.Le(MORE, 0)),
+            conjunction(*VANILLA, sp.Le(MORE, 0)),
         ),
     ),
     Claim(

@@ -23,7 +23,7 @@ from zotheory.evidence.modelled import (
 from zotheory.papers.shared.along import ALONG
 from zotheory.papers.smezo import batches
 from zotheory.papers.smezo.batches import COSINE
-from zotheory.vocabulary import DRAWN, Claim, Kind, Setting, Statement
+from zotheory.vocabulary import DRAWN, Claim, Kind, Setting, Statement, conjunction
 
 LAW = sp.Rational(1, 2) + sp.asin(COSINE) / sp.pi
 PROBABILITY = sp.Symbol("P(the step lowers the loss)")
@@ -157,7 +157,7 @@ CLAIMS = (
             "the loss of a held-out batch of 16 between 45% and 65% of the time, averaged over "
             "steps 10 to 44 (at least four of them, at least 6 pairs of batches each, counted or "
             "from the measured gradients by the exact probability for a small step).",
-            sp.And(sp.Ge(ANOTHER, sp.Rational(45, 100)), sp.Le(ANOTHER, sp.Rational(65, 100))),
+            conjunction(sp.Ge(ANOTHER, sp.Rational(45, 100)), sp.Le(ANOTHER, sp.Rational(65, 100))),
         ),
         needs=(Kind.MODEL,),
         checks=(modelled((ALONG,), held_out),),

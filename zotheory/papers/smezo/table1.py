@@ -8,7 +8,7 @@ import sympy as sp
 
 from zotheory.evidence.printed import printed
 from zotheory.evidence.tables import Table
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE1 = Table.read(Path(__file__).parent / "tables" / "table1.csv")
 TASKS = ("BoolQ", "RTE", "WIC", "MultiRC", "SST-2", "COPA")
@@ -28,13 +28,13 @@ CLAIMS = (
         statement=Statement(
             "MeZO, MeZO-LoRA, R-MeZO and S-MeZO are each above zero-shot and above ICL on each of "
             "the six data sets of Table 1.",
-            sp.And(*(r for method in ZEROTH_ORDER for r in _above(method, *TASKS))),
+            conjunction(*(r for method in ZEROTH_ORDER for r in _above(method, *TASKS))),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(TABLE1),),
         correction=Statement(
             "They are on average and on each of the six but COPA, where MeZO and S-MeZO are.",
-            sp.And(
+            conjunction(
                 *(r for m in ZEROTH_ORDER for r in _above(m, *TASKS[:-1], "Average")),
                 *(r for m in ("MeZO", "S-MeZO") for r in _above(m, "COPA")),
             ),

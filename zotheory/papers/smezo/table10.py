@@ -9,7 +9,7 @@ import sympy as sp
 from zotheory.evidence.printed import printed
 from zotheory.evidence.tables import Table
 from zotheory.papers.smezo.table1 import TABLE1
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE9, TABLE10 = (Table.read(Path(__file__).parent / "tables" / f"table{n}.csv") for n in (9, 10))
 SPARSITY = "0.8"  # Table 9's for BoolQ and WIC, a column of Table 10
@@ -20,7 +20,7 @@ def _apart(task: str) -> sp.Expr:
 
 
 def _within(**limits: sp.Rational) -> sp.And:
-    return sp.And(*(sp.Le(_apart(task), limit) for task, limit in limits.items()))
+    return conjunction(*(sp.Le(_apart(task), limit) for task, limit in limits.items()))
 
 
 CLAIMS = (

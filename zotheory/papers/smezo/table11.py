@@ -8,14 +8,14 @@ import sympy as sp
 
 from zotheory.evidence.printed import printed
 from zotheory.evidence.tables import Table
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE11 = Table.read(Path(__file__).parent / "tables" / "table11.csv")
 TASKS = ("BoolQ", "RTE", "WIC", "MultiRC", "SST-2", "COPA")
 
 
 def _above(*columns: str) -> sp.And:
-    return sp.And(*(sp.Gt(TABLE11["S-MeZO", c], TABLE11["MeZO", c]) for c in columns))
+    return conjunction(*(sp.Gt(TABLE11["S-MeZO", c], TABLE11["MeZO", c]) for c in columns))
 
 
 CLAIMS = (

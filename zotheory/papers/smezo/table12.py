@@ -9,7 +9,7 @@ import sympy as sp
 from zotheory.evidence.printed import Computed, above, printed
 from zotheory.evidence.tables import Table
 from zotheory.statistics.significance import welch
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE12 = Table.read(Path(__file__).parent / "tables" / "table12.csv")
 TASKS = ("BoolQ", "RTE", "WIC", "MultiRC", "SST-2", "COPA")
@@ -42,7 +42,7 @@ CLAIMS = (
         checks=(printed(TABLE12, derive=_tests),),
         correction=Statement(
             "It does on BoolQ, RTE and MultiRC; on WIC, SST-2 and COPA p is above 0.05.",
-            sp.And(
+            conjunction(
                 *(sp.Lt(P[t], LEVEL) for t in ("BoolQ", "RTE", "MultiRC")),
                 *(sp.Gt(P[t], LEVEL) for t in ("WIC", "SST-2", "COPA")),
             ),

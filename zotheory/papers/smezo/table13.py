@@ -8,13 +8,13 @@ import sympy as sp
 
 from zotheory.evidence.printed import changed, printed
 from zotheory.evidence.tables import Table
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE13 = Table.read(Path(__file__).parent / "tables" / "table13.csv")
 
 GAINS = Statement(
     "S-MeZO is above MeZO and above R-MeZO on each of the three data sets of Table 13 (OPT-13B).",
-    sp.And(
+    conjunction(
         *(
             sp.Gt(TABLE13["S-MeZO", task], TABLE13[other, task])
             for task in TABLE13.columns

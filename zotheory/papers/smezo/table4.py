@@ -8,7 +8,7 @@ import sympy as sp
 
 from zotheory.evidence.printed import mean, printed
 from zotheory.evidence.tables import Table
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE4 = Table.read(Path(__file__).parent / "tables" / "table4.csv")
 TASKS = ("SST-2", "RTE", "BoolQ", "WIC", "MultiRC", "COPA")
@@ -33,7 +33,7 @@ def _off(method: str) -> sp.Expr:
 
 
 def _between(least: sp.Rational, ratio: sp.Symbol, most: sp.Rational) -> sp.And:
-    return sp.And(sp.Ge(ratio, least), sp.Le(ratio, most))
+    return conjunction(sp.Ge(ratio, least), sp.Le(ratio, most))
 
 
 ROUNDED = sp.Rational(1, 20)
@@ -65,13 +65,13 @@ CLAIMS = (
         where="Table 4, Average",
         statement=Statement(
             "The averages of FT and LoRA are the means of their six columns, within 0.05.",
-            sp.And(sp.Le(_off("FT"), ROUNDED), sp.Le(_off("LoRA"), ROUNDED)),
+            conjunction(sp.Le(_off("FT"), ROUNDED), sp.Le(_off("LoRA"), ROUNDED)),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(TABLE4, derive=_means),),
         correction=Statement(
             "LoRA's average is the mean of its six columns within 0.05, FT's within 1.52.",
-            sp.And(sp.Le(_off("FT"), sp.Rational(152, 100)), sp.Le(_off("LoRA"), ROUNDED)),
+            conjunction(sp.Le(_off("FT"), sp.Rational(152, 100)), sp.Le(_off("LoRA"), ROUNDED)),
         ),
         setting=Setting(paper=TABLE),
     ),

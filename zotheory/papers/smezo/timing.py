@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -13,13 +14,11 @@ from torch import Tensor
 from zotheory.context import Context
 from zotheory.evidence.compared import Case, median
 from zotheory.evidence.instruments import OneThread
-from zotheory.evidence.modelled import once
-from zotheory.evidence.timed import interleaved, timed
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.evidence.timed import Contenders, Rounds, Seconds, Timing, timed
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 OVERHEAD = sp.Symbol("time of Algorithms 2 and 3 / time of MeZO's perturbation")
 MEZO, SMEZO = "MeZO", "S-MeZO"
-ROUNDS = 28  # a median's interval at 1e-4 leaves the three least and the three greatest out
 FIFTH, EPS = 0.2, 1e-3
 
 
@@ -37,13 +36,11 @@ def perturb(matrices: Sequence[Tensor], seed: int, thresholds: Sequence[float] |
         w.add_(z, alpha=EPS)
 
 
-def _seconds(context: Context) -> dict[str, np.ndarray]:
-    """Seconds of either perturbation of the blocks' matrices, on one thread."""
+@contextmanager
+def _perturbations(context: Context) -> Iterator[Contenders]:
+    """Either perturbation of the blocks' matrices, on one thread."""
     from zotheory.evidence.modelled import borrowed_model
     from zotheory.model.gradients import layer_weights
-
-    def tell(words: str) -> None:
-        context.tell(f"{context.claim}  timing: {words}")
 
     with borrowed_model(context) as found, OneThread():
         names = {weight.name for weight in layer_weights(found.model)}
@@ -51,18 +48,19 @@ def _seconds(context: Context) -> dict[str, np.ndarray]:
         thresholds = [
             float(w.abs().flatten().kthvalue(round(FIFTH * w.numel())).values) for w in matrices
         ]
-        contenders = {
+        yield {
             MEZO: partial(perturb, matrices, 0, None),
             SMEZO: partial(perturb, matrices, 0, thresholds),
         }
-        return interleaved(contenders, ROUNDS, tell)
 
 
-def _overhead(_: Statement, context: Context) -> Sequence[Case]:
-    seconds = once("smezo.perturbation", context, _seconds)
+ROUNDS = Rounds("smezo.perturbation", _perturbations, most=32)
+
+
+def _overhead(_: Statement, __: Context, seconds: Seconds) -> Case:
     notes = {f"{name} [s], median": float(np.median(s)) for name, s in seconds.items()}
     ratio = seconds[SMEZO] / seconds[MEZO]
-    return [Case("the blocks' matrices, one thread", {OVERHEAD: median(ratio)}, notes)]
+    return Case("the blocks' matrices, one thread", {OVERHEAD: median(ratio)}, notes)
 
 
 CLAIMS = (
@@ -81,14 +79,14 @@ CLAIMS = (
             sp.Le(OVERHEAD, sp.Rational(11, 10)),
         ),
         needs=(Kind.TIMED,),
-        checks=(timed(_overhead),),
+        checks=(timed(Timing(_overhead, (ROUNDS,))),),
         mutant=Statement(
             "It takes at most a fifth of MeZO's time, as only a fifth is perturbed.",
             sp.Le(OVERHEAD, sp.Rational(1, 5)),
         ),
         correction=Statement(
             "It takes more than 1.1 times MeZO's time, and at most three times.",
-            sp.And(sp.Gt(OVERHEAD, sp.Rational(11, 10)), sp.Le(OVERHEAD, 3)),
+            conjunction(sp.Gt(OVERHEAD, sp.Rational(11, 10)), sp.Le(OVERHEAD, 3)),
         ),
     ),
 )

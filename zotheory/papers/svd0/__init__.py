@@ -1,6 +1,4 @@
-"""SVD-0.
-
-Anonymous, a submission under review.
-"""
+"""SVD-0."""
 
 TITLE = "SVD-0: Enhancing Zero-Order Fine-Tuning for LLMs via Gradient-Guided Subspace Selection"
+SOURCE = "Anonymous, a submission under review"

@@ -40,7 +40,16 @@ from zotheory.statistics import (
     decide_less,
     sequential,
 )
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
+from zotheory.vocabulary import (
+    Check,
+    Claim,
+    Evidence,
+    Kind,
+    Setting,
+    Statement,
+    Verdict,
+    conjunction,
+)
 
 PROPER = (sp.Lt(R, M, evaluate=False), sp.Lt(R, N, evaluate=False))  # r = m = n keeps everything
 KEPT = sp.Symbol("E||U^T G V||^2/||G||^2 by Algorithm 1")
@@ -276,7 +285,7 @@ BETTER = (
         correction=Statement(
             "Both keep r^2/(mn) of it on average, whatever the gradient: the singular vectors of a "
             "one-direction MeZO gradient are those of its noise.",
-            sp.And(sp.Eq(KEPT, SHARE), sp.Eq(RANDOM, SHARE)),
+            conjunction(sp.Eq(KEPT, SHARE), sp.Eq(RANDOM, SHARE)),
             PROPER,
         ),
     ),

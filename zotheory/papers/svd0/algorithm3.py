@@ -25,7 +25,7 @@ from zotheory.papers.shared.steps import (
     run,
 )
 from zotheory.statistics import Catoni, ClopperPearson, decide_at_most, decide_equal
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 Q = sp.Symbol("q", integer=True, positive=True)
 EPS, ETA = sp.symbols("epsilon eta", positive=True)
@@ -219,7 +219,7 @@ print("actual", undefined)
 def _step_statement(says: str, lines: tuple[Line, ...]) -> Statement:
     return Statement(
         says,
-        sp.And(sp.Lt(ALONG, 0), sp.Eq(DISPLACED, 0)),
+        conjunction(sp.Lt(ALONG, 0), sp.Eq(DISPLACED, 0)),
         (sp.Gt(GRADIENT2, 0, evaluate=False),),
         setting={"lines": lines},
     )

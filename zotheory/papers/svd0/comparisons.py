@@ -21,7 +21,7 @@ from zotheory.papers.svd0 import frames, on_model
 from zotheory.papers.svd0.algorithm1 import AVERAGE, PROPER
 from zotheory.papers.svd0.subspaces import Cosines, TrainedCosines
 from zotheory.statistics import Bernstein, Decision, decide_equal, decide_less, decide_within
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 COSINES = {name: sp.Symbol(f"E cos^2 of {name}") for name in ("MeZO", "SubZero", "SVD-0")}
 CARDS = {"MeZO": "gaussian", "SubZero": "subspace", "SVD-0": "svd_subspace"}
@@ -188,7 +188,7 @@ CLAIMS = (
         statement=Statement(
             "The expected squared cosine with the true gradient is larger for SVD-0 (one-direction "
             "subspace) than for SubZero, and larger for SubZero than for MeZO.",
-            sp.And(
+            conjunction(
                 sp.Gt(COSINES["SVD-0"], COSINES["SubZero"]),
                 sp.Gt(COSINES["SubZero"], COSINES["MeZO"]),
             ),
@@ -204,7 +204,7 @@ CLAIMS = (
         ),
         correction=Statement(
             "On one m x n matrix it is 1/(mn) for all three, whatever the rank and the gradient.",
-            sp.And(*(sp.Eq(cosine, 1 / (M * N)) for cosine in COSINES.values())),
+            conjunction(*(sp.Eq(cosine, 1 / (M * N)) for cosine in COSINES.values())),
             PROPER,
         ),
     ),

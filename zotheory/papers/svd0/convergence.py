@@ -24,7 +24,16 @@ from zotheory.evidence.exact import (
 )
 from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.smoothing import N, linear_second_moment
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
+from zotheory.vocabulary import (
+    Check,
+    Claim,
+    Evidence,
+    Kind,
+    Setting,
+    Statement,
+    Verdict,
+    conjunction,
+)
 
 Q, BLOCKS, F = sp.symbols("q K F", integer=True, positive=True)
 D, L1, EPS = sp.symbols("d L1 epsilon", positive=True)
@@ -103,7 +112,7 @@ def _step(
 ) -> Statement:
     """A statement that every key follows from its premises."""
     (formula, *more) = conclusions
-    formula = sp.And(*conclusions, evaluate=False) if more else formula
+    formula = conjunction(*conclusions) if more else formula
     return Statement(says, formula, domain, setting={"premises": conclusions})
 
 

@@ -43,7 +43,16 @@ from zotheory.papers.shared.matrix_estimates import (
 from zotheory.papers.svd0.frames import QT, Q, distance_to_identity
 from zotheory.papers.svd0.subspaces import Reshaped
 from zotheory.statistics import Bernstein, Catoni, ClopperPearson, decide_equal
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
+from zotheory.vocabulary import (
+    Check,
+    Claim,
+    Evidence,
+    Kind,
+    Setting,
+    Statement,
+    Verdict,
+    conjunction,
+)
 
 SIZE, SPACE = sp.symbols("q d", integer=True, positive=True)
 LENGTH = sp.Symbol("n", integer=True, positive=True)
@@ -288,7 +297,7 @@ LEMMA3 = Claim(
     setting=Setting("any column-orthonormal U, V"),
     statement=Statement(
         "vec(U Z V^T) = (V kron U) vec(Z), and (V kron U)^T (V kron U) = I.",
-        sp.And(sp.Eq(VEC, KRONECKER), sp.Eq(GRAM, 0)),
+        conjunction(sp.Eq(VEC, KRONECKER), sp.Eq(GRAM, 0)),
         RANKS,
         setting={"order": ("V", "U")},
     ),
@@ -296,7 +305,7 @@ LEMMA3 = Claim(
     checks=(Check(Kind.EXACT, _decide_vec), measured(_measure_vec)),
     mutant=Statement(
         "vec(U Z V^T) = (U kron V) vec(Z), and (U kron V)^T (U kron V) = I.",
-        sp.And(sp.Eq(VEC, sp.Symbol("(U kron V) vec(Z)")), sp.Eq(GRAM, 0)),
+        conjunction(sp.Eq(VEC, sp.Symbol("(U kron V) vec(Z)")), sp.Eq(GRAM, 0)),
         RANKS,
         setting={"order": ("U", "V")},
     ),

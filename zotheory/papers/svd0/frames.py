@@ -20,7 +20,7 @@ from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.matrix_estimates import plain
 from zotheory.papers.svd0.subspaces import Columns, Projections, upper_identity
 from zotheory.statistics import Bernstein, decide_equal
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 K = sp.Symbol("k", integer=True, positive=True)
 FITS = (sp.Le(R, N, evaluate=False),)
@@ -111,7 +111,7 @@ def _measure_projection(statement: Statement, _: Context) -> Sequence[Measuremen
 
 def multiple(diagonal: sp.Symbol, off: sp.Symbol, share: sp.Expr) -> sp.Basic:
     """The matrix is share times the identity."""
-    return sp.And(sp.Eq(diagonal, share), sp.Eq(off, 0))
+    return conjunction(sp.Eq(diagonal, share), sp.Eq(off, 0))
 
 
 LEMMA14 = Claim(

@@ -14,7 +14,7 @@ from zotheory.evidence.grids import Grid, settings
 from zotheory.evidence.printed import Computed, mean, printed
 from zotheory.papers.svd0.table3 import TABLE3
 from zotheory.papers.svd0.tables17_21 import TABLE18
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 GRID = Grid.read(Path(__file__).parent / "grids" / "table10.csv")
 SIZES = GRID.sizes()
@@ -97,14 +97,14 @@ CLAIMS = (
         statement=Statement(
             "In Table 10 no ZO method's grid (product of the numbers of values listed) has more "
             "than twice as many settings as another's.",
-            sp.And(*_at_most(2)),
+            conjunction(*_at_most(2)),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(SIZES, derive=_settings),),
         correction=Statement(
             "It has at most 30 times as many: SVD-0 has 15 times as many as MeZO and 30 times as "
             "many as S-MeZO.",
-            sp.And(
+            conjunction(
                 *_at_most(30),
                 sp.Eq(SETTINGS["SVD-0"], 15 * SETTINGS["MeZO"]),
                 sp.Eq(SETTINGS["SVD-0"], 30 * SETTINGS["S-MeZO"]),
@@ -126,7 +126,7 @@ CLAIMS = (
         checks=(enclosed(_enclosed), printed(TABLE3, TABLE18, SIZES, derive=_quantities)),
         correction=Statement(
             "It is between 0.7 and 0.8 of that.",
-            sp.And(
+            conjunction(
                 sp.Gt(GAIN, sp.Rational(7, 10) * S * (A - B)),
                 sp.Lt(GAIN, sp.Rational(8, 10) * S * (A - B)),
             ),

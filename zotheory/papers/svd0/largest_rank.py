@@ -13,7 +13,7 @@ from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.printed import printed
 from zotheory.papers.svd0.tables1_2 import MEMORY, TABLE2
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _bytes(shape: Shape, layers: int) -> int:
 
 
 def _at_most(**times: sp.Rational) -> sp.And:
-    return sp.And(*(sp.Le(MORE[m], times[m] * FRAMES[m]) for m in SHAPES))
+    return conjunction(*(sp.Le(MORE[m], times[m] * FRAMES[m]) for m in SHAPES))
 
 
 CLAIM = Claim(
@@ -106,7 +106,7 @@ CLAIM = Claim(
     correction=Statement(
         "It is at most that of U and V for OPT-1.3B and OPT-13B, and 12 to 12.5 times that for "
         "RoBERTa-large.",
-        sp.And(
+        conjunction(
             _at_most(
                 **{
                     "RoBERTa-large": sp.Rational(25, 2),

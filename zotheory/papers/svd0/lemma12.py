@@ -19,7 +19,7 @@ from zotheory.papers.svd0.smoothing import EPS, L1, _bound, _named
 from zotheory.papers.svd0.smoothing import Q as SIZE
 from zotheory.search import Parameter, Point, Problem, Sides
 from zotheory.search.smoothing import second_moment as second_moment_problem
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 N = smoothing.N
 ONE_SIDED = sp.Symbol("E||one-sided g_eps||^2")
@@ -125,7 +125,7 @@ def _fall_problem(statement: Statement) -> Problem:
 
 def _second(says: str, smoothed: sp.Expr, rest: sp.Expr) -> Statement:
     bound = smoothed * SMOOTHED_SQUARE + rest * EPS**2 * L1**2
-    return Statement(says, sp.And(sp.Le(ONE_SIDED, bound), sp.Le(TWO_SIDED, bound)))
+    return Statement(says, conjunction(sp.Le(ONE_SIDED, bound), sp.Le(TWO_SIDED, bound)))
 
 
 CLAIMS = (

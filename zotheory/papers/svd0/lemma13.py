@@ -27,7 +27,7 @@ from zotheory.papers.svd0.frames import (
 )
 from zotheory.search import Point, Problem, Sides
 from zotheory.statistics import Bernstein, decide_equal
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 MOVED = sp.Symbol("||u_k of the moved columns - the moved u_k||^2")
 ALONE = "a_k alone"
@@ -162,7 +162,7 @@ class MovedIndicators:
 def _measure_rest(statement: Statement, context: Context) -> Sequence[Measurement]:
     """(1) by a function of A and U; (4) and (5) by all entries of e_k e_k^T."""
     (square,) = (x for x in statement.formula.args if x.has(SQUARE))
-    entries = Statement(statement.says, sp.And(square, sp.Eq(PRODUCT, 0)), statement.domain)
+    entries = Statement(statement.says, conjunction(square, sp.Eq(PRODUCT, 0)), statement.domain)
     decide = partial(
         decide_equal, method=Bernstein(-1.0, 1.0), target=0.0, tolerance=0.05, scale=1.0
     )
@@ -171,7 +171,7 @@ def _measure_rest(statement: Statement, context: Context) -> Sequence[Measuremen
 
 
 def _rest_statement(says: str, square: sp.Expr) -> Statement:
-    formula = sp.And(sp.Eq(SQUARE, square), sp.Eq(PRODUCT, 0), sp.Eq(CHANGE, 0))
+    formula = conjunction(sp.Eq(SQUARE, square), sp.Eq(PRODUCT, 0), sp.Eq(CHANGE, 0))
     return Statement(says, formula, (sp.Le(K, R, evaluate=False), *FITS))
 
 

@@ -22,7 +22,7 @@ from zotheory.papers.svd0.estimate import vec_identity
 from zotheory.papers.svd0.frames import QT, distance_to_identity
 from zotheory.papers.svd0.frames import Q as FRAME
 from zotheory.search import Parameter, Point, Problem, Sides
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 LENGTH = sp.Symbol("n", integer=True, positive=True)
 L1, L2, APART = sp.symbols("L1 L2 distance", positive=True)
@@ -112,7 +112,7 @@ def _taylor_problem(statement: Statement) -> Problem:
 def _taylor(says: str, divisor: int) -> Statement:
     return Statement(
         says,
-        sp.And(
+        conjunction(
             sp.Eq(GRAM, 0),
             sp.Eq(TURNED, 0),
             sp.Eq(MEAN, LENGTH),

@@ -19,7 +19,16 @@ from zotheory.papers.shared import smoothing
 from zotheory.papers.shared.smoothing import SMOOTHED_SQUARE, N
 from zotheory.search import Bound, Problem, as_bound
 from zotheory.search.smoothing import bias, gradient_norm
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
+from zotheory.vocabulary import (
+    Check,
+    Claim,
+    Evidence,
+    Kind,
+    Setting,
+    Statement,
+    Verdict,
+    conjunction,
+)
 
 Q = sp.Symbol("q", integer=True, positive=True)
 EPS, L1, L2 = sp.symbols("eps L1 L2", positive=True)
@@ -104,7 +113,7 @@ def _moments(statement: Statement, context: Context) -> Evidence:
 
 
 def _moment_statement(says: str, shift: sp.Expr) -> Statement:
-    formula = sp.And(
+    formula = conjunction(
         sp.Le(N ** (T / 2), MOMENT),
         sp.Le(MOMENT, (N + shift) ** (T / 2)),
         sp.Le(SMALL, N ** (S / 2)),

@@ -37,6 +37,7 @@ from zotheory.vocabulary import (
     Setting,
     Statement,
     Verdict,
+    conjunction,
     written,
 )
 
@@ -375,14 +376,14 @@ LOW_RANK = Claim(
         "singular values of a one-direction MeZO gradient and of G grows as the spectrum of G "
         "steepens: G with singular values i^-a for i = 1..24 and 0 beyond, a = 0, 1/2, 1, 2. "
         "(Read: a high value is a sign of low-rank structure.)",
-        sp.And(*(sp.Lt(a, b) for a, b in pairwise(COSINES))),
+        conjunction(*(sp.Lt(a, b) for a, b in pairwise(COSINES))),
     ),
     needs=(Kind.MEASURED,),
     checks=(_with_example(measured(_measure_spectra)),),
     correction=Statement(
         "It falls from each of them to the next: it is highest for a flat spectrum, which the "
         "noise's own largest singular values resemble.",
-        sp.And(*(sp.Gt(a, b) for a, b in pairwise(COSINES))),
+        conjunction(*(sp.Gt(a, b) for a, b in pairwise(COSINES))),
     ),
     setting=Setting("OPT-1.3B on RTE", "a linear loss, G of 128 x 128 with a given spectrum"),
 )

@@ -10,7 +10,7 @@ import sympy as sp
 from zotheory.evidence.printed import Computed, above, at_least, changed, printed
 from zotheory.evidence.tables import Table
 from zotheory.statistics.significance import signed_rank
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 _TABLES = Path(__file__).parent / "tables"
 TABLE3 = Table.read(_TABLES / "table3.csv")
@@ -96,7 +96,7 @@ TOTAL = Statement(
     "printed accuracies to 0.006; 169.0 and 171.2 are the multiple-choice sums of MeZO and SVD-0; "
     "SVD-0 is among the first two ZO methods in each Total column and first in the last; S-MeZO is "
     "best of the ZO methods (ties count) on as many tasks as SVD-0.",
-    sp.And(
+    conjunction(
         *(sp.Le(gap, sp.Rational(6, 1000)) for gap in GAP.values()),
         sp.Eq(CHOICE["MeZO"], 169),
         sp.Eq(CHOICE["SVD-0"], sp.Rational(1712, 10)),
@@ -113,14 +113,14 @@ CLAIMS = (
         statement=Statement(
             "In Table 3 SVD-0 is above SubZero on more than half of the eleven tasks, and the "
             "two-sided Wilcoxon signed-rank test over the eleven differences has p < 0.05.",
-            sp.And(sp.Gt(WON, sp.Rational(11, 2)), sp.Lt(P, sp.Rational(1, 20))),
+            conjunction(sp.Gt(WON, sp.Rational(11, 2)), sp.Lt(P, sp.Rational(1, 20))),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(TABLE3, derive=_against_subzero),),
         correction=Statement(
             "In Table 3 SVD-0 is above SubZero on five of the eleven tasks, and the signed-rank "
             "test has p > 0.5.",
-            sp.And(sp.Eq(WON, 5), sp.Gt(P, sp.Rational(1, 2))),
+            conjunction(sp.Eq(WON, 5), sp.Gt(P, sp.Rational(1, 2))),
         ),
         setting=SETTING,
     ),

@@ -10,7 +10,7 @@ import sympy as sp
 from zotheory.evidence.printed import at_least, changed, printed
 from zotheory.evidence.tables import Table
 from zotheory.papers.svd0.table3 import total, totals
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE4 = Table.read(Path(__file__).parent / "tables" / "table4.csv")
 DEFAULT, ONCE = "1000", "20000"
@@ -33,7 +33,7 @@ def _larger(row: str, others: Sequence[str]) -> list[sp.Gt]:
 SIX = Statement(
     "In Table 4 F = 1000 has the highest accuracy (ties count) on at least six of the eleven "
     "tasks, and the highest sum over the tasks.",
-    sp.And(sp.Ge(BEST, 6), *_larger(DEFAULT, [row for row in TABLE4.rows if row != DEFAULT])),
+    conjunction(sp.Ge(BEST, 6), *_larger(DEFAULT, [row for row in TABLE4.rows if row != DEFAULT])),
 )
 
 CLAIMS = (
@@ -44,14 +44,14 @@ CLAIMS = (
             "In Table 4 each setting with repeated renewal (F = 50, 500, 1000, 2000) has a larger "
             "sum over the eleven tasks than F = 20000, one renewal in the 20,000 steps. (Read: the "
             "necessity of periodic renewal is experimentally proved.)",
-            sp.And(*(r for row in TABLE4.rows if row != ONCE for r in _larger(row, [ONCE]))),
+            conjunction(*(r for row in TABLE4.rows if row != ONCE for r in _larger(row, [ONCE]))),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(TABLE4, derive=_quantities),),
         correction=Statement(
             "F = 1000 and F = 2000 have a larger sum than F = 20000, F = 50 and F = 500 a smaller "
             "one.",
-            sp.And(
+            conjunction(
                 *_larger("1000", [ONCE]), *_larger("2000", [ONCE]), *_larger(ONCE, ["50", "500"])
             ),
         ),

@@ -9,7 +9,7 @@ import sympy as sp
 
 from zotheory.evidence.printed import printed
 from zotheory.evidence.tables import Table
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE7 = Table.read(Path(__file__).parent / "tables" / "table7.csv")
 
@@ -26,14 +26,14 @@ CLAIMS = (
         statement=Statement(
             "In Table 7 SVD-0's mean is strictly above that of every other method on all four "
             "tasks.",
-            sp.And(*_against_all(sp.Gt, *TABLE7.columns)),
+            conjunction(*_against_all(sp.Gt, *TABLE7.columns)),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(TABLE7),),
         correction=Statement(
             "It is strictly above every other on SST-2 and SST-5, and on SNLI and MNLI equal to "
             "LOZO's, with which it is above the rest.",
-            sp.And(
+            conjunction(
                 *_against_all(sp.Gt, "SST-2", "SST-5"),
                 *_against_all(sp.Ge, "SNLI", "MNLI"),
                 *(sp.Eq(TABLE7["SVD-0", t], TABLE7["LOZO", t]) for t in ("SNLI", "MNLI")),

@@ -9,7 +9,7 @@ import sympy as sp
 
 from zotheory.evidence.printed import printed
 from zotheory.evidence.tables import Table
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE13, TABLE14 = (
     Table.read(Path(__file__).parent / "tables" / f"table{n}.csv") for n in (13, 14)
@@ -31,7 +31,7 @@ CLAIMS = (
         statement=Statement(
             "In Table 13, at every batch size, the similarity at a smaller rank is at most that at "
             "a larger rank. (Read: reducing the rank leads to a minor decrease.)",
-            sp.And(
+            conjunction(
                 *(
                     sp.Le(TABLE13[small, batch], TABLE13[large, batch])
                     for small, large in pairwise(TABLE13.rows)
@@ -44,7 +44,7 @@ CLAIMS = (
         correction=Statement(
             "In Table 13, at every batch size, the similarity at rank 8 is above that at ranks 24 "
             "and 48, which are equal.",
-            sp.And(
+            conjunction(
                 *(sp.Gt(TABLE13["8", b], TABLE13["24", b]) for b in TABLE13.columns),
                 *(sp.Eq(TABLE13["24", b], TABLE13["48", b]) for b in TABLE13.columns),
             ),
@@ -57,13 +57,13 @@ CLAIMS = (
         statement=Statement(
             "The standard deviation that Table 14 prints for After SVD is below that of each of "
             "the five other reductions (PCA, NMF, Factor Analysis, Random Proj, t-SNE).",
-            sp.And(*(sp.Lt(TABLE14[OURS, "Std"], TABLE14[m, "Std"]) for m in REDUCTIONS)),
+            conjunction(*(sp.Lt(TABLE14[OURS, "Std"], TABLE14[m, "Std"]) for m in REDUCTIONS)),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(TABLE14),),
         correction=Statement(
             "It is below NMF's alone; in units of the mean's size it is below each of the five.",
-            sp.And(
+            conjunction(
                 sp.Lt(TABLE14[OURS, "Std"], TABLE14["NMF", "Std"]),
                 *(sp.Gt(TABLE14[OURS, "Std"], TABLE14[m, "Std"]) for m in REDUCTIONS if m != "NMF"),
                 *(sp.Lt(_relative(OURS), _relative(m)) for m in REDUCTIONS),
@@ -78,7 +78,7 @@ CLAIMS = (
             "Table 13's entry at rank 24 and batch size 16 lies between the least and the largest "
             "value that Table 14 prints for After SVD (both read as the setting of Sec. 3: rank "
             "24, batch size 16).",
-            sp.And(
+            conjunction(
                 sp.Ge(TABLE13["24", "16"], TABLE14[OURS, "Min"]),
                 sp.Le(TABLE13["24", "16"], TABLE14[OURS, "Max"]),
             ),
@@ -88,7 +88,7 @@ CLAIMS = (
         correction=Statement(
             "Table 13's entry at rank 24 and batch size 16 is above the largest value that Table "
             "14 prints for After SVD, as is every entry of its row but the one at batch size 4.",
-            sp.And(
+            conjunction(
                 *(
                     sp.Gt(TABLE13["24", batch], TABLE14[OURS, "Max"])
                     for batch in TABLE13.columns

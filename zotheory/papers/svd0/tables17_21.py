@@ -9,7 +9,7 @@ import sympy as sp
 from zotheory.evidence.printed import changed, mean, printed
 from zotheory.evidence.tables import Table
 from zotheory.papers.svd0.tables6_8_9 import TABLE6
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE17, TABLE18, TABLE19, TABLE20, TABLE21 = (
     Table.read(Path(__file__).parent / "tables" / f"table{n}.csv") for n in range(17, 22)
@@ -33,7 +33,7 @@ NOISES = TABLE17.rows[1:]
 ABOVE = Statement(
     "SVD-0 is above its MeZO row at every seed of Table 18, on all three tasks of Table 19 (Adam) "
     "and on all seven of Table 21 (LoRA).",
-    sp.And(
+    conjunction(
         *(
             sp.Gt(table["SVD-0", column], table["MeZO", column])
             for table in (TABLE18, TABLE19, TABLE21)
@@ -49,14 +49,14 @@ CLAIMS = (
         statement=Statement(
             "On SST-2 each drop of Table 17 from no noise (K = 0.5, 1, 2) is at most the range of "
             "SVD-0's three seeds in Table 18. (Read: a modest drop.)",
-            sp.And(*(sp.Le(_drop(k), RANGE) for k in NOISES)),
+            conjunction(*(sp.Le(_drop(k), RANGE) for k in NOISES)),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(TABLE17, TABLE18, derive=_seeds),),
         correction=Statement(
             "On SST-2 each drop of Table 17 is above the range of SVD-0's three seeds in Table 18, "
             "and at most 1.7 times it.",
-            sp.And(
+            conjunction(
                 *(sp.Gt(_drop(k), RANGE) for k in NOISES),
                 *(sp.Le(_drop(k), sp.Rational(17, 10) * RANGE) for k in NOISES),
             ),
@@ -69,7 +69,7 @@ CLAIMS = (
         statement=Statement(
             "The 93.0 that Tables 6 and 20 print for SVD-0 is the mean of its three seeds in Table "
             "18, to 0.1.",
-            sp.And(
+            conjunction(
                 sp.Le(sp.Abs(TABLE6["SVD-0", "SST-2"] - MEAN), TENTH),
                 sp.Le(sp.Abs(TABLE20["SVD-0", "Accuracy"] - MEAN), TENTH),
             ),
@@ -79,7 +79,7 @@ CLAIMS = (
         correction=Statement(
             "It is the number of seed 0 in Table 18, the largest of the three, and 1.8 to 1.9 "
             "above their mean.",
-            sp.And(
+            conjunction(
                 sp.Eq(TABLE6["SVD-0", "SST-2"], TABLE18["SVD-0", "0"]),
                 sp.Eq(TABLE20["SVD-0", "Accuracy"], TABLE18["SVD-0", "0"]),
                 *(sp.Gt(TABLE18["SVD-0", "0"], TABLE18["SVD-0", s]) for s in ("42", "123")),
@@ -107,7 +107,7 @@ CLAIMS = (
         statement=Statement(
             "In Table 20 SVD-0 takes at most half of LoRA's memory and its accuracy is at least "
             "LoRA's. (Read: without a loss in performance.)",
-            sp.And(
+            conjunction(
                 sp.Le(TABLE20["SVD-0", "Memory"], TABLE20["LoRA", "Memory"] / 2),
                 sp.Ge(TABLE20["SVD-0", "Accuracy"], TABLE20["LoRA", "Accuracy"]),
             ),
@@ -117,7 +117,7 @@ CLAIMS = (
         correction=Statement(
             "In Table 20 SVD-0 takes at most half of LoRA's memory and its accuracy is 0.2 below "
             "LoRA's.",
-            sp.And(
+            conjunction(
                 sp.Le(TABLE20["SVD-0", "Memory"], TABLE20["LoRA", "Memory"] / 2),
                 sp.Eq(TABLE20["LoRA", "Accuracy"] - TABLE20["SVD-0", "Accuracy"], 2 * TENTH),
             ),

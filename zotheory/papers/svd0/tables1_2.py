@@ -9,7 +9,7 @@ import sympy as sp
 
 from zotheory.evidence.printed import changed, mean, printed
 from zotheory.evidence.tables import Table
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE1, TABLE2 = (Table.read(Path(__file__).parent / "tables" / f"table{n}.csv") for n in (1, 2))
 TIMES = (
@@ -34,7 +34,7 @@ def _quantities(_: Statement) -> dict[sp.Symbol, sp.Expr]:
 
 
 def _between(low: sp.Rational, number: sp.Expr, high: sp.Rational) -> sp.And:
-    return sp.And(sp.Ge(number, low), sp.Le(number, high))
+    return conjunction(sp.Ge(number, low), sp.Le(number, high))
 
 
 def _percent(number: float | str) -> sp.Rational:
@@ -58,7 +58,7 @@ CLAIMS = (
         statement=Statement(
             "In every column of Tables 1 and 2 SVD-0 is at most 1% above MeZO, in time and in "
             "memory. (Read: no additional overhead compared to MeZO.)",
-            sp.And(
+            conjunction(
                 *_above_mezo(TABLE1, [_percent(1)] * 5), *_above_mezo(TABLE2, [_percent(1)] * 3)
             ),
         ),
@@ -67,7 +67,7 @@ CLAIMS = (
         correction=Statement(
             "It is at most 7% above MeZO in time, and in memory at most 26% (RoBERTa-large) and 4% "
             "(OPT).",
-            sp.And(
+            conjunction(
                 *_above_mezo(TABLE1, [_percent(7)] * 5),
                 *_above_mezo(TABLE2, [_percent(26), _percent(4), _percent(4)]),
             ),
@@ -81,14 +81,14 @@ CLAIMS = (
             "Averaged over the five columns of Table 1, SVD-0 takes 6% to 8% longer than MeZO, and "
             "6% to 8% longer than SubZero. (First reading of approximately 7% longer: as the "
             "mean.)",
-            sp.And(*(_between(_percent(6), more, _percent(8)) for more in LONGER.values())),
+            conjunction(*(_between(_percent(6), more, _percent(8)) for more in LONGER.values())),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(TABLE1, derive=_quantities),),
         correction=Statement(
             "Averaged over the five columns of Table 1, SVD-0 takes 3% to 4% longer than MeZO, and "
             "1% to 2% longer than SubZero.",
-            sp.And(
+            conjunction(
                 _between(_percent(3), LONGER["MeZO"], _percent(4)),
                 _between(_percent(1), LONGER["SubZero"], _percent(2)),
             ),
@@ -110,14 +110,14 @@ CLAIMS = (
         statement=Statement(
             "In Table 2 SVD-0's memory is within 5% of MeZO's for each of the three models. (Read: "
             "almost consistent with MeZO's.)",
-            sp.And(*(sp.Le(sp.Abs(more), _percent(5)) for more in _more(TABLE2, "MeZO"))),
+            conjunction(*(sp.Le(sp.Abs(more), _percent(5)) for more in _more(TABLE2, "MeZO"))),
         ),
         needs=(Kind.PRINTED,),
         checks=(printed(TABLE2),),
         correction=Statement(
             "It is 3% to 4% above MeZO's for OPT-1.3B and OPT-13B, and 25% to 26% for "
             "RoBERTa-large.",
-            sp.And(
+            conjunction(
                 *(
                     _between(_percent(low), more, _percent(low + 1))
                     for low, more in zip((25, 3, 3), _more(TABLE2, "MeZO"), strict=True)

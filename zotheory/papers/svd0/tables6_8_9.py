@@ -9,7 +9,7 @@ import sympy as sp
 from zotheory.evidence.printed import changed, mean, printed
 from zotheory.evidence.tables import Table
 from zotheory.papers.svd0.table3 import METHODS, TABLE3, gain, total, totals
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 _TABLES = Path(__file__).parent / "tables"
 TABLE6, TABLE8, TABLE9 = (Table.read(_TABLES / f"table{n}.csv") for n in (6, 8, 9))
@@ -49,7 +49,7 @@ def _largest(table: Table, but: str = "") -> list[sp.Gt]:
 def _rounds_to(number: sp.Expr, tenths: str) -> sp.And:
     """What rounds to 0.7 is at least 0.65 and below 0.75."""
     middle, half = sp.Rational(tenths), sp.Rational(1, 20)
-    return sp.And(sp.Ge(number, middle - half), sp.Lt(number, middle + half))
+    return conjunction(sp.Ge(number, middle - half), sp.Lt(number, middle + half))
 
 
 def _gap(_: Statement) -> dict[sp.Symbol, sp.Expr]:
@@ -74,7 +74,7 @@ TOLD = Statement(
     "Table 6's AVG column follows from its entries to 0.051 and puts SVD-0 below LOZO by 0.2 "
     "(rounded) and SubZero below MeZO; the Total percentages of Tables 8 and 9 follow from the "
     "entries to 0.006, and SVD-0's is the largest in both.",
-    sp.And(
+    conjunction(
         *(
             sp.Le(sp.Abs(TABLE6[m, "AVG"] - name), sp.Rational(51, 1000))
             for m, name in MEAN.items()
@@ -100,13 +100,13 @@ SOTA = Claim(
     statement=Statement(
         "In each of Tables 3, 6, 8 and 9 the sum of SVD-0's accuracies over the table's tasks is "
         "the largest of all ZO methods listed.",
-        sp.And(*(relation for table in SUMMED for relation in _largest(table))),
+        conjunction(*(relation for table in SUMMED for relation in _largest(table))),
     ),
     needs=(Kind.PRINTED,),
     checks=(printed(*SUMMED, derive=_sums),),
     correction=Statement(
         "It is the largest in Tables 3, 8 and 9, and in Table 6 the largest but LOZO's.",
-        sp.And(
+        conjunction(
             *_largest(TABLE3),
             *_largest(TABLE6, but="LOZO"),
             sp.Lt(total(TABLE6, "SVD-0"), total(TABLE6, "LOZO")),
@@ -124,7 +124,7 @@ CLAIMS = (
         statement=Statement(
             "In Table 6 SVD-0 is strictly above SubZero on all four tasks (read: consistently), "
             "and the mean of the four printed differences rounds to 0.7.",
-            sp.And(
+            conjunction(
                 *(sp.Gt(TABLE6["SVD-0", t], TABLE6["SubZero", t]) for t in TASKS),
                 _rounds_to(GAP, "0.7"),
             ),
@@ -135,7 +135,7 @@ CLAIMS = (
             "In Table 6 SVD-0 is above SubZero on SST-2, WIC and ReCoRD, equal on SQuAD, and the "
             "mean of the four printed differences rounds to 0.6; the two printed averages differ "
             "by 0.7.",
-            sp.And(
+            conjunction(
                 *(sp.Gt(TABLE6["SVD-0", t], TABLE6["SubZero", t]) for t in TASKS[:-1]),
                 sp.Eq(TABLE6["SVD-0", "SQuAD"], TABLE6["SubZero", "SQuAD"]),
                 _rounds_to(GAP, "0.6"),

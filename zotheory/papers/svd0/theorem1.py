@@ -25,7 +25,7 @@ from zotheory.papers.svd0 import frames
 from zotheory.papers.svd0.convergence import BLOCKS, EPS, GAP, L1, RIGHT23, D, F
 from zotheory.papers.svd0.convergence import Q as SIZE
 from zotheory.statistics import Bernstein, decide_equal
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 # Two matrices in one P.
 
@@ -113,7 +113,7 @@ def _measure_blocks(statement: Statement, _: Context) -> Sequence[Measurement]:
 
 
 def _multiples(first: sp.Expr, second: sp.Expr) -> sp.And:
-    return sp.And(sp.Eq(FIRST, first), sp.Eq(SECOND, second), sp.Eq(OFF, 0))
+    return conjunction(sp.Eq(FIRST, first), sp.Eq(SECOND, second), sp.Eq(OFF, 0))
 
 
 # Eq. 23: its terms, its rate, the smoothing that it asks for.

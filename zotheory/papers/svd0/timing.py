@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -12,60 +13,62 @@ import estimators
 from zotheory.context import Context
 from zotheory.evidence.compared import Case, median
 from zotheory.evidence.modelled import once
-from zotheory.evidence.timed import interleaved, timed
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.evidence.timed import Contenders, Rounds, Seconds, Timing, in_turn, timed
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 OVERHEAD = sp.Symbol("time of SVD-0 / time of SubZero")
 INTERVAL = 1000
-ROUNDS, RENEWALS, RANK = 23, 1, 24
+MOST, RANK = 32, 24
 LR = 0.0  # a step takes as long as at any other rate, and the model stays what it is
 METHODS = ("svd0", "subzo")
 
 
-def _seconds(context: Context) -> dict[str, np.ndarray]:
-    """Seconds of a step of both methods that keeps the subspaces, and of one that renews them."""
+@contextmanager
+def _steps(context: Context, interval: int = INTERVAL) -> Iterator[Contenders]:
+    """A step of both methods on review prompts, their subspaces renewed every `interval` steps."""
     from zotheory.evidence.borrowed import prompts_loss
     from zotheory.evidence.modelled import borrowed_model
 
     with borrowed_model(context) as found:
         loss = prompts_loss(found, context)
-
-        def contenders(step: str, interval: int) -> dict[str, Callable[[], object]]:
-            return {
-                f"{method}, {step}": partial(
-                    getattr(estimators, method)(
-                        found.model, lr=LR, rank=RANK, interval=interval, seed=0
-                    ).step,
-                    loss,
-                )
-                for method in METHODS
-            }
-
-        def tell(words: str) -> None:
-            context.tell(f"{context.claim}  timing: {words}")
-
-        kept = interleaved(contenders("kept", INTERVAL), ROUNDS, tell)
-        return kept | interleaved(contenders("renewed", 1), RENEWALS, tell)
+        yield {
+            method: partial(
+                getattr(estimators, method)(
+                    found.model, lr=LR, rank=RANK, interval=interval, seed=0
+                ).step,
+                loss,
+            )
+            for method in METHODS
+        }
 
 
-def _overhead(_: Statement, context: Context) -> Sequence[Case]:
+def _renewed(context: Context) -> dict[str, float]:
+    """Seconds of one step of both methods that renews the subspaces, after one not counted."""
+    with _steps(context, interval=1) as contenders:
+        return next(in_turn(contenders))
+
+
+STEPS = Rounds("svd0.steps", _steps, MOST)
+
+
+def _overhead(_: Statement, context: Context, kept: Seconds) -> Case:
     """A renewal is spread over the interval: one will do, a hundredth of the whole."""
-    seconds = once("svd0.table1", context, _seconds)
-    svd0, subzo = (
-        seconds[f"{method}, renewed"][0] + (INTERVAL - 1) * seconds[f"{method}, kept"]
-        for method in METHODS
-    )
-    notes = {f"{name} [s], median": float(np.median(s)) for name, s in seconds.items()}
-    return [Case(f"16 review prompts, rank {RANK}", {OVERHEAD: median(svd0 / subzo)}, notes)]
+    renewed = once("svd0.renewed", context, _renewed)
+    svd0, subzo = (renewed[method] + (INTERVAL - 1) * kept[method] for method in METHODS)
+    notes = {f"{name}, kept [s], median": float(np.median(s)) for name, s in kept.items()}
+    notes |= {f"{name}, renewed [s]": seconds for name, seconds in renewed.items()}
+    return Case(f"16 review prompts, rank {RANK}", {OVERHEAD: median(svd0 / subzo)}, notes)
 
 
 ROWS, TOKENS = 16, 32
 RENEWAL = sp.Symbol("time that a renewal adds / time of a step that keeps its subspace")
 FREQUENT, RARE = 50, 1000
+KEPT, RENEWED = "kept", "renewal"
 
 
-def _renewal_seconds(context: Context) -> dict[str, np.ndarray]:
-    """Seconds of a step that keeps its subspaces, and of the renewal of all: lines 5 and 6.
+@contextmanager
+def _step_and_renewal(context: Context) -> Iterator[Contenders]:
+    """A step that keeps its subspaces, and the renewal of all: lines 5 and 6.
 
     A renewal is one two-point estimate and the full SVD of every matrix's part of it.
     """
@@ -87,24 +90,36 @@ def _renewal_seconds(context: Context) -> dict[str, np.ndarray]:
             for gradient in mezo.estimate(loss).values():
                 torch.linalg.svd(gradient, full_matrices=False)
 
-        def tell(words: str) -> None:
-            context.tell(f"{context.claim}  timing: {words}")
-
-        kept = interleaved({"kept": lambda: svd0.step(loss)}, ROUNDS, tell)
-        return kept | interleaved({"renewal": renew}, RENEWALS, tell)
+        yield {KEPT: partial(svd0.step, loss), RENEWED: renew}
 
 
-def _renewals(_: Statement, context: Context) -> Sequence[Case]:
+@contextmanager
+def _step(context: Context) -> Iterator[Contenders]:
+    """A step that keeps its subspaces."""
+    with _step_and_renewal(context) as contenders:
+        yield {KEPT: contenders[KEPT]}
+
+
+def _renewal(context: Context) -> float:
+    """Seconds of one renewal, after one not counted."""
+    with _step_and_renewal(context) as contenders:
+        return next(in_turn({RENEWED: contenders[RENEWED]}))[RENEWED]
+
+
+LONG_STEPS = Rounds("svd0.long_steps", _step, MOST)
+
+
+def _renewals(_: Statement, context: Context, seconds: Seconds) -> Case:
     """A renewal takes many steps' time: one will do, beside the steps' median."""
-    seconds = once("svd0.renewal", context, _renewal_seconds)
-    ratio = seconds["renewal"][0] / seconds["kept"]
-    notes = {f"{name} [s], median": float(np.median(s)) for name, s in seconds.items()}
-    return [Case(f"{ROWS} x {TOKENS} tokens, rank {RANK}", {RENEWAL: median(ratio)}, notes)]
+    renewal = once("svd0.renewal", context, _renewal)
+    notes = {f"{KEPT} [s], median": float(np.median(seconds[KEPT])), f"{RENEWED} [s]": renewal}
+    values = {RENEWAL: median(renewal / seconds[KEPT])}
+    return Case(f"{ROWS} x {TOKENS} tokens, rank {RANK}", values, notes)
 
 
 def _added(rare: sp.Expr, frequent: sp.Expr) -> sp.And:
     """The shares that renewals add to the mean step: below at F = 1000, above at F = 50."""
-    return sp.And(sp.Lt(RENEWAL / RARE, rare), sp.Gt(RENEWAL / FREQUENT, frequent))
+    return conjunction(sp.Lt(RENEWAL / RARE, rare), sp.Gt(RENEWAL / FREQUENT, frequent))
 
 
 CLAIMS = (
@@ -122,7 +137,7 @@ CLAIMS = (
             _added(sp.Rational(2, 100), sp.Rational(5, 100)),
         ),
         needs=(Kind.TIMED,),
-        checks=(timed(_renewals),),
+        checks=(timed(Timing(_renewals, (LONG_STEPS,))),),
         mutant=Statement(
             "Less than 0.02% at F = 1000, and more than 5% at F = 50.",
             _added(sp.Rational(2, 10_000), sp.Rational(5, 100)),
@@ -144,7 +159,7 @@ CLAIMS = (
             sp.Le(OVERHEAD, sp.Rational(11, 10)),
         ),
         needs=(Kind.TIMED,),
-        checks=(timed(_overhead),),
+        checks=(timed(Timing(_overhead, (STEPS,))),),
         mutant=Statement(
             "SVD-0's time is at most three quarters of SubZero's.",
             sp.Le(OVERHEAD, sp.Rational(3, 4)),

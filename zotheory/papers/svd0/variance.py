@@ -23,7 +23,7 @@ from zotheory.papers.shared.somewhere import SOMEWHERE, exact_somewhere
 from zotheory.papers.svd0.algorithm1 import PROPER
 from zotheory.papers.svd0.subspaces import leading_share, random_share
 from zotheory.statistics import Catoni, decide_at_least, decide_equal, decide_less
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 CARDS = {"MeZO": "gaussian", "SubZero": "subspace", "SVD-0": "svd_subspace"}
 TRACES = {name: sp.Symbol(f"trace of the covariance of {name} / ||G||^2") for name in CARDS}
@@ -289,7 +289,7 @@ STEP_LENGTH = Claim(
         "as printed (no factor on U Z V^T, one-direction subspace) is within a factor 10 of "
         "MeZO's, at m = n = 2048, r = 24. (Tables 10 and 11 give both methods the same learning "
         "rates.)",
-        sp.And(sp.Ge(LENGTH, sp.Rational(1, 10)), sp.Le(LENGTH, 10)),
+        conjunction(sp.Ge(LENGTH, sp.Rational(1, 10)), sp.Le(LENGTH, 10)),
         AT_PAPERS,
     ),
     needs=(Kind.EXACT, Kind.MEASURED),
@@ -320,7 +320,7 @@ TABLE16 = (
         checks=(exact_somewhere(_moments, _traces_witness), measured(_measure_below)),
         correction=Statement(
             "The two traces are equal, s (r^2 + 2 - s) ||G||^2 with s = r^2/(mn), for every G.",
-            sp.And(
+            conjunction(
                 sp.Eq(TRACES["SVD-0"], SHARE * (R**2 + 2 - SHARE)),
                 sp.Eq(TRACES["SubZero"], SHARE * (R**2 + 2 - SHARE)),
             ),
@@ -357,7 +357,7 @@ TABLE16 = (
             "estimate as printed (no factor on U Z V^T) lies between 1/2 and 1 of that of MeZO's "
             "estimate. (Table 16: 5.0 against 5.5; the exact ratio, with the formula measured at a "
             "size of your own, decides.)",
-            sp.And(sp.Ge(RATIO, sp.Rational(1, 2)), sp.Le(RATIO, 1)),
+            conjunction(sp.Ge(RATIO, sp.Rational(1, 2)), sp.Le(RATIO, 1)),
             AT_PAPERS,
         ),
         needs=(Kind.EXACT, Kind.MEASURED),

@@ -21,7 +21,7 @@ from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.tezo.theorem1 import SIZES
 from zotheory.statistics import Bernstein, decide_within
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -266,7 +266,7 @@ def _state_of(says: str, method: str) -> Statement:
     return Statement(says, sp.Eq(EXTRA, 2 * R), SIZES, setting={"method": method})
 
 
-FIRST_STEP = sp.And(sp.Eq(MEAN_SQUARE, 1), sp.Le(LARGEST2, R))
+FIRST_STEP = conjunction(sp.Eq(MEAN_SQUARE, 1), sp.Le(LARGEST2, R))
 
 CLAIMS = (
     Claim(

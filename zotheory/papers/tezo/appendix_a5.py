@@ -17,7 +17,7 @@ from zotheory.evidence.exact import Counterexample, exact
 from zotheory.evidence.snippets import inputs
 from zotheory.papers.tezo import descent
 from zotheory.papers.tezo.theorem1 import SIZES
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 DIMENSION = sp.Symbol("dim span of all W_T - W_0")
 FEWER = (*SIZES, sp.Lt(R, M * N))
@@ -148,7 +148,7 @@ CLAIMS = (
             "'The LoRA model for the 13B model has approximately 300M parameters' (within a factor "
             "2): so for OPT-13B (40 blocks, width 5120, feed-forward 20480), LoRA factors of some "
             "rank r <= 16 on some subset of the six matrices of every block.",
-            sp.And(sp.Ge(NEAREST, STATED // 2), sp.Le(NEAREST, 2 * STATED)),
+            conjunction(sp.Ge(NEAREST, STATED // 2), sp.Le(NEAREST, 2 * STATED)),
         ),
         needs=(Kind.COUNTED,),
         checks=(counted(_lora, _lora_witness),),

@@ -25,16 +25,17 @@ from zotheory.evidence.modelled import (
     Trajectory,
     language_model,
     modelled,
+    once,
 )
 from zotheory.papers.shared.along import ALONG
 from zotheory.papers.tezo import drawn
-from zotheory.vocabulary import DRAWN, Claim, Kind, Setting, Statement
+from zotheory.vocabulary import DRAWN, Claim, Kind, Setting, Statement, conjunction
 
 NUMBER = sp.Symbol("median number of singular values at or above 2% of the largest")
 COSINE = sp.Symbol("mean pairwise cosine")
 LEAST = sp.Symbol("least share of the top fifth")
 FIFTH = sp.Rational(1, 5)
-BETWEEN = sp.And(sp.Gt(COSINE, -FIFTH), sp.Lt(COSINE, FIFTH))
+BETWEEN = conjunction(sp.Gt(COSINE, -FIFTH), sp.Lt(COSINE, FIFTH))
 UNRELATED = sp.Symbol("share that unrelated gradients hold at most")
 CORRELATION = sp.Symbol("rank correlation")
 LARGER = sp.Symbol("larger rank correlation of two thresholds")
@@ -202,7 +203,10 @@ def _ranks(study: Any, context: Context) -> dict[float, Any]:
     from zotheory.model.gradients import weight_spectra
     from zotheory.papers.tezo.measurements import rank_correlation
 
-    spectra = weight_spectra(language_model(context).model, study.weights)
+    def of_weights(context: Context) -> dict[str, Array]:
+        return weight_spectra(language_model(context).model, study.weights)
+
+    spectra = once("tezo.weight_spectra", context, of_weights)
     return {t: rank_correlation(spectra, study, threshold=t) for t in THRESHOLDS}
 
 
@@ -337,7 +341,9 @@ CLAIMS = (
         ),
         correction=Statement(
             "Their rank correlation is between -0.5 and 0.5.",
-            sp.And(sp.Gt(CORRELATION, -sp.Rational(1, 2)), sp.Lt(CORRELATION, sp.Rational(1, 2))),
+            conjunction(
+                sp.Gt(CORRELATION, -sp.Rational(1, 2)), sp.Lt(CORRELATION, sp.Rational(1, 2))
+            ),
         ),
     ),
     Claim(

@@ -32,7 +32,16 @@ from zotheory.papers.tezo.lemma1_search import eq12, eq12_snippet, pathwise
 from zotheory.papers.tezo.theorem1 import DELTA, SIZES
 from zotheory.search import Bound, Parameter, Point, Problem, Sides, as_bound
 from zotheory.statistics import Catoni, decide_at_most
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
+from zotheory.vocabulary import (
+    Check,
+    Claim,
+    Evidence,
+    Kind,
+    Setting,
+    Statement,
+    Verdict,
+    conjunction,
+)
 
 NORM4, NORM6 = sp.Symbol("E||u||^4"), sp.Symbol("E||u||^6")
 TAU2, TAU4, TAU6 = (sp.Symbol(f"E[tau^{k}]") for k in (2, 4, 6))
@@ -80,7 +89,7 @@ def _sixth_problem(statement: Statement) -> Problem:
     """Sizes and ranks within the statement's domain at which the exact mean exceeds the bound."""
     value = as_bound(matrices.mean(terms.factor_norms_cubed).value)
     bound = as_bound(statement.bound)
-    domain = sp.lambdify((M, N, R), sp.And(*statement.domain))
+    domain = sp.lambdify((M, N, R), conjunction(*statement.domain))
 
     def sides(point: Point) -> Sides:
         inside = domain(point["m"], point["n"], point["r"])
@@ -269,13 +278,13 @@ CLAIMS = (
         setting=Setting("a standard normal number"),
         statement=Statement(
             "E tau^2 = 1, E tau^4 = 3, E tau^6 = 15.",
-            sp.And(sp.Eq(TAU2, 1), sp.Eq(TAU4, 3), sp.Eq(TAU6, 15)),
+            conjunction(sp.Eq(TAU2, 1), sp.Eq(TAU4, 3), sp.Eq(TAU6, 15)),
         ),
         needs=(Kind.EXACT,),
         checks=(exact(_scalars),),
         mutant=Statement(
             "E tau^2 = 1, E tau^4 = 3, E tau^6 = 9.",
-            sp.And(sp.Eq(TAU2, 1), sp.Eq(TAU4, 3), sp.Eq(TAU6, 9)),
+            conjunction(sp.Eq(TAU2, 1), sp.Eq(TAU4, 3), sp.Eq(TAU6, 9)),
         ),
     ),
     Claim(

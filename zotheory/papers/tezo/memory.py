@@ -13,7 +13,7 @@ from zotheory.context import Context
 from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.exact import Counterexample
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 if TYPE_CHECKING:
     from zotheory.papers.shared import steps
@@ -196,14 +196,14 @@ CLAIMS = (
         statement=Statement(
             "For OPT-13B at 16 bits, weights plus optimiser state of TeZO-Adam are 30% to 40% of "
             "MeZO-Adam's.",
-            sp.And(sp.Ge(SHARE, sp.Rational(3, 10)), sp.Le(SHARE, sp.Rational(4, 10))),
+            conjunction(sp.Ge(SHARE, sp.Rational(3, 10)), sp.Le(SHARE, sp.Rational(4, 10))),
             setting={"other": "mezo_adam"},
         ),
         needs=(Kind.COUNTED,),
         checks=(counted(_share),),
         mutant=Statement(
             "The same of MeZO-m's.",
-            sp.And(sp.Ge(SHARE, sp.Rational(3, 10)), sp.Le(SHARE, sp.Rational(4, 10))),
+            conjunction(sp.Ge(SHARE, sp.Rational(3, 10)), sp.Le(SHARE, sp.Rational(4, 10))),
             setting={"other": "mezo_m"},
         ),
     ),

@@ -13,7 +13,7 @@ from zotheory.evidence.counted import counted
 from zotheory.evidence.printed import printed
 from zotheory.papers.shared.parts import parts
 from zotheory.papers.tezo.tables7_8 import TABLE8, TIME
-from zotheory.vocabulary import Claim, Kind, Statement
+from zotheory.vocabulary import Claim, Kind, Statement, conjunction
 
 RECIPES = {"TeZO": "tezo", "TeZO-m": "tezo_m", "LOZO": "lozo", "LOZO-m": "lozo_m"}
 WITH_MOMENTUM = {"TeZO": "TeZO-m", "LOZO": "LOZO-m"}
@@ -48,7 +48,7 @@ def _steps(statement: Statement, context: Context) -> Iterator[Case]:
 
 def _fits(least: sp.Rational) -> sp.Basic:
     """Momentum draws and computes at least as much, and takes at least that share of the time."""
-    return sp.And(
+    return conjunction(
         *(
             sp.Ge(number[momentum], number[plain])
             for plain, momentum in WITH_MOMENTUM.items()

@@ -23,7 +23,16 @@ from zotheory.evidence.searched import searched
 from zotheory.search import Bound, Point, Problem, Sides, as_bound, search
 from zotheory.search.problem import coded
 from zotheory.statistics import ClopperPearson, decide_equal
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
+from zotheory.vocabulary import (
+    Check,
+    Claim,
+    Evidence,
+    Kind,
+    Setting,
+    Statement,
+    Verdict,
+    conjunction,
+)
 
 GRADIENT, PRODUCT, LEAST = sp.symbols(
     "gradient_rank product_rank min_rank", integer=True, nonnegative=True
@@ -92,7 +101,7 @@ def relation_bound(statement: Statement) -> sp.Expr:
 
 def _chain(*bounds: sp.Expr) -> sp.Basic:
     """gradient_rank <= first bound <= second bound."""
-    return sp.And(*(sp.Le(a, b) for a, b in zip((GRADIENT, *bounds), bounds, strict=False)))
+    return conjunction(*(sp.Le(a, b) for a, b in zip((GRADIENT, *bounds), bounds, strict=False)))
 
 
 CLAIMS = (
@@ -129,7 +138,7 @@ CLAIMS = (
             "With ReLU, rank(df/dW_l) is at most the sum, over the batch's distinct activation "
             "patterns (layers l and later), of the rank of the masked product of the later "
             "weights, and at most (number of patterns) x (least rank).",
-            sp.And(sp.Le(GRADIENT, MASKED), sp.Le(GRADIENT, PATTERNS * LEAST)),
+            conjunction(sp.Le(GRADIENT, MASKED), sp.Le(GRADIENT, PATTERNS * LEAST)),
         ),
     ),
 )

@@ -22,7 +22,7 @@ from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.gram import gram_root
 from zotheory.papers.tezo import terms
 from zotheory.statistics import Catoni, decide_at_most, decide_equal, decide_less
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 CROSS = sp.Symbol("E[kappa^2 sum_(p != q) tau_p tau_q u_pi u_qi v_pj v_qj]")
 BRACE = sp.Symbol("E[sum_(p != q) tau_p tau_q u_pi u_qi v_pj v_qj]")
@@ -360,7 +360,7 @@ CLAIMS = (
         correction=Statement(
             "It is the same at every size: sqrt(2 (r-1)/r) ||w|| with w_t = (1-beta2) beta2^(T-t), "
             "about sqrt(2 (r-1)/r) sqrt((1-beta2)/(1+beta2)).",
-            sp.And(sp.Eq(EACH_M2, 2 * (R - 1) / R), sp.Eq(EACH_M1, 2 * (R - 1) / R)),
+            conjunction(sp.Eq(EACH_M2, 2 * (R - 1) / R), sp.Eq(EACH_M1, 2 * (R - 1) / R)),
         ),
     ),
     Claim(

@@ -14,7 +14,7 @@ from zotheory.evidence.compared import Case
 from zotheory.evidence.counted import counted
 from zotheory.evidence.exact import Counterexample
 from zotheory.papers.tezo.counted import SIZES, T
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 # Interval F, rank r: Table 2's formulas have F = 1.
 
@@ -76,7 +76,7 @@ print("actual", float(np.sum(renewed * n * r + m * r)))
 
 
 def _near(share: sp.Rational) -> sp.Basic:
-    return sp.And(
+    return conjunction(
         *(
             relation
             for method, drawn in DRAWN.items()
@@ -93,7 +93,7 @@ def _lazily() -> sp.Basic:
         method: formula.subs(BASES, sp.Integer(LARGE[T]) / SETTINGS[method][1])
         for method, formula in LAZY.items()
     }
-    return sp.And(
+    return conjunction(
         *(
             sp.Eq(DRAWN[method], count.subs({**LARGE, R: SETTINGS[method][0]}))
             for method, count in counts.items()
@@ -134,7 +134,9 @@ def _all_draws(_: Statement, context: Context) -> Iterator[Case]:
 
 
 def _repeated(says: str, mezo: int) -> Statement:
-    formula = sp.And(sp.Eq(TEZO_DRAWS, (M + N + 4 * T) * R), sp.Eq(MEZO_DRAWS, mezo * M * N * T))
+    formula = conjunction(
+        sp.Eq(TEZO_DRAWS, (M + N + 4 * T) * R), sp.Eq(MEZO_DRAWS, mezo * M * N * T)
+    )
     return Statement(says, formula, SIZES)
 
 

@@ -18,7 +18,7 @@ from zotheory.evidence.exact import Counterexample
 from zotheory.evidence.printed import above, printed
 from zotheory.evidence.tables import Table
 from zotheory.papers.tezo import lemma1_mean
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE6 = Table.read(Path(__file__).parent / "tables" / "table6.csv")
 FIRST, SECOND = TABLE6.columns[
@@ -125,7 +125,7 @@ CLAIMS = (
         checks=(CHECK,),
         correction=Statement(
             "To no more than for SubZO or LOZO.",
-            sp.And(*(sp.Le(SEARCHED["TeZO"], SEARCHED[other]) for other in ("SubZO", "LOZO"))),
+            conjunction(*(sp.Le(SEARCHED["TeZO"], SEARCHED[other]) for other in ("SubZO", "LOZO"))),
         ),
         setting=Setting("hyperparameters for RoBERTa-large, OPT-13B and LLaMA-7B"),
     ),
@@ -138,7 +138,7 @@ CLAIMS = (
             "read as perturbations of the same size), the root-mean-square Frobenius norm of rho Z "
             "by Algorithm 1's line 25 (fresh Gaussian factors) is within 10% of MeZO's, at m = n = "
             "4096 and r = 32, 64, 128, 256.",
-            sp.And(sp.Ge(RATIO, sp.Rational(9, 10)), sp.Le(RATIO, sp.Rational(11, 10))),
+            conjunction(sp.Ge(RATIO, sp.Rational(9, 10)), sp.Le(RATIO, sp.Rational(11, 10))),
         ),
         needs=(Kind.EXACT, Kind.COUNTED),
         checks=(enclosed(_lengths, _length_witness), counted(_moved, _length_witness)),

@@ -8,7 +8,7 @@ import sympy as sp
 
 from zotheory.evidence.printed import printed
 from zotheory.evidence.tables import Table
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE9 = Table.read(Path(__file__).parent / "tables" / "table9.csv")
 MODELS = ("OPT-6.7B", "OPT-13B")
@@ -34,11 +34,13 @@ SETTING = Setting("OPT-6.7B and OPT-13B on RTE, greatest memory reserved, one H1
 def _within(rows: tuple[str, ...]) -> sp.Basic:
     offs = [off for (row, _), off in OFF.items() if row in rows]
     half = sp.Rational(1, 200)
-    return sp.And(*(sp.Le(off, half) for off in offs), *(sp.Ge(off, -half) for off in offs))
+    return conjunction(*(sp.Le(off, half) for off in offs), *(sp.Ge(off, -half) for off in offs))
 
 
 def _fits(rows: tuple[str, ...]) -> sp.Basic:
-    return sp.And(*(sp.Le(TABLE9[row, f"{m} memory"], LARGEST) for m in MODELS for row in rows))
+    return conjunction(
+        *(sp.Le(TABLE9[row, f"{m} memory"], LARGEST) for m in MODELS for row in rows)
+    )
 
 
 CLAIMS = (

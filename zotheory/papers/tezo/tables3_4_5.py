@@ -10,7 +10,7 @@ import sympy as sp
 
 from zotheory.evidence.printed import Quantities, above, at_least, changed, mean, printed
 from zotheory.evidence.tables import Table
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE3, TABLE4, TABLE5 = (
     Table.read(Path(__file__).parent / "tables" / f"table{number}.csv") for number in (3, 4, 5)
@@ -95,17 +95,17 @@ def _at_most_below(block: str, row: str, base: str, gap: sp.Rational) -> sp.Basi
 GAP_PLAIN = Statement(
     "In the mean over the five data sets of Table 3 none of SubZO, LOZO, TeZO lies more than 0.6 "
     "below MeZO, at k = 16 and k = 512.",
-    sp.And(*(_at_most_below(k, row, "MeZO", SIX_TENTHS) for k in ROBERTA for row in LOW_RANK)),
+    conjunction(*(_at_most_below(k, row, "MeZO", SIX_TENTHS) for k in ROBERTA for row in LOW_RANK)),
 )
 LOW_RANK_OPT = Statement(
     "In the mean over the eleven data sets of Table 4 SubZO, LOZO and TeZO are each above MeZO "
     "('generally perform better').",
-    sp.And(*(sp.Gt(MEAN[OPT, row], MEAN[OPT, "MeZO"]) for row in LOW_RANK)),
+    conjunction(*(sp.Gt(MEAN[OPT, row], MEAN[OPT, "MeZO"]) for row in LOW_RANK)),
 )
 ADAM_AVERAGE = Statement(
     "TeZO-Adam's mean over the data sets is above that of every other ZO row, in Table 4 and in "
     "Table 5.",
-    sp.And(
+    conjunction(
         *(
             sp.Gt(MEAN[block, "TeZO-Adam"], symbol)
             for (block, row), symbol in MEAN.items()
@@ -122,7 +122,7 @@ CLAIMS = (
             "AVG is the mean over the data sets of the row minus FT's row, rounded to one decimal: "
             "all 34 printed values (every row but FT, both k of Table 3) are within 0.05 of the "
             "mean.",
-            sp.And(
+            conjunction(
                 *(sp.Le(off, TWENTIETH) for off in OFF.values()),
                 *(sp.Ge(off, -TWENTIETH) for off in OFF.values()),
             ),
@@ -138,13 +138,15 @@ CLAIMS = (
         statement=Statement(
             "In the mean over the five data sets of Table 3 MeZO is the highest of MeZO, SubZO, "
             "LOZO, TeZO, at k = 16 and at k = 512.",
-            sp.And(*(sp.Ge(MEAN[k, "MeZO"], MEAN[k, row]) for k in ROBERTA for row in LOW_RANK)),
+            conjunction(
+                *(sp.Ge(MEAN[k, "MeZO"], MEAN[k, row]) for k in ROBERTA for row in LOW_RANK)
+            ),
         ),
         needs=(Kind.PRINTED,),
         checks=(CHECK,),
         correction=Statement(
             "It is at k = 16, and at k = 512 LOZO is above it.",
-            sp.And(
+            conjunction(
                 *(sp.Ge(MEAN[K16, "MeZO"], MEAN[K16, row]) for row in LOW_RANK),
                 sp.Gt(MEAN[K512, "LOZO"], MEAN[K512, "MeZO"]),
             ),
@@ -166,7 +168,7 @@ CLAIMS = (
         statement=Statement(
             "In the mean over the five data sets of Table 3 neither LOZO-m nor TeZO-m lies more "
             "than 0.6 below MeZO-m, at k = 16 and k = 512.",
-            sp.And(
+            conjunction(
                 *(
                     _at_most_below(k, row, "MeZO-m", SIX_TENTHS)
                     for k in ROBERTA
@@ -178,7 +180,7 @@ CLAIMS = (
         checks=(CHECK,),
         correction=Statement(
             "Neither lies more than 0.9 below it.",
-            sp.And(
+            conjunction(
                 *(
                     _at_most_below(k, row, "MeZO-m", sp.Rational(9, 10))
                     for k in ROBERTA
@@ -202,13 +204,15 @@ CLAIMS = (
         where="Sec. 6 ('maintain similar performance'); Table 5, which prints -9.2 for the three",
         statement=Statement(
             "In the mean over the four data sets of Table 5 TeZO is below neither MeZO nor SubZO.",
-            sp.And(*(sp.Ge(MEAN[LLAMA, "TeZO"], MEAN[LLAMA, row]) for row in ("MeZO", "SubZO"))),
+            conjunction(
+                *(sp.Ge(MEAN[LLAMA, "TeZO"], MEAN[LLAMA, row]) for row in ("MeZO", "SubZO"))
+            ),
         ),
         needs=(Kind.PRINTED,),
         checks=(CHECK,),
         correction=Statement(
             "It is below SubZO, and within 0.3 of both.",
-            sp.And(
+            conjunction(
                 sp.Lt(MEAN[LLAMA, "TeZO"], MEAN[LLAMA, "SubZO"]),
                 *(
                     _at_most_below(LLAMA, "TeZO", row, sp.Rational(3, 10))
@@ -239,7 +243,7 @@ CLAIMS = (
         checks=(CHECK,),
         correction=Statement(
             "It is on 5, and with a tie counted the highest on 6.",
-            sp.And(sp.Eq(WINS, 5), sp.Eq(SHARED_WINS, 6)),
+            conjunction(sp.Eq(WINS, 5), sp.Eq(SHARED_WINS, 6)),
         ),
         setting=ON_OPT,
     ),

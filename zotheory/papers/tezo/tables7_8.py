@@ -9,7 +9,7 @@ import sympy as sp
 
 from zotheory.evidence.printed import Quantities, changed, printed
 from zotheory.evidence.tables import Table
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE7, TABLE8 = (
     Table.read(Path(__file__).parent / "tables" / f"table{number}.csv") for number in (7, 8)
@@ -46,12 +46,12 @@ def _adam_share(percent: int, points: int) -> sp.Basic:
     both = [c for c in ABOVE_3B if TABLE7.has("MeZO-Adam", c)]
     bounds = sp.Rational(percent, 100), sp.Rational(points, 100)
     ratios = (TABLE7["TeZO-Adam", c] / TABLE7["MeZO-Adam", c] for c in both)
-    return sp.And(*(relation for ratio in ratios for relation in _within(ratio, *bounds)))
+    return conjunction(*(relation for ratio in ratios for relation in _within(ratio, *bounds)))
 
 
 MOMENTUM_TIME = Statement(
     "TeZO-m's time is below MeZO's in every column above 3B of Table 8.",
-    sp.And(*_below(TABLE8, "TeZO-m", ABOVE_3B)),
+    conjunction(*_below(TABLE8, "TeZO-m", ABOVE_3B)),
 )
 SPEED_UP = {
     c: TABLE8["MeZO-Adam", c] / TABLE8["TeZO-Adam", c]
@@ -62,7 +62,7 @@ SAME_SPEED = Statement(
     "Above 3B in Table 8 TeZO-Adam's time is within 10% of MeZO's in every column, MeZO-Adam's is "
     "more than 1.5 times TeZO-Adam's wherever both are printed, and on OPT-13B 1.63 times to two "
     "decimals.",
-    sp.And(
+    conjunction(
         *(
             relation
             for c in ABOVE_3B
@@ -81,13 +81,13 @@ CLAIMS = (
         where="App. A.4, Table 7 ('consistently'; its 'loss' read as memory)",
         statement=Statement(
             "In Table 7 TeZO-Adam's memory is below MeZO's in each of the nine columns.",
-            sp.And(*_below(TABLE7, "TeZO-Adam", TABLE7.columns)),
+            conjunction(*_below(TABLE7, "TeZO-Adam", TABLE7.columns)),
         ),
         needs=(Kind.PRINTED,),
         checks=(CHECK,),
         correction=Statement(
             "It is in six: above 3B in all but LLaMA-13B, and for OPT-2.7B.",
-            sp.And(
+            conjunction(
                 *_below(
                     TABLE7,
                     "TeZO-Adam",
@@ -130,13 +130,13 @@ CLAIMS = (
         statement=Statement(
             "SubZO, LOZO and TeZO each take less memory than MeZO in each of the nine columns of "
             "Table 7.",
-            sp.And(*(r for row in LOW_RANK for r in _below(TABLE7, row, TABLE7.columns))),
+            conjunction(*(r for row in LOW_RANK for r in _below(TABLE7, row, TABLE7.columns))),
         ),
         needs=(Kind.PRINTED,),
         checks=(CHECK,),
         correction=Statement(
             "LOZO and TeZO do, SubZO for the three models below 3B.",
-            sp.And(
+            conjunction(
                 *(r for row in ("LOZO", "TeZO") for r in _below(TABLE7, row, TABLE7.columns)),
                 *_below(TABLE7, "SubZO", SMALL),
             ),
@@ -149,13 +149,13 @@ CLAIMS = (
         statement=Statement(
             "SubZO, LOZO and TeZO each take less time than MeZO in every column above 3B of "
             "Table 8.",
-            sp.And(*(r for row in LOW_RANK for r in _below(TABLE8, row, ABOVE_3B))),
+            conjunction(*(r for row in LOW_RANK for r in _below(TABLE8, row, ABOVE_3B))),
         ),
         needs=(Kind.PRINTED,),
         checks=(CHECK,),
         correction=Statement(
             "LOZO and TeZO do.",
-            sp.And(*(r for row in ("LOZO", "TeZO") for r in _below(TABLE8, row, ABOVE_3B))),
+            conjunction(*(r for row in ("LOZO", "TeZO") for r in _below(TABLE8, row, ABOVE_3B))),
         ),
         setting=TIME,
     ),
@@ -173,13 +173,13 @@ CLAIMS = (
         where="Contributions, second item; Table 8",
         statement=Statement(
             "TeZO-Adam's time is below MeZO's in every column above 3B of Table 8.",
-            sp.And(*_below(TABLE8, "TeZO-Adam", ABOVE_3B)),
+            conjunction(*_below(TABLE8, "TeZO-Adam", ABOVE_3B)),
         ),
         needs=(Kind.PRINTED,),
         checks=(CHECK,),
         correction=Statement(
             "It is in the two columns of 30B.",
-            sp.And(*_below(TABLE8, "TeZO-Adam", ("OPT-30B", "LLaMA-30B"))),
+            conjunction(*_below(TABLE8, "TeZO-Adam", ("OPT-30B", "LLaMA-30B"))),
         ),
         setting=TIME,
     ),

@@ -19,7 +19,7 @@ from zotheory.evidence.snippets import inputs
 from zotheory.papers.shared.gram import gram_root
 from zotheory.papers.tezo import terms
 from zotheory.statistics import Catoni, decide_equal
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 DELTA = 1 + M * N + 2 * M * N / R + 6 * (M + N) / R + 10 / R
 SIZES = tuple(sp.Ge(size, 1, evaluate=False) for size in (M, N, R))
@@ -267,14 +267,14 @@ CLAIMS = (
         statement=Statement(
             "delta/(mn) -> 1 + 2/r as m, n -> infinity, where MeZO's own relative variance is "
             "mn + 1.",
-            sp.And(sp.Eq(DELTA_RATIO, 1 + 2 / R), sp.Eq(MEZO_ERROR, (M * N + 1) * G_NORM2)),
+            conjunction(sp.Eq(DELTA_RATIO, 1 + 2 / R), sp.Eq(MEZO_ERROR, (M * N + 1) * G_NORM2)),
             SIZES,
         ),
         needs=(Kind.EXACT,),
         checks=(exact(_order),),
         mutant=Statement(
             "delta/(mn) -> 1, the same limit as MeZO's.",
-            sp.And(sp.Eq(DELTA_RATIO, 1), sp.Eq(MEZO_ERROR, (M * N + 1) * G_NORM2)),
+            conjunction(sp.Eq(DELTA_RATIO, 1), sp.Eq(MEZO_ERROR, (M * N + 1) * G_NORM2)),
             SIZES,
         ),
     ),

@@ -18,7 +18,7 @@ from zotheory.papers.tezo.descent import ETA, HORIZON
 from zotheory.papers.tezo.lemma1 import LAM, SIGMA, delta_rho
 from zotheory.papers.tezo.theorem1 import DELTA, SIZES
 from zotheory.papers.tezo.theorem2_redrawn import D0
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement
+from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, conjunction
 
 RHO = sp.Symbol("rho", nonnegative=True)
 SMOOTH_PART = RHO**2 * LAM**2 * delta_rho()
@@ -102,7 +102,7 @@ def _remark(_: Statement) -> Mapping[sp.Expr, Derivation]:
 
 def _bounds(says: str, power: int) -> Statement:
     """With (mn)^power for delta_rho."""
-    formula = sp.And(
+    formula = conjunction(
         sp.Le(DELTA_SYMBOL, C * M * N),
         sp.Le(SMOOTH, C_RHO * (M * N) ** power),
         sp.Le(SHARE, (A**2 * C_RHO + C) * M * N),
@@ -235,7 +235,9 @@ CLAIMS = (
         correction=Statement(
             "It is of order sqrt(d) + T: its ratio to that lies between r and 2 r. As an upper "
             "bound sqrt(d) T holds, with the constant 3 r.",
-            sp.And(sp.Gt(LIMIT, 0), sp.Ge(RATIO, R), sp.Le(RATIO, 2 * R), sp.Le(PRINTED, 3 * R)),
+            conjunction(
+                sp.Gt(LIMIT, 0), sp.Ge(RATIO, R), sp.Le(RATIO, 2 * R), sp.Le(PRINTED, 3 * R)
+            ),
             setting={"order": ROOT_D + HORIZON},
         ),
     ),

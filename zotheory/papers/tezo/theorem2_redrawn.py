@@ -34,7 +34,16 @@ from zotheory.papers.tezo.lemma1 import LAM, RHO, delta_rho
 from zotheory.papers.tezo.theorem1 import DELTA, SIZES
 from zotheory.search import Parameter, Point, Problem, Sides, as_bound
 from zotheory.statistics import Bernstein, Catoni, Interval, decide_at_most
-from zotheory.vocabulary import Check, Claim, Evidence, Kind, Setting, Statement, Verdict
+from zotheory.vocabulary import (
+    Check,
+    Claim,
+    Evidence,
+    Kind,
+    Setting,
+    Statement,
+    Verdict,
+    conjunction,
+)
 
 DELTA_SYMBOL, SMOOTH, SIXTH = sp.symbols("delta delta_rho E||Z||^6", nonnegative=True)
 D0 = sp.Symbol("D_0", positive=True)
@@ -90,7 +99,7 @@ def for_hinge(statement: Statement) -> sp.Expr:
 def _admits(statement: Statement) -> Callable[[float], bool]:
     """Whether eta is a step size of the statement's for this loss."""
     at = [c.subs(statement.where).subs(HINGE) for c in statement.domain]
-    return sp.lambdify(ETA, sp.And(*at))
+    return sp.lambdify(ETA, conjunction(*at))
 
 
 def _judge(statement: Statement, context: Context) -> Evidence:

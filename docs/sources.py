@@ -1,0 +1,165 @@
+"""The pages that are made of the packages: gallery, mathematics, API, the tally of verdicts."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from importlib import import_module
+
+import sympy as sp
+
+import estimators
+import zotheory
+from estimators.zeroth_order import ZerothOrder
+from proofs_check.cards import NAMES, Card, card
+from zotheory.ledger import Ledger
+from zotheory.report.page import Drawn, counts
+from zotheory.report.site import plain, tally_html
+
+AXES = ("perturbations", "directions", "updates")
+CARDS = {  # the ways a practitioner meets them; other sizes and inner cards: `proofs_check.card`
+    "Perturbations, one two-sided difference": NAMES[:15],
+    "Directions, round Gaussian draws": NAMES[15:],
+}
+
+
+def tally(ledger: Ledger) -> str:
+    """How many claims have each verdict."""
+    found = counts(entry.verdict for entry in ledger.claims)
+    return f"```{{raw}} html\n<p class='judged'>{tally_html(found)}</p>\n```\n"
+
+
+def gallery(pictures: Sequence[Drawn]) -> str:
+    """Every figure with its caption and the script that draws it, notebooks and examples."""
+    lines = ["# Gallery", "", "## Notebooks", ""]
+    lines += ["One short story a room, in numbers that you can change.", ""]
+    lines += ["```{toctree}", ":maxdepth: 1", ":glob:", "", "notebooks/*", "```", ""]
+    lines += ["## Examples", "", "Each is run by the tests.", ""]
+    for name, title in EXAMPLES.items():
+        lines += [f":::{{dropdown}} {title}", f"```{{literalinclude}} examples/{name}", "```"]
+        lines += [":::", ""]
+    lines += ["## Figures", "", "`zotheory figures NAME` draws one again from the ledger.", ""]
+    for picture in pictures:
+        claims = [lead + rest for lead, rest in picture.led if lead in picture.verdicts]
+        shown = picture.paragraphs[: picture.paragraphs.index(claims[0]) if claims else -1]
+        lines += [f"### {plain(picture.title)}", ""]
+        lines += [f"```{{image}} /figures/{picture.name}.png", f":alt: {picture.title}"]
+        lines += [":width: 34rem", "```", ""]
+        lines += [line for text in shown for line in (str(plain(text)), "")]
+        if claims:
+            lines += [":::{dropdown} Its claims", *(f"- {plain(text)}" for text in claims), ":::"]
+        lines += [f":::{{dropdown}} Its script, `figures/{picture.name}.py`"]
+        lines += [f"```{{literalinclude}} scripts/{picture.name}.py", "```", ":::", ""]
+    return "\n".join(lines)
+
+
+EXAMPLES = {
+    "my_claims.py": "A claim of your own",
+    "my_estimator.py": "An estimator of your own, to be probed",
+    "train_plain.py": "A network trained without a backward pass",
+    "train_trainer.py": "The same with the Trainer of transformers",
+}
+
+
+def mathematics() -> str:
+    """The cards of all estimators: mean, variance and squared cosine of one estimate, with proofs.
+
+    All on a linear loss with gradient G (m x n), which is what the loss is along one short step.
+    """
+    lines = [
+        "# The mathematics",
+        "",
+        "What one estimate g of the gradient G of a linear loss is, exactly, for a weight of m rows"
+        " and n columns: its mean, its relative variance E‖g/s − T‖²/‖T‖² about that mean's target"
+        " T, and E cos²(G, g). Every line is derived by `proofs_check`, and the tests compare it"
+        " with what the recipes' own code returns.",
+        "",
+    ]
+    for heading, names in CARDS.items():
+        lines += [
+            f"## {heading}",
+            "",
+            "```{raw} html",
+            *_table({name: card(name) for name in names}),
+            "```",
+            "",
+        ]
+        for name in names:
+            lines += [f":::{{dropdown}} {name}: assumptions and derivation"]
+            lines += _proof(card(name))
+            lines += [":::", ""]
+    return "\n".join(lines)
+
+
+def _table(cards: Mapping[str, Card]) -> Iterator[str]:
+    yield '<div class="judged wide"><table class="cards"><thead><tr><th>card</th><th>mean</th>'
+    yield "<th>relative variance</th><th>E cos²</th></tr></thead><tbody>"
+    for name, found in cards.items():
+        cos2 = "not in closed form" if found.cos2 is None else _ml(found.cos2)
+        yield f"<tr><th>{name}</th><td>{_mean(found)}</td>"
+        yield f"<td>{_ml(found.relative_variance)}</td><td>{cos2}</td></tr>"
+    yield "</tbody></table></div>"
+
+
+def _mean(found: Card) -> str:
+    target = escape(found.target)
+    return target if found.scale == 1 else f"{_ml(found.scale)} · {target}"
+
+
+def _ml(expression: sp.Expr) -> str:
+    """An expression as MathML, the way SymPy prints it."""
+    shown = sp.mathml(sp.factor_terms(expression), printer="presentation")
+    return f'<math display="inline">{shown}</math>'
+
+
+def _proof(found: Card) -> list[str]:
+    assumed = [f"- {plain(text)}" for text in found.assumptions]
+    lines = ["Assumed:", "", *assumed, ""] if assumed else []
+    return [*lines, *(f"{k}. {plain(step)}" for k, step in enumerate(found.steps, 1))]
+
+
+def api() -> Mapping[str, str]:
+    """The pages of the API by name: everything public, in the order in which it is met."""
+    pages = {
+        "recipes": _page("Recipes", "estimators", _functions()),
+        "optimiser": _page("The optimiser", "estimators", ["ZerothOrder", *_others()]),
+        "parts": "\n".join(["# Parts of the three axes", "", *_parts()]),
+        "judge": _page("The judge", "zotheory", zotheory.__all__),
+    }
+    listed = "\n".join(pages)
+    index = f"# API\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
+    return {**pages, "index": index}
+
+
+def _page(title: str, module: str, names: Iterable[str]) -> str:
+    return "\n".join([f"# {title}", "", *(line for n in names for line in _object(module, n))])
+
+
+def _object(module: str, name: str) -> list[str]:
+    kind = "class" if inspect.isclass(getattr(import_module(module), name)) else "function"
+    members = ["   :members:"] if kind == "class" else []
+    return ["```{eval-rst}", f".. auto{kind}:: {module}.{name}", *members, "```", ""]
+
+
+def _functions() -> list[str]:
+    return [n for n in estimators.__all__ if _home(n) == "estimators.recipes"]
+
+
+def _parts() -> list[str]:
+    lines = []
+    for axis in AXES:
+        names = [n for n in estimators.__all__ if f".{axis}." in _home(n)]
+        lines += [f"## {axis.capitalize()}", ""]
+        lines += [line for name in names for line in _object("estimators", name)]
+    return lines
+
+
+def _others() -> list[str]:
+    on_axes = {n for n in estimators.__all__ if any(f".{axis}." in _home(n) for axis in AXES)}
+    shown = on_axes | set(_functions()) | {ZerothOrder.__name__}
+    return [name for name in estimators.__all__ if name not in shown]
+
+
+def _home(name: str) -> str:
+    return getattr(estimators, name).__module__

@@ -1,0 +1,33 @@
+"""The README's numbers are the recorded ledger's, and its pages are there."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from zotheory.ledger import recorded
+from zotheory.papers import ROOMS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_its_table_counts_the_verdicts_of_every_room():
+    rows = re.findall(r"^\| [^|]+((?:\| \d+ ){4})\|", README, re.M)
+    counted = [[int(number) for number in re.findall(r"\d+", row)] for row in rows]
+    found = Counter((entry.paper, entry.verdict.value) for entry in recorded().claims)
+    verdicts = ("proved", "confirmed", "refuted", "inconclusive")
+    assert counted == [[found[room, verdict] for verdict in verdicts] for room in ROOMS]
+    assert sum(map(sum, counted)) == len(recorded().claims)
+
+
+def test_its_sentence_counts_the_claims_and_those_of_another_setting():
+    total, elsewhere = re.search(
+        r"(\d+) claims, each judged.*?; (\d+) of them", README, re.S
+    ).groups()
+    assert int(total) == len(recorded().claims)
+    assert int(elsewhere) == sum(entry.elsewhere for entry in recorded().claims)
+
+
+def test_what_it_links_to_is_there():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
