@@ -1,7 +1,7 @@
 """Check the field's optimisers, and write what was found to docs/audit.md.
 
     python -m venv audit && audit/bin/pip install . torchzero mezo torcheggroll
-    audit/bin/python -m benchmarks.audit
+    audit/bin/python -m benchmarks.audit [PROCESSES]
 
 Packages of PyPI are checked where they are installed; the file names their versions.
 """
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
+
+from joblib import Parallel, delayed
 
 from benchmarks.audit.packages import packaged
 from benchmarks.audit.released import RELEASED
@@ -25,24 +26,21 @@ HEAD = """# What the field's optimisers do, from the outside
 
 Made by `python -m benchmarks.audit`: `zotheory check` on optimisers of packages on PyPI, called as
 their documentation calls them, and on minimal optimisers that do, at the places in question, what
-released trainers do ([`benchmarks/audit/released.py`](../benchmarks/audit/released.py); no line is
-copied, and a trainer's own fault elsewhere is not seen). ✓ passed, **✗** failed, · not applicable.
+released trainers do (`benchmarks/audit/released.py`; no line is copied, and a trainer's own fault elsewhere is not seen). ✓ passed, **✗** failed, · not applicable.
 `zotheory check --list` says of each check why it matters; not all matter to everybody.
 """
 
 
 def main() -> None:
-    """Check all, or those named on the command line, and write the table."""
+    """Check all, in as many processes as the command line says, and write the table."""
     subjects = {f"{name} (released)": (make, make.__doc__ or "") for name, make in RELEASED.items()}
     subjects |= packaged()
-    subjects = {n: v for n, v in subjects.items() if not sys.argv[1:] or n in sys.argv[1:]}
-    reports: dict[str, Report] = {"mezo (ours)": check("mezo")}
-    for name, (factory, _) in subjects.items():
-        start = time.perf_counter()
-        reports[name] = check(factory, lr=1e-2)
-        print(f"{name}: {reports[name].counts}, {time.perf_counter() - start:.0f} s", flush=True)
+    checked = {"mezo (ours)": "mezo", **{name: factory for name, (factory, _) in subjects.items()}}
+    jobs = int(sys.argv[1]) if sys.argv[1:] else 1
+    found = Parallel(jobs)(delayed(check)(factory, lr=1e-2) for factory in checked.values())
+    reports = dict(zip(checked, found, strict=True))
     OUT.write_text(page(reports, {name: told for name, (_, told) in subjects.items()}), "utf-8")
-    print(f"written to {OUT}")
+    print(f"written to {OUT}: " + ", ".join(f"{n} {len(r.failed)}" for n, r in reports.items()))
 
 
 def page(reports: dict[str, Report], sources: dict[str, str]) -> str:

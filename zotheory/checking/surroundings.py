@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from zotheory.checking.registry import check
 from zotheory.checking.result import Failed, NotApplicable, Passed
 from zotheory.checking.subject import Step, Subject, raised
-from zotheory.checking.toy import Scene, Toy, Watch
+from zotheory.checking.toy import Loss, Scene, Toy, Watch
 from zotheory.checking.weights import KEPT
 
 Context = Callable[[], AbstractContextManager[Any]]
@@ -29,6 +29,7 @@ def _run(
     steps: int = 2,
     as_float: bool = False,
     made: Any = None,
+    loss: Loss | None = None,
 ) -> list[Step]:
     """Some steps in a context, with closures in another."""
     made = subject.build(scene) if made is None else made
@@ -39,7 +40,7 @@ def _run(
             return show()
 
     scene.show = shown
-    loss = scene.linear()
+    loss = scene.linear() if loss is None else loss
     for _ in range(steps):
         watch = Watch(scene, loss, as_float=as_float)
         before = scene.weights()
@@ -124,11 +125,11 @@ def compiled_models_see_the_noise(subject: Subject) -> Passed:
     scene = subject.scene()
     torch.compiler.reset()
     scene.show = torch.compile(scene.model, backend="eager")
-    made, graphs = subject.build(scene), []
+    made, loss, graphs = subject.build(scene), scene.linear(), []
     try:
-        compiled = _run(subject, scene, made=made)
+        compiled = _run(subject, scene, made=made, loss=loss)
         graphs.append(_graphs())
-        compiled += _run(subject, scene, made=made, steps=3)
+        compiled += _run(subject, scene, made=made, loss=loss, steps=3)
         graphs.append(_graphs())
     except RuntimeError as error:
         if "compile" not in str(error):

@@ -119,25 +119,24 @@ def weights_survive_the_stop_button_anywhere(subject: Subject) -> Passed:
         raise NotApplicable("signals reach the main thread only")
     if sys.gettrace() is not None:
         raise NotApplicable("a debugger or a coverage tool traces already")
+    subject.needs_repeating()
+    loss = subject.scene().linear()
     scene = subject.scene()
     made = subject.build(scene)
-    (done,) = subject.trace(scene, scene.linear(), made=made)
+    (done,) = subject.trace(scene, loss, made=made)
     size = max((float(m.norm()) for m in done.perturbed), default=0.0)
     counter = _Interrupting(None)
-    counter.around(lambda: made.step(Watch(scene, scene.linear())))
+    counter.around(lambda: made.step(Watch(scene, loss)))
+    before, after = done.after, scene.weights()
     for share in range(1, 17):
-        scene = subject.scene()
-        made = subject.build(scene)
-        subject.trace(scene, scene.linear(), made=made)
-        before = scene.weights()
+        there = subject.scene()
+        again = subject.build(there)
+        subject.trace(there, loss, made=again)
         stop = _Interrupting(max(1, counter.seen * share // 17))
         with suppress(KeyboardInterrupt):
-            stop.around(lambda m=made, s=scene: m.step(Watch(s, s.linear())))
-        whole = subject.scene()
-        again = subject.build(whole)
-        subject.trace(whole, whole.linear(), 2, made=again)
-        after = scene.weights()
-        off = min(float((after - before).norm()), float((after - whole.weights()).norm())) / size
+            stop.around(lambda m=again, s=there: m.step(Watch(s, loss)))
+        now = there.weights()
+        off = min(float((now - before).norm()), float((now - after).norm())) / size
         if off > KEPT:
             raise Failed(
                 f"interrupted {share}/17 into a step, the weights are {off:.2g} of a perturbation"
