@@ -140,7 +140,9 @@ STEPS = 102  # beyond the 50 or 100 steps after which released low-rank methods 
     " another order, renewed in between) is a random walk.",
 )
 def update_is_in_the_span(subject: Subject) -> Passed:
-    return judged(subject, subject.scene, STEPS if subject.is_toy else 3, FLOAT64)
+    if subject.is_toy:
+        return judged(subject, subject.scene, STEPS, FLOAT64)
+    return judged(subject, subject.scene, 3, FLOAT32)
 
 
 @check(

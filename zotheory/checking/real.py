@@ -12,9 +12,9 @@ from zotheory.budget import OWN_MODEL
 from zotheory.checking.result import CheckError, NotApplicable
 from zotheory.checking.toy import Loss, Scene
 from zotheory.model.assets import AssetError
-from zotheory.model.language_model import ModelError, load_model
+from zotheory.model.language_model import LanguageModel, ModelError, load_model
 from zotheory.model.prompts import label_word_ids, last_logits, make_batch, prompt_loss
-from zotheory.model.reviews import examples, load_reviews, split
+from zotheory.model.reviews import Example, examples, load_reviews, split
 from zotheory.model.source import model_source
 
 SENTENCES = 4
@@ -25,13 +25,13 @@ class RealScene(Scene):
     """A language model; of each parameter some entries, evenly spread, are in the vector."""
 
     def __init__(
-        self, loaded: Any, start: list[Tensor], batch: Any, labels: Tensor, words: Any
+        self, loaded: LanguageModel, start: list[Tensor], loss: Callable[[], Tensor]
     ) -> None:
-        self.model = loaded.model
-        self._loss = lambda: prompt_loss(last_logits(loaded, batch), labels, words, "vocabulary")
+        self.model, self._loss = loaded.model, loss
         with torch.no_grad():
             for parameter, value in zip(self.model.parameters(), start, strict=True):
                 parameter.copy_(value)
+                parameter.requires_grad_(True)
         self.show = lambda: self.parameters
 
     def slices(self) -> dict[str, slice]:
@@ -49,16 +49,16 @@ class RealScene(Scene):
         return self.weights()
 
     def linear(self, seed: int = 0, scale: float = 1.0) -> Loss:
-        if scale != 1.0:
-            raise NotApplicable("a language model's loss has no scale to choose")
-        return self.curved()
+        """The loss times `scale`; it is no more linear than it is."""
 
-    def curved(self, seed: int = 0) -> Loss:
         def loss(_: Tensor) -> Tensor:
             with torch.no_grad():
-                return self._loss().double()
+                return scale * self._loss().double()
 
         return loss
+
+    def curved(self, seed: int = 0) -> Loss:
+        return self.linear()
 
 
 def _picked(parameter: Tensor) -> Tensor:
@@ -73,17 +73,23 @@ def real_scenes(model: str) -> Callable[..., Scene]:
     """
     try:
         loaded = load_model(None if model == OWN_MODEL else model_source(model))
-        text = split(examples(load_reviews()), seed=0).train[:SENTENCES]
-        batch, words = make_batch(loaded.tokenizer, text), label_word_ids(loaded.tokenizer)
+        return scenes_of(loaded, split(examples(load_reviews()), seed=0).train[:SENTENCES])
     except (AssetError, ModelError) as error:
         raise CheckError(str(error)) from error
+
+
+def scenes_of(loaded: LanguageModel, text: list[Example]) -> Callable[..., Scene]:
+    """What makes scenes of a loaded language model and the sentiment prompt's loss on a text."""
+    batch, words = make_batch(loaded.tokenizer, text), label_word_ids(loaded.tokenizer)
     labels = torch.tensor([example.label for example in text])
     start = [p.detach().clone() for p in loaded.model.parameters()]
-    loaded.model.requires_grad_(True)
+
+    def loss() -> Tensor:
+        return prompt_loss(last_logits(loaded, batch), labels, words, "vocabulary")
 
     def scene(*arguments: Any, **options: Any) -> Scene:
         if arguments or options:
             raise NotApplicable("tried on the small model only")
-        return RealScene(loaded, start, batch, labels, words)
+        return RealScene(loaded, start, loss)
 
     return scene
