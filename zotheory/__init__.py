@@ -42,6 +42,8 @@ _HOME = {
     "mean": "statistics.mean",
     "measured": "evidence.measured",
     "probe": "probing",
+    "probe_losses": "probing",
+    "probe_model": "probing",
     "recorded": "ledger",
     "searched": "evidence.searched",
     "tables": "papers",

@@ -27,8 +27,11 @@ app.command()(train)
 app.command()(results)
 app.command()(figures)
 
-BudgetName = StrEnum("BudgetName", {name: name for name in BUDGETS})
-ObjectiveName = StrEnum("ObjectiveName", {name: name for name in ("linear", "quadratic", "model")})
+# Names that are known when the command runs, of which mypy would like to read a list.
+BudgetName = StrEnum("BudgetName", {name: name for name in BUDGETS})  # type: ignore[misc]
+STANDARD = BudgetName("standard")
+ObjectiveName = StrEnum("ObjectiveName", ["linear", "quadratic", "model"])
+GroupName = StrEnum("GroupName", ["kinds", "layers"])
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ID|PAPER|FILE.py]...", help="What to judge; everything by default."),
@@ -38,7 +41,7 @@ Names = Annotated[
 @app.command()
 def verify(
     names: Names = None,
-    budget: Annotated[BudgetName, typer.Option(help="How much work to spend.")] = "standard",
+    budget: Annotated[BudgetName, typer.Option(help="How much work to spend.")] = STANDARD,
     model: Annotated[
         str, typer.Option(help="Causal LM for model claims: a name, a path, or 'none'.")
     ] = OWN_MODEL,
@@ -198,8 +201,20 @@ def probe(
         typer.Option(help="Repeatable; the first is shown in full. [default: linear, quadratic]"),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Causal LM for a real gradient: a name or a path.")
+        str | None,
+        typer.Option(
+            help="Causal LM, a name or a path: how far does its loss fall by each method?"
+        ),
     ] = None,
+    groups: Annotated[
+        GroupName | None, typer.Option(help="Of a model: MeZO on each group of weights alone.")
+    ] = None,
+    passes: Annotated[
+        int, typer.Option(min=1, help="Of a model: forward passes for each, about.")
+    ] = 20,
+    batches: Annotated[
+        int, typer.Option(min=1, help="Of a model: batches that the draws go round.")
+    ] = 1,
     size: Annotated[str, typer.Option(metavar="MxN", help="The gradient's shape.")] = "24x16",
     samples: Annotated[int, typer.Option(min=50, help="Estimates of each.")] = 1500,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
@@ -210,13 +225,23 @@ def probe(
 ) -> None:
     """Compare gradient estimators, named ones and your own, by what a loss value buys.
 
+    With --model, and no --objective, by how far that model's loss falls along their updates: best
+    step and fall per forward pass, with intervals. (With --objective model a cut of its gradient
+    is one of the losses.)
+
     A factory(parameters, seed=...) makes an object with estimate(closure), which returns a tensor
     per parameter; see examples/my_estimator.py.
     """
     from zotheory.probing import ProbeError
-    from zotheory.probing.command import run
+    from zotheory.probing.command import run, run_on_model
 
     try:
+        if model is not None and not objective:
+            methods = estimators or []
+            run_on_model(console, methods, model, groups, passes, batches, seed, out)
+            return
+        if groups is not None:
+            raise ProbeError("groups of weights are a model's: give --model, and no --objective")
         run(console, estimators or [], objective or [], model, size, samples, jobs, seed, out)
     except ProbeError as error:
         _stop(error)

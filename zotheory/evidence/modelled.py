@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zotheory.model.gradients import Weight
     from zotheory.model.language_model import LanguageModel
     from zotheory.model.points import Point
+    from zotheory.model.prompts import Loss
     from zotheory.model.reviews import Example
     from zotheory.model.study import GradientStudy
 
@@ -43,7 +44,7 @@ class Trajectory:
         phases: numbers of steps after which gradients of further batches are compared.
     """
 
-    loss: str
+    loss: Loss
     learning_rate: float
     all_layers: bool = False
     steps: int | None = None
@@ -108,7 +109,8 @@ def on_model(plan: Callable[[Statement, Context], Modelled], **rule: Any) -> Che
         except ModelError as error:
             raise AssetMissing(str(error)) from error
         found = compare(statement, measured.cases, context.alpha, **rule)
-        certificate = {"relation": written(statement.formula), "found": found.lines}
+        certificate: dict[str, Any] = {"relation": written(statement.formula)}
+        certificate |= {"found": found.lines}
         certificate |= {"model": context.model, "error probability": context.alpha}
         certificate |= {"seed": context.seed, **measured.setting}
         evidence = found.evidence(Kind.MODEL, measured.numbers, certificate)

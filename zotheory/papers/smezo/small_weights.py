@@ -190,6 +190,7 @@ def _setting(context: Context) -> dict[str, object]:
     }
 
 
+ABOVE_HALF = "as a probability above 1/2"  # not as one above that on the batch itself
 HERE = Setting("SmolLM2-135M's initial weights, and along its fine-tuning on reviews")
 
 SMALL_SHARE = Claim(
@@ -240,7 +241,10 @@ MORE_LIKELY = Claim(
         sp.Gt(RAISED, sp.Rational(1, 2)),
     ),
     needs=(Kind.EXACT, Kind.MODEL),
-    checks=(exact(_at_most_half, _half_witness), on_model(_raised)),
+    checks=(
+        exact(_at_most_half, _half_witness).refutes(ABOVE_HALF),
+        on_model(_raised).refutes(ABOVE_HALF),
+    ),
     correction=Statement(
         "It raises it with probability at most 1/2, at any weights: given the direction, the "
         "slopes of two independent batches have one sign at least as often as opposite ones.",
