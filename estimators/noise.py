@@ -64,7 +64,9 @@ class Entries:
     """sum_j w_j z_j where masks are on, plus w M: what `philox.Sum` adds to a tensor in one pass.
 
     terms: (w_j, key of z_j). signs: whether z_j are signs, not normal numbers. dense: (w, M).
-    mask, threshold, sparse: where z_j are added, as in `philox.Sum`. Tensors are m x n.
+    mask, threshold, sparse: where z_j are added, as in `philox.Sum`. squares: H, by the square
+    roots of whose entries those of z_j are divided. factor: 1 / sqrt(H), once rows are picked.
+    Tensors are m x n.
     """
 
     terms: tuple[tuple[float, int], ...] = ()
@@ -73,6 +75,8 @@ class Entries:
     mask: Tensor | None = None
     threshold: float | None = None
     sparse: tuple[int, int] | None = None
+    squares: Tensor | None = None
+    factor: Tensor | None = None
 
     def scaled(self, weight: float) -> Entries:
         """Return `weight` times this."""
@@ -86,7 +90,8 @@ class Entries:
         if base is not None and threshold is not None:
             mask, threshold = base.abs() <= threshold, None
         dense = self.dense and (self.dense[0], self.dense[1][rows])
-        return replace(self, mask=mask, threshold=threshold, dense=dense)
+        factor = None if self.squares is None else self.squares[rows].rsqrt()
+        return replace(self, mask=mask, threshold=threshold, dense=dense, factor=factor)
 
     def added(
         self,
@@ -108,6 +113,7 @@ class Entries:
             signs=self.signs,
             rounding=None if rounding is None else rounding.key,
             dense=self.dense,
+            factor=self.factor,
             mask=self.mask,
             threshold=self.threshold,
             sparse=self.sparse,
@@ -127,6 +133,8 @@ def joined(terms: Sequence[tuple[float, Noise]]) -> Entries | None:
         if other.signs != first.signs or other.threshold != first.threshold:
             return None
         if other.mask is not first.mask or other.sparse != first.sparse:
+            return None
+        if other.squares is not first.squares:
             return None
     scaled = [part.scaled(weight) for part, (weight, _) in zip(parts, terms, strict=True)]
     tensors = [part.dense for part in scaled if part.dense is not None]
