@@ -56,14 +56,11 @@ class Assignment:
     def sum(self, entries: Entries, rows: slice) -> philox.Sum:
         """Return what writes some rows in one pass."""
         there = slice(self.start + rows.start, self.start + rows.stop)
-        out, base = self.out[rows], self.base[rows]
-        return entries.at(there).added(
-            out,
-            out if self.out is self.base else base,
-            there,
-            scale=self.scale,
-            rounding=self.rounding,
-        )
+        out, base = self.out, self.base
+        if rows.stop - rows.start < len(out):
+            out = out[rows]
+            base = out if self.out is self.base else base[rows]
+        return entries.at(there).added(out, base, there, scale=self.scale, rounding=self.rounding)
 
     def run_rows(self, rows: slice) -> None:
         """Write the rows of one block; if noise cannot be drawn, they stay as they were."""

@@ -78,14 +78,24 @@ class Entries:
     squares: Tensor | None = None
     factor: Tensor | None = None
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is a sum of streams and nothing else: most are, and small tensors many."""
+        masked = self.mask is not None or self.threshold is not None or self.sparse is not None
+        return not masked and self.dense is None and self.squares is None and self.factor is None
+
     def scaled(self, weight: float) -> Entries:
         """Return `weight` times this."""
-        terms = tuple((weight * w, key) for w, key in self.terms)
+        terms = tuple([(weight * w, key) for w, key in self.terms])
+        if self.plain:
+            return Entries(terms, self.signs)
         dense = self.dense and (weight * self.dense[0], self.dense[1])
         return replace(self, terms=terms, dense=dense)
 
     def at(self, rows: slice | Tensor, base: Tensor | None = None) -> Entries:
         """Return these rows of it; with `base`, those of the weights, its threshold is a mask."""
+        if self.plain:
+            return self
         mask, threshold = None if self.mask is None else self.mask[rows], self.threshold
         if base is not None and threshold is not None:
             mask, threshold = base.abs() <= threshold, None
@@ -128,6 +138,8 @@ def joined(terms: Sequence[tuple[float, Noise]]) -> Entries | None:
     parts = [part for _, noise in terms if (part := noise.entries) is not None]
     if len(parts) < len(terms):
         return None
+    if len(terms) == 1:
+        return parts[0].scaled(terms[0][0])
     first = parts[0]
     for other in parts[1:]:
         if other.signs != first.signs or other.threshold != first.threshold:
