@@ -66,6 +66,7 @@ from estimators.recipes import (
     zo_sgd_sign,
 )
 from estimators.replaying import replay
+from estimators.step_size import NoStepSize, StepSize
 from estimators.updates.adam import Adam
 from estimators.updates.adamu import AdaMU
 from estimators.updates.base import Elementwise, Update
@@ -100,6 +101,7 @@ __all__ = [
     "MagnitudeMask",
     "Momentum",
     "MomentumCentred",
+    "NoStepSize",
     "OneSided",
     "Perturbation",
     "Rademacher",
@@ -108,6 +110,7 @@ __all__ = [
     "SeparableAdam",
     "Sign",
     "Sphere",
+    "StepSize",
     "Subspace",
     "ThreePoint",
     "TwoPoint",

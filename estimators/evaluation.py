@@ -19,8 +19,9 @@ from estimators.interrupts import Shield
 from estimators.noise import Draw, Noise, Source
 from estimators.rounding import Point, Written
 from estimators.slots import Slot
-from estimators.streams import Stream, parallel
+from estimators.streams import Stream
 from estimators.surroundings import Surroundings
+from estimators.threads import parallel
 
 Weights = dict[Draw, float]
 Exchange = Callable[[Callable[[int], float], int], list[float]]
@@ -71,7 +72,7 @@ class Evaluation:
         self._inspect = inspect
         self._audit = audit
         self._noise: dict[tuple[Slot, Draw], Noise | None] = {}
-        self._points: list[tuple[Weights, bool]] = []
+        self._points: list[tuple[Weights, str | None]] = []
 
     def over(self, source: Source) -> Evaluation:
         """Return the same evaluation, with draws from another source."""
@@ -99,18 +100,27 @@ class Evaluation:
         """Return the number of points evaluated so far, which the next one is known by."""
         return len(self._points)
 
-    def evaluate(self, points: Sequence[Weights], *, by_rate: bool = False) -> list[float]:
+    def evaluate(self, points: Sequence[Weights], *, by: str | None = None) -> list[float]:
         """Return the losses at theta + sum_j w_j Z_j for each point {Z_j: w_j}.
 
-        With `by_rate`, the weights of a tensor are multiplied by its group's learning rate.
+        by: a number of its group that the weights of a tensor are multiplied by: its learning rate
+        "lr", or "ratio", that to the largest of all groups.
         """
         first = len(self._points)
-        self._points += [(point, by_rate) for point in points]
+        self._points += [(point, by) for point in points]
         losses = self._shield.lowered(  # between losses: other ranks may never answer
             lambda: self.exchange(lambda index: self._loss(first + index), len(points))
         )
         self.losses.extend(losses)
         return losses
+
+    def visited(self) -> list[Weights]:
+        """Return the points evaluated so far, by their positions."""
+        return [point for point, _ in self._points]
+
+    def revisit(self, points: Sequence[Weights]) -> None:
+        """Give points of an earlier evaluation the positions that they had there, the first."""
+        self._points += [(point, None) for point in points]
 
     def written(self, slot: Slot, points: dict[int, float]) -> Written | None:
         """Return sum_i c_i (P_i - theta) for one tensor where its points are rounded, else None."""
@@ -156,8 +166,8 @@ class Evaluation:
         return Point(tuple(merge([(w, z) for z, w in terms.items()])), self._rounding(slot, index))
 
     def _offset(self, slot: Slot, index: int) -> dict[Noise, float]:
-        point, by_rate = self._points[index]
-        return self.terms(slot, point, float(slot.group["lr"]) if by_rate else 1.0)
+        point, by = self._points[index]
+        return self.terms(slot, point, 1.0 if by is None else float(slot.group.get(by, 1.0)))
 
     def _rounding(self, slot: Slot, index: int) -> Stream:
         return slot.stream(self.seed, "perturb", self.step, index)
@@ -194,6 +204,11 @@ class Evaluation:
                     "the closure computes gradients, and a zeroth-order step needs none: return "
                     "the loss without backward(); a loss that is made of gradients takes "
                     "`with torch.enable_grad():` inside the closure"
+                    + (
+                        ""
+                        if self.applier.moves_weights
+                        else ', and apply="inplace" if these are gradients of the weights'
+                    )
                 ) from error
 
     def _checked(self, value: Any) -> float:

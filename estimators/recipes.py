@@ -3,6 +3,7 @@
 Every recipe takes `params` (a module, or what every PyTorch optimiser takes) and returns a
 `ZerothOrder`. `options` are that class's: weight_decay, seed, apply, restore, model, layers. The
 papers tune the learning rate; the defaults are what they recommend for fine-tuning language models.
+lr="auto" measures it, see `StepSize`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from estimators.perturbations.rademacher import Rademacher
 from estimators.perturbations.sphere import Sphere
 from estimators.perturbations.subspace import Subspace
 from estimators.perturbations.svd_subspace import SVDSubspace
+from estimators.step_size import StepSize
 from estimators.updates.adam import Adam
 from estimators.updates.adamu import AdaMU
 from estimators.updates.base import Update
@@ -40,11 +42,13 @@ from estimators.updates.sgd import SGD
 from estimators.updates.sign import Sign
 from estimators.zeroth_order import ZerothOrder
 
+Rate = float | str | StepSize
+
 
 def _build(
     params: Any,
     perturbation: Perturbation,
-    lr: float,
+    lr: Rate,
     eps: float,
     options: dict[str, Any],
     *,
@@ -62,13 +66,13 @@ def _build(
     )
 
 
-def mezo(params: Any, lr: float = 1e-6, *, eps: float = 1e-3, **options: Any) -> ZerothOrder:
+def mezo(params: Any, lr: Rate = 1e-6, *, eps: float = 1e-3, **options: Any) -> ZerothOrder:
     """MeZO: Gaussian Z, two-sided difference, SGD (Malladi et al. 2023, Algorithm 1)."""
     return _build(params, Gaussian(), lr, eps, options)
 
 
 def mezo_m(
-    params: Any, lr: float = 1e-6, *, eps: float = 1e-3, beta: float = 0.9, **options: Any
+    params: Any, lr: Rate = 1e-6, *, eps: float = 1e-3, beta: float = 0.9, **options: Any
 ) -> ZerothOrder:
     """MeZO with (dense) momentum, averaged as in TeZO's Algorithm 1."""
     return _build(params, Gaussian(), lr, eps, options, update=Momentum(beta))
@@ -76,7 +80,7 @@ def mezo_m(
 
 def mezo_adam(
     params: Any,
-    lr: float = 3e-5,
+    lr: Rate = 3e-5,
     *,
     eps: float = 1e-3,
     betas: tuple[float, float] = (0.9, 0.999),
@@ -87,19 +91,19 @@ def mezo_adam(
     return _build(params, Gaussian(), lr, eps, options, update=Adam(*betas, delta))
 
 
-def zo_sgd_sign(params: Any, lr: float = 1e-6, *, eps: float = 1e-3, **options: Any) -> ZerothOrder:
+def zo_sgd_sign(params: Any, lr: Rate = 1e-6, *, eps: float = 1e-3, **options: Any) -> ZerothOrder:
     """ZO-SGD-Sign: MeZO's estimate, sign update (Liu et al. 2019, Algorithm 1)."""
     return _build(params, Gaussian(), lr, eps, options, update=Sign())
 
 
-def zo_sgd_cons(params: Any, lr: float = 1e-6, *, eps: float = 1e-3, **options: Any) -> ZerothOrder:
+def zo_sgd_cons(params: Any, lr: Rate = 1e-6, *, eps: float = 1e-3, **options: Any) -> ZerothOrder:
     """ZO-SGD-Cons: of the steps +, 0, - the one of lowest loss. Five evaluations a step."""
     return _build(params, Gaussian(), lr, eps, options, direction=Conservative())
 
 
 def zo_adamu(
     params: Any,
-    lr: float = 1e-6,
+    lr: Rate = 1e-6,
     *,
     horizon: int = 20_000,
     eps: float = 1e-3,
@@ -116,7 +120,7 @@ def zo_adamu(
 
 
 def hizoo(
-    params: Any, lr: float = 1e-6, *, eps: float = 1e-3, smoothing: float = 1e-8, **options: Any
+    params: Any, lr: Rate = 1e-6, *, eps: float = 1e-3, smoothing: float = 1e-8, **options: Any
 ) -> ZerothOrder:
     """HiZOO (Zhao et al. 2024, Algorithm 1): diagonal Hessian, three evaluations a step."""
     return _build(
@@ -132,7 +136,7 @@ def hizoo(
 
 def lozo(
     params: Any,
-    lr: float = 1e-6,
+    lr: Rate = 1e-6,
     *,
     rank: int = 8,
     interval: int = 100,
@@ -148,7 +152,7 @@ def lozo(
 
 def lozo_m(
     params: Any,
-    lr: float = 1e-6,
+    lr: Rate = 1e-6,
     *,
     rank: int = 8,
     interval: int = 100,
@@ -162,7 +166,7 @@ def lozo_m(
 
 def subzo(
     params: Any,
-    lr: float = 1e-6,
+    lr: Rate = 1e-6,
     *,
     rank: int = 64,
     interval: int = 500,
@@ -182,7 +186,7 @@ def _cp(rank: int | None, threshold: float, max_rank: int, interval: int | None)
 
 def tezo(
     params: Any,
-    lr: float = 1e-6,
+    lr: Rate = 1e-6,
     *,
     rank: int | None = None,
     threshold: float = 0.25,
@@ -201,7 +205,7 @@ def tezo(
 
 def tezo_m(
     params: Any,
-    lr: float = 1e-6,
+    lr: Rate = 1e-6,
     *,
     rank: int | None = None,
     threshold: float = 0.25,
@@ -218,7 +222,7 @@ def tezo_m(
 
 def tezo_adam(
     params: Any,
-    lr: float = 3e-5,
+    lr: Rate = 3e-5,
     *,
     rank: int | None = None,
     threshold: float = 0.25,
@@ -236,7 +240,7 @@ def tezo_adam(
 
 def svd0(
     params: Any,
-    lr: float = 1e-6,
+    lr: Rate = 1e-6,
     *,
     rank: int = 24,
     interval: int = 1000,
@@ -253,7 +257,7 @@ def svd0(
 
 def svd0_adam(
     params: Any,
-    lr: float = 3e-5,
+    lr: Rate = 3e-5,
     *,
     rank: int = 24,
     interval: int = 1000,
@@ -270,7 +274,7 @@ def svd0_adam(
 
 def s_mezo(
     params: Any,
-    lr: float = 1e-6,
+    lr: Rate = 1e-6,
     *,
     sparsity: float = 0.75,
     implementation: str = "mask",
@@ -296,14 +300,14 @@ def s_mezo(
 
 
 def r_mezo(
-    params: Any, lr: float = 1e-6, *, sparsity: float = 0.75, eps: float = 1e-3, **options: Any
+    params: Any, lr: Rate = 1e-6, *, sparsity: float = 0.75, eps: float = 1e-3, **options: Any
 ) -> ZerothOrder:
     """R-MeZO: a random set of weights, the baseline of the S-MeZO paper."""
     return _build(params, RandomMask(sparsity), lr, eps, options)
 
 
 def lezo(
-    params: Any, lr: float = 1e-6, *, sparsity: float = 0.75, eps: float = 1e-3, **options: Any
+    params: Any, lr: Rate = 1e-6, *, sparsity: float = 0.75, eps: float = 1e-3, **options: Any
 ) -> ZerothOrder:
     """LeZO: a random subset of layers each step, embeddings always (LeZO, Algorithm 1).
 
@@ -316,7 +320,7 @@ def lezo(
 def with_guiding_vector(
     params: Any,
     perturbation: Perturbation,
-    lr: float = 1e-6,
+    lr: Rate = 1e-6,
     *,
     candidates: int = 4,
     elite: float = 0.5,
@@ -331,7 +335,7 @@ def with_guiding_vector(
 def with_greedy(
     params: Any,
     perturbation: Perturbation,
-    lr: float = 1e-6,
+    lr: Rate = 1e-6,
     *,
     candidates: int = 4,
     eps: float = 1e-3,
@@ -341,39 +345,39 @@ def with_greedy(
     return _build(params, perturbation, lr, eps, options, direction=Greedy(candidates))
 
 
-def mezo_gv(params: Any, lr: float = 2e-7, **options: Any) -> ZerothOrder:
+def mezo_gv(params: Any, lr: Rate = 2e-7, **options: Any) -> ZerothOrder:
     """MeZO-GV: guiding vector over Gaussian draws, M = 4, alpha = 0.5 (App. A, Table 7)."""
     return with_guiding_vector(params, Gaussian(), lr, **options)
 
 
-def mezo_greedy(params: Any, lr: float = 2e-7, **options: Any) -> ZerothOrder:
+def mezo_greedy(params: Any, lr: Rate = 2e-7, **options: Any) -> ZerothOrder:
     """MeZO-Greedy: the best of M = 4 Gaussian draws."""
     return with_greedy(params, Gaussian(), lr, **options)
 
 
 def subzo_gv(
-    params: Any, lr: float = 2e-7, *, rank: int = 64, interval: int = 1000, **options: Any
+    params: Any, lr: Rate = 2e-7, *, rank: int = 64, interval: int = 1000, **options: Any
 ) -> ZerothOrder:
     """SubZO-GV: guiding vector over SubZO's draws (rank and interval from Table 7)."""
     return with_guiding_vector(params, Subspace(rank, interval), lr, **options)
 
 
 def subzo_greedy(
-    params: Any, lr: float = 2e-7, *, rank: int = 64, interval: int = 1000, **options: Any
+    params: Any, lr: Rate = 2e-7, *, rank: int = 64, interval: int = 1000, **options: Any
 ) -> ZerothOrder:
     """SubZO-Greedy: the best of M draws of SubZO (rank and interval from Table 7)."""
     return with_greedy(params, Subspace(rank, interval), lr, **options)
 
 
 def nes(
-    params: Any, lr: float = 1e-6, *, queries: int = 4, eps: float = 1e-3, **options: Any
+    params: Any, lr: Rate = 1e-6, *, queries: int = 4, eps: float = 1e-3, **options: Any
 ) -> ZerothOrder:
     """NES: search gradient of q one-sided Gaussian draws with the mean loss as baseline."""
     return _build(params, Gaussian(), lr, eps, options, direction=NES(queries))
 
 
 def q_spsa(
-    params: Any, lr: float = 1e-6, *, queries: int = 4, eps: float = 1e-3, **options: Any
+    params: Any, lr: Rate = 1e-6, *, queries: int = 4, eps: float = 1e-3, **options: Any
 ) -> ZerothOrder:
     """The average of q two-sided Gaussian directions (Malladi et al. 2023, Definition 1)."""
     return _build(params, Gaussian(), lr, eps, options, direction=Averaged(queries))
@@ -381,7 +385,7 @@ def q_spsa(
 
 def one_sided(
     params: Any,
-    lr: float = 1e-6,
+    lr: Rate = 1e-6,
     *,
     queries: int = 1,
     orthonormal: bool = False,
@@ -393,11 +397,11 @@ def one_sided(
     return _build(params, Gaussian(), lr, eps, options, direction=direction)
 
 
-def rademacher(params: Any, lr: float = 1e-6, *, eps: float = 1e-3, **options: Any) -> ZerothOrder:
+def rademacher(params: Any, lr: Rate = 1e-6, *, eps: float = 1e-3, **options: Any) -> ZerothOrder:
     """SPSA with random signs (Spall 1992)."""
     return _build(params, Rademacher(), lr, eps, options)
 
 
-def sphere(params: Any, lr: float = 1e-6, *, eps: float = 1e-3, **options: Any) -> ZerothOrder:
+def sphere(params: Any, lr: Rate = 1e-6, *, eps: float = 1e-3, **options: Any) -> ZerothOrder:
     """Two-sided difference along a direction on the sphere of radius sqrt(d) of each tensor."""
     return _build(params, Sphere(), lr, eps, options)

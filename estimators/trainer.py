@@ -20,6 +20,7 @@ from transformers import Trainer, TrainingArguments
 
 import estimators
 from estimators.distributed import data_parallel
+from estimators.step_size import StepSize
 from estimators.trainer_arguments import WHOLE, refuse, refuse_casts
 from estimators.zeroth_order import ZerothOrder
 
@@ -52,6 +53,10 @@ class ZerothOrderTrainer(Trainer):
             `weight_decay`, `seed`); give its other options with
             functools.partial(estimators.tezo, rank=8). Biases and norms are not decayed, as in
             Trainer.
+            With TrainingArguments(learning_rate="auto") the rate is measured in the run's own
+            forward passes (`StepSize`), and the scheduler multiplies it; what is logged as
+            learning_rate is their product.
+        step_size: the `StepSize` of learning_rate="auto", to give it other numbers than its own.
         optimizers: in place of a recipe, a pair of a `ZerothOrder` and a scheduler or None.
 
     Raises ValueError unless there is exactly one of recipe and optimizer, for an unknown name,
@@ -72,6 +77,7 @@ class ZerothOrderTrainer(Trainer):
         args: TrainingArguments | None = None,
         *,
         recipe: Recipe | str | None = None,
+        step_size: StepSize | None = None,
         optimizers: tuple[Any, Any] = (None, None),
         **kwargs: Any,
     ) -> None:
@@ -84,9 +90,18 @@ class ZerothOrderTrainer(Trainer):
                 "a scheduler acts on its own optimiser: give both as optimizers=, or set "
                 "lr_scheduler_type beside a recipe"
             )
+        asked: Any = None if args is None else args.learning_rate
+        auto = asked == "auto"
+        if auto and recipe is None:
+            raise ValueError(
+                'learning_rate="auto" is for a recipe; give your optimiser lr="auto" instead'
+            )
+        if step_size is not None and not auto:
+            raise ValueError('step_size needs TrainingArguments(learning_rate="auto")')
         if kwargs.get("optimizer_cls_and_kwargs") is not None:
             raise ValueError("optimizer_cls_and_kwargs has no meaning here; give a recipe")
         self.recipe = None if recipe is None else _find(recipe)
+        self.step_size = step_size
         self._counts_items = False
         self._forget_step()
         super().__init__(model, args, optimizers=optimizers, **kwargs)
@@ -214,8 +229,13 @@ class ZerothOrderTrainer(Trainer):
                 self.__dict__["compute_loss"] = own
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log, without the norm of gradients that do not exist."""
-        super().log({k: v for k, v in logs.items() if k != "grad_norm"}, start_time)
+        """Log, without the norm of gradients that do not exist; a measured rate with its factor."""
+        logs = {k: v for k, v in logs.items() if k != "grad_norm"}
+        optimizer = getattr(self.optimizer, "optimizer", self.optimizer)
+        rule = optimizer.step_size if isinstance(optimizer, ZerothOrder) else None
+        if rule is not None and "learning_rate" in logs:
+            logs["learning_rate"] *= rule.rate
+        super().log(logs, start_time)
 
     def _maybe_log_save_evaluate(self, tr_loss: Tensor, *args: Any, **kwargs: Any) -> None:
         # Called once after every step, with the running sum that the Trainer logs and resets.
@@ -252,7 +272,7 @@ class ZerothOrderTrainer(Trainer):
         recipe = cast(Recipe, self.recipe)  # there is an optimiser otherwise
         made = recipe(
             self._groups(model),
-            lr=self.args.learning_rate,
+            lr=self.args.learning_rate if self.step_size is None else copy.copy(self.step_size),
             weight_decay=self.args.weight_decay,
             seed=self.args.seed,
             model=model,

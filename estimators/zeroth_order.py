@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -23,6 +23,7 @@ from estimators.names import module_of
 from estimators.parts import described
 from estimators.perturbations.base import Perturbation
 from estimators.slots import Slot
+from estimators.step_size import Look, Looking, StepSize
 from estimators.streams import drawn_seed
 from estimators.surroundings import Surroundings
 from estimators.updates.base import Job, Update, jobs_of
@@ -42,7 +43,9 @@ class ZerothOrder(Checkpointed):
             prefixes of wrappers (`module.`, `_orig_mod.`, `_fsdp_wrapped_module.`): unnamed
             parameters have those of `model`, or are named by their position, so that their order
             matters. Frozen ones are left alone for as long as they are frozen.
-        lr, weight_decay: defaults of the groups; decay is decoupled, w <- (1 - lr decay) w.
+        lr, weight_decay: defaults of the groups; decay is decoupled, w <- (1 - lr decay) w. With
+            lr="auto", or a `StepSize`, the rate is measured, and the `lr` of groups are factors
+            on it, 1 by default; `step_size` tells.
         eps: the perturbation scale (rho in TeZO, mu in LeZO).
         seed: of all noise; with the step, the query and the parameter's name it fixes every draw.
             None draws one from PyTorch's generator, so that `torch.manual_seed(s)` governs it:
@@ -77,6 +80,7 @@ class ZerothOrder(Checkpointed):
     kept: tuple[str, ...] = (
         *("perturbation", "direction", "update", "eps", "seed", "steps", "method", "log"),
         *("restore", "exchange", "model", "layers", "counting", "applier", "_names_from"),
+        "step_size",
     )
 
     def __init__(
@@ -86,7 +90,7 @@ class ZerothOrder(Checkpointed):
         perturbation: Perturbation,
         direction: Direction,
         update: Update,
-        lr: float,
+        lr: float | str | StepSize,
         eps: float = 1e-3,
         weight_decay: float = 0.0,
         seed: int | None = None,
@@ -96,6 +100,11 @@ class ZerothOrder(Checkpointed):
         layers: Sequence[str] | None = None,
         counting: bool = False,
     ) -> None:
+        if lr == "auto":
+            lr = StepSize()
+        self.step_size = lr if isinstance(lr, StepSize) else None
+        if self.step_size is not None:
+            lr = self.step_size.begin(update)
         for name, value in (("lr", lr), ("weight_decay", weight_decay)):
             check_rate(name, value)
         if apply not in ("inplace", "forward"):
@@ -118,7 +127,8 @@ class ZerothOrder(Checkpointed):
         self.eps = check_eps(eps)
         self.seed = drawn_seed() if seed is None else int(seed)
         self.steps = 0
-        self.method = " | ".join(map(described, (perturbation, direction, update)))
+        parts = (perturbation, direction, update, *([self.step_size] if self.step_size else ()))
+        self.method = " | ".join(map(described, parts))
         self.log = Log(self.seed, self.method)
         self.restore = restore
         self.exchange: Exchange = in_order
@@ -173,9 +183,11 @@ class ZerothOrder(Checkpointed):
         recorded: tuple[Sequence[float], Rates] | None = None,
     ) -> float:
         """Make one step with a closure, or with the losses and rates that a log recorded for it."""
-        with self._step(closure, self.applier, self.seed, self.steps, recorded) as evaluation:
+        rule = self.step_size
+        step = self.steps if rule is None else rule.key(self.steps)
+        with self._step(closure, self.applier, self.seed, step, recorded) as evaluation:
             put_back = self._snapshot()
-            estimate = self._estimate(evaluation, put_back)
+            estimate = self._estimate(evaluation, put_back, rule)
             jobs = jobs_of(evaluation, estimate, self.applier.finish())
             try:
                 self.update.allocate(jobs)
@@ -187,9 +199,10 @@ class ZerothOrder(Checkpointed):
             self._store(jobs)
             for slot in evaluation.slots:
                 slot.settle()
+            waits = rule is not None and rule.settle()
             self.steps += 1
             if recorded is None:
-                self.log.record(evaluation.losses, self.param_groups, evaluation.slots, self.eps)
+                self.log.record(evaluation.losses, self._groups, evaluation.slots, self.eps, waits)
                 self._guard.losses(evaluation.losses, self.eps)
         return estimate.loss
 
@@ -217,6 +230,36 @@ class ZerothOrder(Checkpointed):
             finally:
                 put_back()
 
+    def look(
+        self,
+        closure: Closure,
+        *,
+        step: int | None = None,
+        seed: int | None = None,
+        centre: float | None = None,
+        rounding: float | None = None,
+        stretch: float = 1.0,
+    ) -> tuple[Look, float]:
+        """Return the slope <g, D> and the curvature D^T H D along the update D that a step of rate
+        1 would subtract, by losses at the weights and `stretch` times eps to both sides.
+
+        step, seed: of the noise, by default those of the coming step. centre: the loss at the
+        weights, rounding: the standard rounding error of a loss; they are measured where they are
+        None, and the error is returned, too. Nothing is changed, but for the rounding of weights
+        that noise was taken off, which a step leaves as well (restore="copy": none).
+        """
+        looking = Looking(centre, rounding, stretch)
+        step = self.steps if step is None else step
+        seed = self.seed if seed is None else seed
+        with self._step(closure, self.applier, seed, step) as evaluation:
+            put_back = self._snapshot()
+            try:
+                self._estimate(evaluation, put_back, looking)
+                self.applier.restore()
+            finally:
+                put_back()
+        return cast(Look, looking.found), cast(float, looking.rounding)
+
     def check_closure(self, closure: Closure, *, calls: int = 3) -> float:
         """Return the loss if `closure` gives the same one every time; see `check_closure`."""
         return check_closure(closure, model=self.model, calls=calls)
@@ -237,6 +280,8 @@ class ZerothOrder(Checkpointed):
     def __repr__(self) -> str:
         slots = self.slots()
         rates = sorted({float(group["lr"]) for group in self.param_groups})
+        if self.step_size is not None:
+            rates = [self.step_size.rate * factor for factor in rates]
         return (
             f"{type(self).__name__}({self.method}; {sum(s.param.numel() for s in slots)} "
             f"parameters in {len(slots)} tensors, lr={', '.join(f'{rate:g}' for rate in rates)}, "
@@ -254,9 +299,14 @@ class ZerothOrder(Checkpointed):
     ) -> Iterator[Evaluation]:
         """Leave the surroundings, hold interrupts back, and look at the closure if it is new."""
         self.eps = check_eps(self.eps)  # it may have been changed
-        slots = self.slots() if recorded is None else self.logged_slots(recorded[1])
-        if not slots and recorded is None:
-            self._guard.frozen()
+        if recorded is None:
+            self._groups, slots = self.param_groups, self.slots()
+            if not slots:
+                self._guard.frozen()
+            if self.step_size is not None:
+                self._groups, slots = self.step_size.rated(self.param_groups, slots)
+        else:
+            slots = self.logged_slots(recorded[1])
         surroundings = Surroundings({slot.device.type for slot in slots})
         # What is looked at anew: other tensors, another function, model.train() after model.eval().
         self._guard.situation = hash(
@@ -290,7 +340,12 @@ class ZerothOrder(Checkpointed):
             if audit is not None:
                 self._guard.report(audit)
 
-    def _estimate(self, evaluation: Evaluation, put_back: Callable[[], None]) -> Estimate:
+    def _estimate(
+        self,
+        evaluation: Evaluation,
+        put_back: Callable[[], None],
+        rule: StepSize | Looking | None = None,
+    ) -> Estimate:
         try:
             self.perturbation.prepare(evaluation.slots, evaluation, self.update.rebase)
             if evaluation.closure is not None:
@@ -300,6 +355,8 @@ class ZerothOrder(Checkpointed):
                     self.eps,
                     evaluation.applier,
                 )
+            if rule is not None:
+                return rule.run(evaluation, self.direction, self.update)
             return self.direction.run(evaluation)
         except BaseException:
             evaluation.applier.restore()

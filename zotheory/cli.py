@@ -1,4 +1,4 @@
-"""The command line: `zotheory verify | list | show | report | probe | figures | train | ...`."""
+"""The command line: `zotheory verify | list | show | report | probe | check | train | ...`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ app.command()(figures)
 BudgetName = StrEnum("BudgetName", {name: name for name in BUDGETS})  # type: ignore[misc]
 STANDARD = BudgetName("standard")
 ObjectiveName = StrEnum("ObjectiveName", ["linear", "quadratic", "model"])
+GroupName = StrEnum("GroupName", ["kinds", "layers"])
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ID|PAPER|FILE.py]...", help="What to judge; everything by default."),
@@ -200,8 +201,20 @@ def probe(
         typer.Option(help="Repeatable; the first is shown in full. [default: linear, quadratic]"),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Causal LM for a real gradient: a name or a path.")
+        str | None,
+        typer.Option(
+            help="Causal LM, a name or a path: how far does its loss fall by each method?"
+        ),
     ] = None,
+    groups: Annotated[
+        GroupName | None, typer.Option(help="Of a model: MeZO on each group of weights alone.")
+    ] = None,
+    passes: Annotated[
+        int, typer.Option(min=1, help="Of a model: forward passes for each, about.")
+    ] = 20,
+    batches: Annotated[
+        int, typer.Option(min=1, help="Of a model: batches that the draws go round.")
+    ] = 1,
     size: Annotated[str, typer.Option(metavar="MxN", help="The gradient's shape.")] = "24x16",
     samples: Annotated[int, typer.Option(min=50, help="Estimates of each.")] = 1500,
     jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
@@ -212,18 +225,76 @@ def probe(
 ) -> None:
     """Compare gradient estimators, named ones and your own, by what a loss value buys.
 
+    With --model, and no --objective, by how far that model's loss falls along their updates: best
+    step and fall per forward pass, with intervals. (With --objective model a cut of its gradient
+    is one of the losses.)
+
     A factory(parameters, seed=...) makes an object with estimate(closure), which returns a tensor
     per parameter; see examples/my_estimator.py.
     """
     from zotheory.probing import ProbeError
-    from zotheory.probing.command import run
+    from zotheory.probing.command import run, run_on_model
 
     try:
+        if model is not None and not objective:
+            methods = estimators or []
+            run_on_model(console, methods, model, groups, passes, batches, seed, out)
+            return
+        if groups is not None:
+            raise ProbeError("groups of weights are a model's: give --model, and no --objective")
         run(console, estimators or [], objective or [], model, size, samples, jobs, seed, out)
     except ProbeError as error:
         _stop(error)
     except KeyboardInterrupt:
         _stop("stopped", 130)
+
+
+@app.command()
+def check(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RECIPE|MODULE:FACTORY|FILE.py:FACTORY]...",
+            help="factory(params, lr=...) makes an optimiser with step(closure).",
+        ),
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A check's name; repeatable.")] = None,
+    card: Annotated[
+        str | None,
+        typer.Option(help="A recipe whose estimate it claims to make, or its mean's scale."),
+    ] = None,
+    lr: Annotated[float, typer.Option(help="A learning rate for sensible steps.")] = 1e-2,
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 0,
+    model: Annotated[
+        str | None, typer.Option(help="A causal LM in the small model's place: name or path.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="Show only the checks that failed.")
+    ] = False,
+    list_checks: Annotated[
+        bool, typer.Option("--list", help="Name the checks, and why each matters.")
+    ] = False,
+) -> None:
+    """Check whether an optimiser, anybody's, does what its formula says, from the outside.
+
+    Exit status: 0 nothing failed; 1 a check failed; 2 bad input or a missing download.
+    """
+    from zotheory.checking import CheckError
+    from zotheory.checking.command import names, run
+
+    try:
+        if list_checks:
+            names(console)
+            return
+        if not targets:
+            _stop("name what to check: a recipe, MODULE:FACTORY or FILE.py:FACTORY")
+        found = run(console, targets, only or [], card, lr, seed, model, json, failures)
+    except CheckError as error:
+        _stop(error)
+    except KeyboardInterrupt:
+        _stop("stopped", 130)
+    raise typer.Exit(1 if any(one.failed for one in found) else 0)
 
 
 def main(arguments: list[str] | None = None) -> None:

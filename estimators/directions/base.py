@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from estimators.evaluation import Evaluation
 from estimators.noise import Draw
@@ -27,6 +28,9 @@ class Estimate:
 
 class Direction(ABC):
     """A way to choose the points of evaluation and to combine their losses."""
+
+    # The direction by whose estimates a step size is measured; None for this one itself.
+    measured: ClassVar[Direction | None] = None
 
     @abstractmethod
     def run(self, evaluation: Evaluation) -> Estimate:

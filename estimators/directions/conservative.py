@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from estimators.directions.base import Direction, Estimate, two_sided
+from estimators.directions.two_point import TwoPoint
 from estimators.evaluation import Evaluation
 
 
@@ -14,12 +15,14 @@ class Conservative(Direction):
     The candidates are the steps of `SGD` without weight decay.
     """
 
+    measured = TwoPoint()  # which of the steps is taken depends on the rate
+
     def run(self, evaluation: Evaluation) -> Estimate:
         draw = evaluation.draw(0)
         (centre,) = evaluation.evaluate([{}])
         found = two_sided(evaluation, {draw: 1.0})
         slope = found.slope
-        forward, backward = evaluation.evaluate([{draw: -slope}, {draw: slope}], by_rate=True)
+        forward, backward = evaluation.evaluate([{draw: -slope}, {draw: slope}], by="lr")
         losses = {0.0: centre, 1.0: forward, -1.0: backward}
         sign = min(losses, key=losses.__getitem__)
         return Estimate({draw: sign * slope}, centre, points=found.points(sign * slope))

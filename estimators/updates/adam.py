@@ -1,5 +1,7 @@
 """Adam, in the coordinates of the noise."""
 
+from typing import Any
+
 from torch import Tensor
 
 from estimators.bases import Basis
@@ -16,6 +18,7 @@ class Adam(Elementwise):
     """
 
     moments = ("m", "v")
+    homogeneous = False
 
     def __init__(self, beta1: float = 0.9, beta2: float = 0.999, delta: float = 1e-8) -> None:
         self.beta1 = check_beta("beta1", beta1)
@@ -33,6 +36,13 @@ class Adam(Elementwise):
         second = state["v"].mul_(self.beta2).addcmul_(gradient, gradient, value=1.0 - self.beta2)
         root = (second / (1.0 - self.beta2**count)).sqrt_().add_(self.delta)
         return first / root.mul_(1.0 - self.beta1**count)
+
+    def alone(self, slot: Slot, gradient: Tensor, rows: Any) -> Tensor:
+        count = slot.state.get("count", 0) + 1
+        second = gradient.square().mul_(1.0 - self.beta2)
+        if "v" in slot.state:
+            second.add_(slot.state["v"][rows], alpha=self.beta2)
+        return gradient / second.div_(1.0 - self.beta2**count).sqrt_().add_(self.delta)
 
     def rebase(self, slot: Slot, old: Basis, new: Basis) -> None:
         for name in ("m", "v", "count"):

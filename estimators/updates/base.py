@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -72,7 +73,14 @@ def jobs_of(evaluation: Evaluation, estimate: Estimate, restore: dict[Slot, Term
 
 
 class Update(ABC):
-    """An optimiser on top of a gradient estimate; weight decay is decoupled."""
+    """An optimiser on top of a gradient estimate; weight decay is decoupled.
+
+    linear: whether its steps are the estimates themselves, or averages of them. homogeneous:
+    whether they are as long as these, and not of a length of their own.
+    """
+
+    linear = False
+    homogeneous = True
 
     @abstractmethod
     def write(self, jobs: Sequence[Job]) -> None:
@@ -81,10 +89,47 @@ class Update(ABC):
     def allocate(self, jobs: Sequence[Job]) -> None:  # noqa: B027  no moments by default
         """Make room for moments, which may fail for want of memory, before anything is written."""
 
+    def displacement(self, slot: Slot, terms: Terms) -> Noise:
+        """Return what an estimate alone has a step of rate -1 add; the state stays as it is.
+
+        Of moments, the first is left out. Only asked for where updates are not `linear`.
+        """
+        raise NotImplementedError
+
     def rebase(  # noqa: B027  no moments by default
         self, slot: Slot, old: Basis, new: Basis
     ) -> None:
         """Move the moments of a tensor to a new basis of its noise."""
+
+
+class Displacement(Noise):
+    """Rows of a step, from those of an estimate and of the state, made where they are needed.
+
+    step(gradient, base, rows) returns them; `base` is those rows of the weights.
+    """
+
+    def __init__(
+        self, slot: Slot, terms: Terms, step: Callable[[Tensor, Tensor, Any], Tensor]
+    ) -> None:
+        self.slot = slot
+        self.terms = terms
+        self.step = step
+        self.reads_weights = any(noise.reads_weights for _, noise in terms)
+
+    def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
+        height = self.slot.rows_per_block
+        for low in range(start, stop, height):
+            high = min(stop, low + height)
+            inside = slice(low - start, high - start)
+            gradient = torch.zeros_like(out[inside])
+            for share, noise in self.terms:
+                noise.add_rows(gradient, low, high, share, base[inside])
+            step = self.step(gradient, base[inside], slice(low, high))
+            out[inside].add_(step, alpha=weight)
+
+    def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
+        parts = [noise.lookup(rows, base) * share for share, noise in self.terms]
+        return self.step(cast(Tensor, sum(parts)), base[rows], rows)
 
 
 class Elementwise(Update):
@@ -100,6 +145,20 @@ class Elementwise(Update):
     @abstractmethod
     def direction(self, state: dict[str, Tensor], gradient: Tensor, job: Job) -> Tensor:
         """Update the moments `state` in place and return the step, all of one shape."""
+
+    def alone(self, slot: Slot, gradient: Tensor, rows: Any) -> Tensor:
+        """Return the step of an estimate without first moments, or some rows of it.
+
+        Nothing is changed. rows: an index of the rows of entries, `...` for all, or coordinates.
+        """
+        raise NotImplementedError
+
+    def displacement(self, slot: Slot, terms: Terms) -> Noise:
+        if all(isinstance(noise, LowRankNoise) for _, noise in terms) and not self.dense_entries:
+            ((weight, noise),) = low_rank(terms)
+            gradient = noise.coordinates.to(slot.compute_dtype) * weight
+            return LowRankNoise(slot, noise.basis, self.alone(slot, gradient, ...))
+        return Displacement(slot, terms, lambda g, _, rows: self.alone(slot, g, rows))
 
     def begin(self, job: Job) -> None:
         """Do what is done once a step for each tensor."""
@@ -151,7 +210,7 @@ class Elementwise(Update):
             wide = weights[rows].to(slot.compute_dtype)
             step = self.direction({k: v[rows] for k, v in state.items()}, gradient, job)
             wide = wide.mul_(job.scale).sub_(step, alpha=job.lr)
-            weights[rows] = narrowed(slot, wide, job.rounding, index)
+            weights[rows] = narrowed(slot, wide, job.rounding, rows)
 
         write_all(block, slot.blocks, slot.device, slot.m * slot.n)
 

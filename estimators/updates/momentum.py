@@ -15,6 +15,7 @@ class Momentum(Elementwise):
     basis stays, M expanded is the dense momentum exactly; when it changes, M is projected.
     """
 
+    linear = True
     moments = ("momentum",)
 
     def __init__(self, beta: float = 0.9) -> None:

@@ -1,12 +1,15 @@
 """Adam with separable second moments (TeZO-Adam)."""
 
+from typing import Any
+
 from torch import Tensor
 
-from estimators.assignment import Assignment, assign
+from estimators.assignment import Assignment, Terms, assign, low_rank
 from estimators.bases import Basis, CPBasis
+from estimators.noise import LowRankNoise, Noise
 from estimators.rounding import narrowed
 from estimators.slots import Slot
-from estimators.updates.base import Elementwise, Job, check_beta, coordinates
+from estimators.updates.base import Displacement, Elementwise, Job, check_beta, coordinates
 
 _PIECE = 1 << 20  # entries of M and V that are expanded at once
 
@@ -22,6 +25,7 @@ class SeparableAdam(Elementwise):
     """
 
     moments = ("m", "v")
+    homogeneous = False
 
     def __init__(self, beta1: float = 0.9, beta2: float = 0.99, delta: float = 1e-5) -> None:
         self.beta1 = check_beta("beta1", beta1)
@@ -52,12 +56,37 @@ class SeparableAdam(Elementwise):
         mean, square = right * first, right.square() * second
         height = slot.rows_within(_PIECE)
         for low in range(0, slot.m, height):
-            rows = weights[low : low + height]
-            u = left[low : low + height]
+            rows = slice(low, min(slot.m, low + height))
+            u = left[rows]
             root = (u.square() @ square.T).add_(self.delta).sqrt_()
             step = (u @ mean.T).div_(root)
-            wide = rows.to(slot.compute_dtype).mul_(job.scale).sub_(step, alpha=job.lr)
-            rows.copy_(narrowed(slot, wide, job.rounding, low // slot.rows_per_block))
+            wide = weights[rows].to(slot.compute_dtype).mul_(job.scale).sub_(step, alpha=job.lr)
+            weights[rows] = narrowed(slot, wide, job.rounding, rows)
+
+    def alone(self, slot: Slot, gradient: Tensor, rows: Any) -> Tensor:
+        return gradient / self._second(slot, gradient, rows).add_(self.delta).sqrt_()
+
+    def displacement(self, slot: Slot, terms: Terms) -> Noise:
+        if not all(isinstance(noise, LowRankNoise) for _, noise in terms):
+            return super().displacement(slot, terms)
+        ((weight, noise),) = low_rank(terms)
+        basis, wide = noise.basis, slot.compute_dtype
+        if not isinstance(basis, CPBasis):
+            raise TypeError("separable second moments need the CP perturbation")
+        left, right = basis.left.to(wide), basis.right.to(wide)
+        square = right.square() * self._second(slot, noise.coordinates.to(wide) * weight, ...)
+
+        def step(gradient: Tensor, base: Tensor, rows: Any) -> Tensor:
+            root = (left[rows].square() @ square.T).add_(self.delta).sqrt_()
+            return gradient.div_(root)
+
+        return Displacement(slot, terms, step)
+
+    def _second(self, slot: Slot, gradient: Tensor, rows: Any) -> Tensor:
+        second = gradient.square().mul_(1.0 - self.beta2)
+        if "v" in slot.state:
+            second.add_(slot.state["v"][rows], alpha=self.beta2)
+        return second
 
     def rebase(self, slot: Slot, old: Basis, new: Basis) -> None:
         for name in self.moments:

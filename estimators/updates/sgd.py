@@ -10,6 +10,8 @@ from estimators.updates.base import Job, Update
 class SGD(Update):
     """w <- (1 - lr decay) w - lr g. Restoring and updating are one pass over the weights."""
 
+    linear = True
+
     def write(self, jobs: Sequence[Job]) -> None:
         assignments = []
         for job in jobs:

@@ -1,7 +1,10 @@
 """Sign descent."""
 
+from typing import Any
+
 from torch import Tensor
 
+from estimators.slots import Slot
 from estimators.updates.base import Elementwise, Job
 
 
@@ -13,6 +16,10 @@ class Sign(Elementwise):
     """
 
     dense_entries = True
+    homogeneous = False
 
     def direction(self, state: dict[str, Tensor], gradient: Tensor, job: Job) -> Tensor:
         return gradient.sign_()
+
+    def alone(self, slot: Slot, gradient: Tensor, rows: Any) -> Tensor:
+        return gradient.sign()

@@ -13,6 +13,7 @@ from transformers import Trainer, TrainerCallback
 from transformers.modeling_outputs import CausalLMOutput
 
 import estimators
+from estimators import StepSize
 from estimators.trainer import ZerothOrderTrainer
 from tests.estimators.language import arguments, sentences, tiny_llama
 from tests.estimators.problems import RECIPES, build, same, weights
@@ -21,7 +22,9 @@ from tests.estimators.problems import RECIPES, build, same, weights
 def trainer(folder, name="mezo", model=None, **options):
     options = {"train_dataset": sentences(), **options}
     kind = {
-        k: options.pop(k) for k in ("callbacks", "train_dataset", "eval_dataset") if k in options
+        k: options.pop(k)
+        for k in ("callbacks", "train_dataset", "eval_dataset", "step_size")
+        if k in options
     }
     recipe = options.pop("recipe", partial(build, name))
     model = tiny_llama() if model is None else model
@@ -627,7 +630,6 @@ def test_parts_of_a_model_are_refused(name, tmp_path):
     [
         {"optim": "adamw_torch"},
         {"max_grad_norm": 0.0},
-        {"max_grad_norm": None},
         {"gradient_checkpointing": True},
         {"train_sampling_strategy": "group_by_length"},
         {"auto_find_batch_size": True},
@@ -765,3 +767,33 @@ def test_the_real_model_on_the_reviews(tmp_path):
     run.train()
     assert run.evaluate()["eval_loss"] < before - 0.3
     assert all(p.grad is None for p in loaded.model.parameters())
+
+
+def test_a_run_that_measures_its_rate_resumes_bit_for_bit(tmp_path):
+    """Stopped at step 3, where an update waits for its batch."""
+    options = {"learning_rate": "auto", "max_steps": 12, "save_strategy": "steps", "save_steps": 3}
+
+    def fresh():
+        return trainer(tmp_path, "rademacher", step_size=StepSize(first=2, every=4), **options)
+
+    whole = fresh()
+    whole.train()
+    rest = fresh()
+    rest.train(resume_from_checkpoint=str(tmp_path / "checkpoint-3"))
+    assert same(weights(whole.model), weights(rest.model))
+    rules = [run.optimizer.optimizer.step_size for run in (whole, rest)]
+    assert rules[0].state_dict() == rules[1].state_dict()
+    assert rules[0].rate > 0
+    logged = [entry["learning_rate"] for entry in whole.state.log_history if "loss" in entry]
+    lambdas = [1 - step / 12 for step in range(12)]
+    assert logged[0] == 0.0
+    assert 0 < logged[6] <= max(rate for _, rate in rules[0].history) * lambdas[6]
+
+
+def test_a_measured_rate_is_for_a_recipe(tmp_path):
+    model = tiny_llama()
+    args = arguments(tmp_path, learning_rate="auto")
+    with pytest.raises(ValueError, match="give your optimiser lr"):
+        ZerothOrderTrainer(model, args, optimizers=(estimators.mezo(model), None))
+    with pytest.raises(ValueError, match="step_size needs"):
+        ZerothOrderTrainer(model, arguments(tmp_path), recipe="mezo", step_size=StepSize())

@@ -48,7 +48,7 @@ def test_a_rows_command_makes_the_row_again(command, toy, tmp_path):
         (("--method", "mezo", "--set", "eps"), "--set takes NAME=VALUE, got 'eps'"),
         (("--method", "mezo", "--set", "eps=-1"), "mezo: eps must be finite and positive"),
         (("--method", "mezo", "--lr", "-1"), "a learning rate is positive and finite, got -1.0"),
-        (("--method", "mezo", "--lr", "fast"), "Invalid value for '--lr'"),
+        (("--method", "mezo", "--lr", "fast"), "--lr takes a number or 'auto', got 'fast'"),
         (("--method", "mezo", "--tuning", "adapter"), "Invalid value for '--tuning'"),
         (("--method", "mezo", "--passes", "0"), "Invalid value for '--passes'"),
         (("--method", "zero_shot", "--passes", "5"), "zero_shot takes no steps"),

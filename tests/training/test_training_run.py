@@ -17,7 +17,7 @@ import estimators
 from zotheory.model.source import ModelError
 from zotheory.training import Setup, TrainingError, train
 from zotheory.training.checkpoint import Interruption, Stopped
-from zotheory.training.rows import read_rows
+from zotheory.training.rows import cells, read_rows
 
 FIELDS = (
     *("row", "method", "tuning", "seed", "command", "machine", "threads", "versions", "setup"),
@@ -25,7 +25,7 @@ FIELDS = (
     *("backward_passes", "tokens", "evaluation_passes", "grid", "seconds", "peak_memory"),
     *("parameters", "trained_parameters", "history", "commit"),
 )
-TRAINED = ("start", "best_step")
+TRAINED = ("start", "best_step", "rates")
 
 
 def numbers(row: dict) -> dict:
@@ -64,6 +64,28 @@ def test_a_trained_row_is_complete(method, tuning, setup, tmp_path):
         assert len(estimators.Log.load(tmp_path / "lr-0.001" / "log.pt")) == 6
     assert not list(tmp_path.rglob("best.pt"))
     assert not list(tmp_path.rglob("checkpoint.pt"))
+
+
+def test_a_measured_rate_has_its_course_and_its_cost_in_the_row(setup, tmp_path):
+    asked = setup("mezo", tuning="prefix", steps=70, lrs=("auto",))
+    assert "--lr auto" in asked.command()
+    row = train(asked, tmp_path)
+    assert row["hyperparameters"]["lr"] == "auto"
+    (first, rate), *_ = row["rates"]
+    assert 16 <= first <= 64
+    assert rate > 0
+    log = estimators.Log.load(tmp_path / "lr-auto" / "log.pt")
+    assert row["passes"] == sum(map(len, log.losses)) > 140
+    assert log.rates_at(first) == dict.fromkeys(log.tensors, (rate, 0.0))
+    assert cells([row])[1] == "auto"
+
+
+def test_a_loss_that_is_not_convex_on_average_has_no_measured_rate(setup, tmp_path):
+    """Nor is that of random weights."""
+    with pytest.raises(TrainingError, match="mezo: no step size follows from 32 readings"):
+        train(setup("mezo", steps=70, lrs=("auto",)), tmp_path)
+    with pytest.raises(TrainingError, match="ft_sgd computes gradients: its lr is a number"):
+        train(setup("ft_sgd", lrs=("auto",)), tmp_path / "other")
 
 
 def test_the_learning_rate_with_the_best_validation_loss_is_tested(setup, tmp_path):

@@ -20,7 +20,7 @@ from zotheory.training import Setup, TrainingError
         ({"lrs": (0.0,)}, "positive and finite"),
         ({"lrs": (float("nan"),)}, "positive and finite"),
         ({"lrs": (1e-3, 0.001)}, "must differ"),
-        ({"lrs": "fast"}, "lrs must be numbers, got 'fast'"),
+        ({"lrs": "fast"}, "lrs must be numbers or \"auto\", got 'fast'"),
         ({"options": "rank=4"}, "options must be names with their values"),
         ({"steps": "10"}, "steps must be a whole number of at least 1, got '10'"),
         ({"train": None}, "train must be a whole number of at least 1, got None"),

@@ -68,6 +68,20 @@ def test_a_stopped_run_goes_on_to_the_same_weights(name, changes, setup, tmp_pat
     assert equal(list(best[0].values()), list(best[1].values()))
 
 
+def test_a_stopped_run_goes_on_measuring_its_rate(setup, tmp_path):
+    """Stopped before a step whose update waits, and between readings."""
+    asked = setup("mezo", tuning="prefix", steps=80, evaluate_every=40, lrs=("auto",))
+    whole = trial(asked, tmp_path / "whole")
+    expected = finish(whole)
+    for checks in (8, 60):
+        with pytest.raises(Stopped):
+            finish(trial(asked, tmp_path / "parts"), After(checks))
+    rest = trial(asked, tmp_path / "parts")
+    assert equal(expected, finish(rest))
+    assert whole.state.rates == rest.state.rates != []
+    assert same_numbers(whole.state, rest.state)
+
+
 @pytest.mark.parametrize("name", ["tezo_adam", "ft_adam"])
 def test_a_killed_run_goes_on_from_its_last_checkpoint(name, setup, tmp_path, monkeypatch):
     asked = setup(name, steps=12, evaluate_every=4, lrs=(1e-3,))

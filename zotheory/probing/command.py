@@ -1,4 +1,4 @@
-"""The command `zotheory probe`: text in, a table out."""
+"""The command `zotheory probe`: text in, a table out; of a gradient, or of a model's loss."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from zotheory.probing.falls import fall_writer
+from zotheory.probing.model_probe import probe_model
 from zotheory.probing.objectives import ProbeError
 from zotheory.probing.result import writer
 from zotheory.probing.run import probe
@@ -43,4 +45,38 @@ def run(
     console.print(table(comparison.rows))
     if out is not None:
         comparison.write(out)
+        console.print(f"Written to {out}.", style="dim", highlight=False, markup=False)
+
+
+def run_on_model(
+    console: Console,
+    methods: Sequence[str],
+    model: str,
+    groups: str | None,
+    passes: int,
+    batches: int,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Measure how far a model's loss falls, and print; write `out` if given.
+
+    Raises ProbeError for what cannot be done.
+    """
+    if out is not None:
+        fall_writer(out)
+        if not out.parent.is_dir():
+            raise ProbeError(f"cannot write {out}: there is no folder {out.parent}")
+    with console.status("loading the model and the text") as status:
+        falls = probe_model(
+            model,
+            *methods,
+            groups=groups,
+            passes=passes,
+            batches=batches,
+            seed=seed,
+            tell=lambda name, done, total: status.update(f"{name}: {done} of {total} draws"),
+        )
+    console.print(falls.table())
+    if out is not None:
+        falls.write(out)
         console.print(f"Written to {out}.", style="dim", highlight=False, markup=False)

@@ -12,7 +12,7 @@ import typer
 
 from zotheory.budget import OWN_MODEL
 from zotheory.console import console, stop
-from zotheory.training.setup import DTYPES, LOSSES, TUNINGS, Setup, TrainingError
+from zotheory.training.setup import AUTO, DTYPES, LOSSES, TUNINGS, Setup, TrainingError
 
 Tuning = StrEnum("Tuning", {name: name for name in TUNINGS})
 LossName = StrEnum("LossName", {name: name for name in LOSSES})
@@ -27,7 +27,8 @@ def train(
     ] = "reviews",
     tuning: Annotated[Tuning, typer.Option(help="Which weights are trained.")] = "full",
     lr: Annotated[
-        list[float] | None, typer.Option(help="A learning rate to try; give several.")
+        list[str] | None,
+        typer.Option(help="A learning rate to try, or 'auto' to measure one; give several."),
     ] = None,
     options: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Of the method.")
@@ -78,7 +79,7 @@ def train(
             model=model,
             task=task,
             tuning=str(tuning),
-            lrs=tuple(lr or ()),
+            lrs=tuple(map(_rate, lr or ())),
             options=tuple(sorted(map(_option, options or ()), key=lambda pair: pair[0])),
             loss=str(loss),
             passes=passes,
@@ -123,6 +124,13 @@ def results(
         print(markdown(rows), end="")
     else:
         show(console, rows)
+
+
+def _rate(text: str) -> float | str:
+    try:
+        return AUTO if text == AUTO else float(text)
+    except ValueError as error:
+        raise TrainingError(f"--lr takes a number or 'auto', got {text!r}") from error
 
 
 def _option(text: str) -> tuple[str, Any]:

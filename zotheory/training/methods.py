@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import estimators
-from zotheory.training.setup import PASSES, Setup, TrainingError, grid, options
+from zotheory.training.setup import AUTO, PASSES, Setup, TrainingError, grid, options
 
 ZEROTH_ORDER = tuple(
     name
@@ -56,6 +56,8 @@ def complete(setup: Setup) -> Setup:
         return setup
     if name in FIRST_ORDER and setup.tuning == "full" and setup.dtype != "float32":
         raise TrainingError(f"first-order steps are lost in {setup.dtype} weights: use float32")
+    if name in FIRST_ORDER and AUTO in setup.lrs:
+        raise TrainingError(f"{name} computes gradients: its lr is a number, not auto")
     if not setup.lrs:
         setup = replace(setup, lrs=grid(name, setup.tuning))
     if setup.passes is None and setup.steps is None:
@@ -68,7 +70,7 @@ def hyperparameters(setup: Setup) -> dict[str, Any]:
     return _defaults(setup.method) | _chosen(setup)
 
 
-def build(setup: Setup, lr: float, model: nn.Module) -> torch.optim.Optimizer:
+def build(setup: Setup, lr: float | str, model: nn.Module) -> torch.optim.Optimizer:
     """The method's optimiser over the trainable weights of `model`.
 
     Its `step(closure)` makes a step; the closure returns the loss, and computes gradients where

@@ -20,7 +20,7 @@ from rich.table import Table
 from zotheory.arguments import as_path, flat
 from zotheory.files import read_json
 from zotheory.ledger import plain, versions
-from zotheory.training.setup import Setup, TrainingError
+from zotheory.training.setup import Setup, TrainingError, named
 
 ROW = 1  # the schema's version, under the key "row"; what has no such key is no row
 _VERSIONED = ("zotheory", "numpy", "torch", "transformers")
@@ -175,13 +175,13 @@ def cells(rows: Sequence[Row], goal: float | None = None) -> list[str]:
     name += "" if setup["tuning"] == "full" else f" ({setup['tuning']})"
     name += "".join(f" {option}={value}" for option, value in setup["options"])
     name += "" if setup["dtype"] == "float32" else f" {setup['dtype']}"
-    rates = sorted({row["hyperparameters"].get("lr") for row in rows} - {None})
+    rates = {row["hyperparameters"].get("lr") for row in rows} - {None}
     memory: dict[str, int] = {}
     for row in rows:
         memory[row["machine"]] = max(memory.get(row["machine"], 0), row["peak_memory"])
     return [
         name,
-        ", ".join(f"{rate:g}" for rate in rates) or "-",
+        ", ".join(map(named, sorted(rates, key=_rate))) or "-",
         _spread([100 * row["test"]["accuracy"] for row in rows], 1),
         _spread([row["test"]["loss"] for row in rows], 3),
         str(round(fmean(row["passes"] for row in rows))),
@@ -191,6 +191,11 @@ def cells(rows: Sequence[Row], goal: float | None = None) -> list[str]:
         str(len({row["seed"] for row in rows})),
         ", ".join(memory),
     ]
+
+
+def _rate(lr: float | str) -> float:
+    """Sorts "auto" behind the numbers."""
+    return math.inf if isinstance(lr, str) else lr
 
 
 def _best_at(rows: Sequence[Row]) -> float:

@@ -27,7 +27,7 @@ from zotheory.training.model import device, dtype, load, load_trainable, prepare
 from zotheory.training.objective import OWN_TASK, Objective, load_task, make_split
 from zotheory.training.references import REFERENCES
 from zotheory.training.rows import commit, describe, dump
-from zotheory.training.setup import Setup, TrainingError
+from zotheory.training.setup import Setup, TrainingError, named
 from zotheory.training.state import State, Tally, peak_bytes, restart_peak
 from zotheory.training.trial import Trial
 from zotheory.training.watch import Watch
@@ -156,9 +156,9 @@ class _Run:
         setup = self.setup
         return Objective(language_model, setup.loss, device(setup), dtype(setup))
 
-    def _trials(self, plain: LanguageModel | None, text: Split) -> dict[float, State]:
+    def _trials(self, plain: LanguageModel | None, text: Split) -> dict[float | str, State]:
         """The states at the end of all learning rates; the best one's weights are kept."""
-        results: dict[float, State] = {}
+        results: dict[float | str, State] = {}
         for lr in self.setup.lrs:
             folder = self._folder(lr)
             done = folder / "result.json"
@@ -174,14 +174,16 @@ class _Run:
                 (self._folder(other) / "best.pt").unlink(missing_ok=True)
         return results
 
-    def _folder(self, lr: float) -> Path:
-        return self.out / f"lr-{lr!r}"
+    def _folder(self, lr: float | str) -> Path:
+        return self.out / f"lr-{lr}"
 
-    def _trained(self, results: dict[float, State], text: Split, save: bool) -> dict[str, Any]:
+    def _trained(
+        self, results: dict[float | str, State], text: Split, save: bool
+    ) -> dict[str, Any]:
         """The test of the best weights, and the numbers of their trial."""
         lr = _best(results)
         state, weights = results[lr], self._folder(lr) / "best.pt"
-        self.watch.tell(f"testing the weights of lr {lr:g}, step {state.best.step}")
+        self.watch.tell(f"testing the weights of lr {named(lr)}, step {state.best.step}")
         objective, evaluations = self._objective(None, text), state.evaluations_cost
         language_model = objective.language_model
         load_trainable(language_model.model, checkpoint.load(weights, objective.device))
@@ -199,6 +201,7 @@ class _Run:
             "steps": state.step,
             **_costs(state.steps_cost, evaluations),
             "grid": [_summary(rate, trial) for rate, trial in results.items()],
+            "rates": state.rates,
             "seconds": state.seconds,
             "peak_memory": state.peak,
             "parameters": sum(p.numel() for p in parameters),
@@ -228,7 +231,7 @@ class _Run:
         }
 
 
-def _best(results: dict[float, State]) -> float:
+def _best(results: dict[float | str, State]) -> float | str:
     return min(results, key=lambda lr: results[lr].best.loss)
 
 
@@ -242,7 +245,7 @@ def _costs(training: Tally, evaluation: Tally) -> dict[str, int]:
     }
 
 
-def _summary(lr: float, state: State) -> dict[str, Any]:
+def _summary(lr: float | str, state: State) -> dict[str, Any]:
     best = state.best
     return {
         "lr": lr,

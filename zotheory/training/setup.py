@@ -15,6 +15,7 @@ from zotheory.budget import OWN_MODEL
 TUNINGS = ("full", "lora", "prefix")
 LOSSES = ("vocabulary", "label_words")
 DTYPES = ("float32", "bfloat16")
+AUTO = "auto"  # the learning rate that a run measures itself
 
 
 class TrainingError(ValueError):
@@ -33,7 +34,8 @@ class Setup:
         model: the causal LM: a name, a folder or a file.
         task: "reviews", or a file with a label, a tab and a sentence on each line.
         tuning: which weights are trained: "full", "lora" or "prefix".
-        lrs: learning rates to try; the one with the best validation loss is reported.
+        lrs: learning rates to try, numbers or "auto", which measures one (`StepSize`); the one with
+            the best validation loss is reported.
         options: of the method, as pairs of a name and a value.
         loss: cross-entropy over the whole "vocabulary" or the two "label_words".
         passes: the budget in forward passes over a batch; a backward pass counts as two.
@@ -51,7 +53,7 @@ class Setup:
     model: str = OWN_MODEL
     task: str = "reviews"
     tuning: str = "full"
-    lrs: tuple[float, ...] = ()
+    lrs: tuple[float | str, ...] = ()
     options: tuple[tuple[str, Any], ...] = ()
     loss: str = "vocabulary"
     passes: int | None = None
@@ -70,7 +72,7 @@ class Setup:
         for name, value in self._taken().items():
             object.__setattr__(self, name, value)
         for lr in self.lrs:
-            if not 0.0 < lr < math.inf:
+            if not isinstance(lr, str) and not 0.0 < lr < math.inf:
                 raise TrainingError(f"a learning rate is positive and finite, got {lr}")
         if len(set(self.lrs)) < len(self.lrs):
             raise TrainingError("the learning rates must differ")
@@ -91,9 +93,10 @@ class Setup:
         for name, known in (("tuning", TUNINGS), ("loss", LOSSES), ("dtype", DTYPES)):
             one_of(name, found.get(name, getattr(self, name)), known, TrainingError)
         try:
-            found["lrs"] = tuple(float(lr) for lr in flat(self.lrs))
+            found["lrs"] = tuple(AUTO if lr == AUTO else float(lr) for lr in flat(self.lrs))
         except (TypeError, ValueError) as error:
-            raise TrainingError(f"lrs must be numbers, got {shown(self.lrs)}") from error
+            told = f'lrs must be numbers or "auto", got {shown(self.lrs)}'
+            raise TrainingError(told) from error
         pairs: Any = self.options
         pairs = sorted(pairs.items()) if isinstance(pairs, Mapping) else pairs
         try:
@@ -117,7 +120,7 @@ class Setup:
         """The command line that asks for this run."""
         words = ["zotheory", "train", "--method", self.method]
         for lr in self.lrs:
-            words += ["--lr", repr(lr)]
+            words += ["--lr", str(lr)]
         for name, value in self.options:
             words += ["--set", f"{name}={value}"]
         for field in fields(self):
@@ -127,6 +130,11 @@ class Setup:
             if value != field.default or field.name in ("device", "seed"):
                 words += [f"--{field.name.replace('_', '-')}", str(value)]
         return shlex.join(words)
+
+
+def named(lr: float | str) -> str:
+    """A learning rate in words."""
+    return lr if isinstance(lr, str) else f"{lr:g}"
 
 
 # Default budgets, learning rates and options, as the table of results uses them.

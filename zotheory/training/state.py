@@ -88,6 +88,7 @@ class State:
     """Steps made, what they and the evaluations cost, and the course of the losses.
 
     recent: the sum of the losses of the steps since the last evaluation, and their number.
+    rates: the (step, learning rate) from which on it held, where lr="auto" chose it.
     seconds, peak: time and largest memory (bytes) of the steps alone.
     """
 
@@ -98,6 +99,7 @@ class State:
     seconds: float = 0.0
     peak: int = 0
     history: list[Point] = field(default_factory=list)
+    rates: list[list[float]] = field(default_factory=list)
     diverged: bool = False
 
     @property

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from estimators import ZerothOrder
+from estimators import NoStepSize, ZerothOrder
 from zotheory.files import replacing, write_atomically
 from zotheory.model.reviews import Split
 from zotheory.training import checkpoint
@@ -20,7 +20,7 @@ from zotheory.training.checkpoint import Interruption, Stopped
 from zotheory.training.methods import build
 from zotheory.training.model import load_trainable, trainable
 from zotheory.training.objective import Objective, batch_at
-from zotheory.training.setup import Setup
+from zotheory.training.setup import Setup, TrainingError, named
 from zotheory.training.state import Point, State, Tally, peak_bytes, restart_peak
 from zotheory.training.watch import Watch
 
@@ -40,11 +40,12 @@ class Trial:
     log (zeroth-order methods), `result.json` the state at the end, whose presence says that the
     trial is done.
 
-    Raises TrainingError if the method does not fit the weights, or a file is damaged.
+    Raises TrainingError if the method does not fit the weights, a file is damaged, or no step size
+    follows from what lr="auto" measured.
     """
 
     def __init__(
-        self, setup: Setup, lr: float, text: Split, objective: Objective, folder: Path
+        self, setup: Setup, lr: float | str, text: Split, objective: Objective, folder: Path
     ) -> None:
         self.setup = setup
         self.lr = lr
@@ -65,7 +66,7 @@ class Trial:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._restore()
         unit, total = self._budget()
-        watch.begin(f"{self.setup.method}  lr {self.lr:g}", total, unit)
+        watch.begin(f"{self.setup.method}  lr {named(self.lr)}", total, unit)
         watch.step(self.state, self._done(unit))
         restart_peak(self.objective.device)
         try:
@@ -89,7 +90,7 @@ class Trial:
     def _step(self) -> None:
         state, start = self.state, time.perf_counter()
         if not isinstance(self.optimizer, ZerothOrder):
-            rate = self.lr * (1.0 - self._spent())  # linear, as the papers' fine-tuning
+            rate = float(self.lr) * (1.0 - self._spent())  # linear, as the papers' fine-tuning
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
         try:
@@ -98,6 +99,11 @@ class Trial:
         except Diverged:
             state.diverged = True
             return
+        except NoStepSize as error:
+            raise TrainingError(f"{self.setup.method}: {error}") from error
+        rule = getattr(self.optimizer, "step_size", None)
+        if rule is not None:
+            state.rates = list(map(list, rule.history))
         state.step += 1
         state.recent = (state.recent[0] + loss, state.recent[1] + 1)
         state.seconds += time.perf_counter() - start

@@ -61,6 +61,8 @@ class TrainingProgress(Watch):
     def step(self, state: State, done: int) -> None:
         total, count = state.recent
         told = f"loss {total / count:.3f}" if count else ""
+        if state.rates:
+            told += f"  lr {state.rates[-1][1]:.2g}"
         if state.step:
             told += f"  {state.seconds / state.steps_cost.passes:.2f} s/pass"
         self._bar.update(self._task, completed=done, told=told)

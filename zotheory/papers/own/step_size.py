@@ -312,9 +312,9 @@ def _measure_subset(statement: Statement, _: Context) -> Sequence[Measurement]:
         target = float(claimed.subs({**at, **own}))
         scale = float(falls.gaussian().fall.subs(at)) + float(falls.given().fall.subs(own))
         decide = partial(
-            decide_equal, method=Catoni(variance), target=target, tolerance=0.45, scale=scale
+            decide_equal, method=Catoni(variance), target=target, tolerance=0.6, scale=scale
         )
-        measurements.append(Measurement(f"{name}, d=2", GainOfSubset(pair), decide, 16, 64))
+        measurements.append(Measurement(f"{name}, d=2", GainOfSubset(pair), decide, 10, 64))
     return measurements
 
 

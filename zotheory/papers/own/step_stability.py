@@ -59,7 +59,7 @@ def _critical(_: Statement) -> Mapping[sp.Expr, Derivation | Enclosed]:
     steps.append(
         "summed over the spectrum, where the terms add up to 1: eta* Tr H/2 <= 1 <= eta* Tr H/"
         f"(2 (1 - eta* l_max)), so {lower} <= eta* <= {upper} with t = Tr H; the terms increase in "
-        "eta from 0 to infinity, so that there is one root, below 1/l_max"
+        "eta from 0 to infinity on (0, 1/l_max): one root there (others beyond it mean nothing)"
     )
     at = {total: TRACE}
     return {
@@ -266,8 +266,8 @@ def shrunk(method: str, x: float, weights: np.ndarray) -> tuple[float, float]:
     nodes, mass = np.polynomial.hermite_e.hermegauss(5)
     if method == "signs":
         nodes, mass = np.array([-1.0, 1.0]), np.ones(2)
-    grid = np.array(list(product(nodes, repeat=dimensions[method])))
-    mass = np.prod(list(product(mass / mass.sum(), repeat=dimensions[method])), axis=1)
+    grid = _grid(nodes, dimensions[method])
+    mass = _grid(mass / mass.sum(), dimensions[method]).prod(axis=1)
     if method == "SubZO":
         angles = 2 * np.pi * np.arange(16) / 16
         grid = np.array([(s, a, b) for (s,), a, b in product(grid, angles, angles)])
@@ -289,13 +289,19 @@ def shrunk(method: str, x: float, weights: np.ndarray) -> tuple[float, float]:
     return mean, max(float(mass @ np.square(left - mean)), ROUNDING)
 
 
+def _grid(values: np.ndarray, dimensions: int) -> np.ndarray:
+    """All tuples of the values, one a row."""
+    axes = np.meshgrid(*[values] * dimensions, indexing="ij")
+    return np.stack(axes, axis=-1).reshape(-1, dimensions)
+
+
 def _rates(says: str, general: sp.Expr) -> Statement:
     """Every method's critical step: `general` at its s and delta."""
     equations = [
         sp.Eq(_rate(method), general.subs({SCALE: scale, DELTA: spread}, simultaneous=True))
         for method, (scale, spread) in RATES.items()
     ]
-    sizes = (sp.Ge(M, 2), sp.Ge(N, 2), sp.Le(R, M), sp.Le(R, N))
+    sizes = (sp.Le(R, M), sp.Le(R, N))
     return Statement(says, conjunction(sp.Eq(CRITICAL, general), *equations), sizes)
 
 
