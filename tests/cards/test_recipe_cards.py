@@ -208,6 +208,7 @@ CASES = (
         {"rank": 2, "interval": 5000, "queries": 3},
         shape=TALL,
         given=True,
+        wrong=1.5,
     ),
     Case("s_mezo", small_weights, shape=WIDE),
     Case("s_mezo", small_weights, {"implementation": "copy"}, shape=TALL),
