@@ -253,7 +253,7 @@ def weight_decay_shrinks(subject: Subject) -> Passed:
 )
 def added_groups_move(subject: Subject) -> Passed:
     scene = subject.scene()
-    layers = list(scene.model.layers)
+    layers = scene.toy.blocks
     first, later = layers[:3], layers[3]
     names = [n for n in scene.slices() if not n.startswith("layers.3")]
     groups = [{"params": [scene.parameters[n] for n in names]}]
@@ -288,7 +288,7 @@ def added_groups_move(subject: Subject) -> Passed:
 @check("state", "A name in use already must not give two tensors one noise.")
 def added_names_do_not_clash(subject: Subject) -> Passed:
     scene = subject.scene()
-    one, two = scene.model.layers[0].linear, scene.model.layers[1].linear
+    one, two = scene.toy.blocks[0].linear, scene.toy.blocks[1].linear
     if subject.takes_model and not subject.takes_both:
         raise NotApplicable("it takes a model, and no named parameters")
     seed_globally(subject.seed)
