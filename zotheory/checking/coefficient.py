@@ -40,7 +40,7 @@ def a_constant_does_not_matter(subject: Subject) -> Passed:
     updates = []
     for constant in (0.0, 10.0):
         scene = subject.scene()
-        (step,) = subject.trace(scene, _raised(scene.linear(), constant))
+        (step,) = subject.trace(scene, _lifted(scene.linear(), constant))
         updates.append(step.update)
     change = float((updates[1] - updates[0]).norm() / updates[0].norm().clamp_min(1e-300))
     if change > 1e-3:
@@ -50,7 +50,7 @@ def a_constant_does_not_matter(subject: Subject) -> Passed:
     return Passed(f"adding 10 to the loss changes the first step by {change:.1e} of it")
 
 
-def _raised(loss: Loss, constant: float) -> Loss:
+def _lifted(loss: Loss, constant: float) -> Loss:
     return lambda seen: loss(seen) + constant
 
 
