@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import cast
 
 from torch import Tensor
 
+from estimators import philox
 from estimators.interrupts import write_all
-from estimators.noise import LowRankNoise, Noise
+from estimators.noise import LowRankNoise, Noise, joined
 from estimators.products import add_product
 from estimators.rounding import narrowed
 from estimators.slots import Slot
@@ -23,8 +25,8 @@ class Assignment:
     """out <- scale * base + sum of weighted noise, for one tensor or some rows of it.
 
     `out` may be `base`. With `rounding`, a 16-bit result is rounded stochastically from that
-    stream; without, to nearest. `start` is the row of the tensor where both begin, on a block
-    boundary.
+    stream; without, to nearest. `start` is the row of the tensor where both begin; for low-rank
+    noise it lies on a block boundary.
     """
 
     slot: Slot
@@ -39,9 +41,20 @@ class Assignment:
     def blocks(self) -> int:
         return -(-len(self.out) // self.slot.rows_per_block)
 
-    @property
+    @cached_property
     def low_rank(self) -> bool:
         return bool(self.terms) and all(noise.low_rank for _, noise in self.terms)
+
+    @cached_property
+    def whole(self) -> philox.Sum | None:
+        """The assignment as one pass over memory, None if its noise takes more."""
+        entries = joined(self.terms)
+        if entries is None:
+            return None
+        rows = slice(self.start, self.start + len(self.out))
+        return entries.at(rows).added(
+            self.out, self.base, rows, scale=self.scale, rounding=self.rounding
+        )
 
     def rows(self, block: int) -> slice:
         height = self.slot.rows_per_block
@@ -70,7 +83,7 @@ class Assignment:
                 out.copy_(before)
             raise
         if wide is not out:
-            out.copy_(narrowed(self.slot, wide, self.rounding, start // self.slot.rows_per_block))
+            out.copy_(narrowed(self.slot, wide, self.rounding, slice(start, stop)))
 
     @property
     def _writes_often(self) -> bool:
@@ -95,13 +108,17 @@ class Assignment:
             scale = 1.0
 
     def undo(self, block: int | None) -> None:
-        """Take back what `run_block`, or `run_low_rank` (None), has written in place."""
+        """Take back what `run_block`, or else a way that writes all rows (None), has written."""
         if self.out is not self.base:
             return
         back = replace(self, scale=1.0, terms=[(-w, z) for w, z in self.terms], rounding=None)
-        rows = slice(None) if block is None else self.rows(block)
-        back.run_low_rank() if block is None else back.run_block(block)
-        self.out[rows].div_(self.scale)
+        if block is not None:
+            back.run_block(block)
+        elif self.low_rank:
+            back.run_low_rank()
+        else:
+            philox.write([one for one in [back.whole] if one is not None])
+        self.out[slice(None) if block is None else self.rows(block)].div_(self.scale)
 
     def _round_rows(self, low: int, high: int) -> None:
         slot, base = self.slot, self.base[low:high]
@@ -110,10 +127,8 @@ class Assignment:
             wide.mul_(self.scale)
         for weight, noise in self.terms:
             noise.add_rows(wide, self.start + low, self.start + high, weight, base)
-        for top in range(low, high, slot.rows_per_block):
-            rows = slice(top - low, min(high, top + slot.rows_per_block) - low)
-            block = (self.start + top) // slot.rows_per_block
-            self.out[low:high][rows] = narrowed(slot, wide[rows], self.rounding, block)
+        rows = slice(self.start + low, self.start + high)
+        self.out[low:high] = narrowed(slot, wide, self.rounding, rows)
 
 
 def merge(terms: Terms) -> list[tuple[float, Noise]]:
@@ -148,23 +163,32 @@ def _sum(group: Sequence[tuple[float, LowRankNoise]]) -> LowRankNoise:
 
 
 def assign(assignments: Sequence[Assignment]) -> None:
-    """Run assignments: dense ones block by block in parallel, low-rank ones as products.
+    """Run assignments: dense ones in one pass over memory if they can be, else block by block in
+    parallel; low-rank ones as products.
 
     If noise cannot be drawn, `write_all` tries once more; if it cannot be drawn then, weights are
     back where they were (up to rounding) when the error is raised.
     """
-    blocks = [(a, b) for a in assignments if not a.low_rank for b in range(a.blocks)]
+    dense = [a for a in assignments if not a.low_rank]
+    passes = [(a, a.whole) for a in dense if a.whole is not None]
+    blocks = [(a, b) for a in dense if a.whole is None for b in range(a.blocks)]
     written: list[tuple[Assignment, int | None]] = []
 
-    def write(index: int) -> None:
+    def write_passes(_: int) -> None:
+        philox.write([whole for _, whole in passes])
+        written.extend((assignment, None) for assignment, _ in passes)
+
+    def write_block(index: int) -> None:
         assignment, block = blocks[index]
         assignment.run_block(block)
         written.append(blocks[index])
 
     try:
+        if passes:
+            write_all(write_passes, 1, passes[0][0].slot.device, 0)
         if blocks:
-            entries = sum(a.out.numel() for a in assignments)
-            write_all(write, len(blocks), blocks[0][0].slot.device, entries)
+            entries = sum(a.out.numel() for a in dense)
+            write_all(write_block, len(blocks), blocks[0][0].slot.device, entries)
         for assignment in assignments:
             if assignment.low_rank:
                 assignment.run_low_rank()

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from estimators.inplace import checksum
-from estimators.streams import stream_key
+from estimators.streams import NOISE, fingerprint, stream_key
 from estimators.zeroth_order import ZerothOrder
 
 
@@ -54,14 +54,16 @@ def data_parallel(
 
 
 def check_ranks(optimizer: ZerothOrder, group: dist.ProcessGroup | None = None) -> None:
-    """Raise RuntimeError unless all ranks hold the same seed, step, rates, weights and state.
+    """Raise RuntimeError unless all ranks hold the same seed, step, rates, weights and state, and
+    draw the same noise.
 
-    Weights and state are compared by checksums of their bits: 48 bytes a rank are exchanged.
+    These are compared by checksums of their bits: 56 bytes a rank are exchanged.
     """
     slots = optimizer.slots()
     rates = [(float(g["lr"]), float(g["weight_decay"])) for g in optimizer.param_groups]
     rule = optimizer.step_size
     parts: dict[str, list[Any]] = {
+        "noise": [NOISE, *(fingerprint(device) for device in {slot.device for slot in slots})],
         "seed": [optimizer.seed],
         "step": [optimizer.steps],
         "rates": [optimizer.eps, *rates, *(rule.state_dict().items() if rule else ())],
@@ -78,10 +80,16 @@ def check_ranks(optimizer: ZerothOrder, group: dist.ProcessGroup | None = None) 
     everyone = torch.stack(_gather(own, group)).tolist()
     for name, column in zip(parts, zip(*everyone, strict=True), strict=True):
         if len(set(column)) > 1:
-            hint = "; give all the same seed=" if name == "seed" else ""
+            hint = _HINTS.get(name, "")
             raise RuntimeError(
                 f"the ranks differ in their {name}; all must start from the same{hint}"
             )
+
+
+_HINTS = {
+    "noise": " (one version of this package, and of numba or Triton, makes it)",
+    "seed": "; give all the same seed=",
+}
 
 
 class _Exchange:

@@ -19,8 +19,9 @@ from estimators.interrupts import Shield
 from estimators.noise import Draw, Noise, Source
 from estimators.rounding import Point, Written
 from estimators.slots import Slot
-from estimators.streams import Stream, parallel
+from estimators.streams import Stream
 from estimators.surroundings import Surroundings
+from estimators.threads import parallel
 
 Weights = dict[Draw, float]
 Exchange = Callable[[Callable[[int], float], int], list[float]]
@@ -203,6 +204,11 @@ class Evaluation:
                     "the closure computes gradients, and a zeroth-order step needs none: return "
                     "the loss without backward(); a loss that is made of gradients takes "
                     "`with torch.enable_grad():` inside the closure"
+                    + (
+                        ""
+                        if self.applier.moves_weights
+                        else ', and apply="inplace" if these are gradients of the weights'
+                    )
                 ) from error
 
     def _checked(self, value: Any) -> float:

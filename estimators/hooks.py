@@ -10,9 +10,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from estimators.assignment import Assignment, Terms, assign, low_rank
+from estimators.assignment import Assignment, Terms, assign, low_rank, merge
 from estimators.products import add_product
-from estimators.rounding import narrowed_rows
+from estimators.rounding import narrowed
 from estimators.slots import Slot
 from estimators.streams import Stream
 from estimators.watch import Inside
@@ -20,11 +20,14 @@ from estimators.workspace import Perturbed, Workspace
 
 
 class Hook(ABC):
-    """Adds the noise of one parameter while a module that owns it runs."""
+    """Adds the noise of one parameter while a module that owns it runs.
 
-    def __init__(self, slot: Slot, terms: Terms) -> None:
+    It stays with its module for a step, and adds nothing between `arm` and `rest`.
+    """
+
+    def __init__(self, slot: Slot) -> None:
         self.slot = slot
-        self.terms = terms
+        self.armed = False
 
     def attach(
         self, module: nn.Module, stack: ExitStack, watch: Inside, parameter: nn.Parameter
@@ -37,15 +40,28 @@ class Hook(ABC):
         own = module.__dict__.get("forward")
 
         def forward(*args: Any, **kwargs: Any) -> Any:
+            if not self.armed:
+                return inner(*args, **kwargs)
             watch.open.append(key)
             output = self.run(module, inner, watch, args, kwargs)
             watch.open.remove(key)
             watch.ran.add(key)
             return output
 
+        self.module = module
         self.parameter = parameter
-        stack.callback(self.detach, module, own)
+        stack.callback(self.detach, own)
         module.__dict__["forward"] = forward
+
+    def arm(self, terms: Terms, rounding: Stream | None, watch: Inside) -> None:
+        """Add this noise from now on; `rounding` is the stream that rounds written weights."""
+        self.terms = terms
+        self.rounding = rounding if self.slot.rounds else None
+        self.armed = True
+
+    def rest(self) -> None:
+        """Add nothing, and take back what an evaluation left."""
+        self.armed = False
 
     @abstractmethod
     def run(
@@ -53,20 +69,21 @@ class Hook(ABC):
     ) -> Any:
         """Return the output of the perturbed module; `inner` is its forward."""
 
-    def detach(self, module: nn.Module, own: Callable | None) -> None:
+    def detach(self, own: Callable | None) -> None:
         """Give the module its forward back, and what an interrupted forward left."""
+        self.rest()
         if own is None:
-            module.__dict__.pop("forward", None)
+            self.module.__dict__.pop("forward", None)
         else:
-            module.__dict__["forward"] = own
+            self.module.__dict__["forward"] = own
 
 
 class LinearHook(Hook):
     """y + x Z^T = y + H A^T for Z = A B^T, without forming Z."""
 
-    def __init__(self, slot: Slot, terms: Terms) -> None:
+    def arm(self, terms: Terms, rounding: Stream | None, watch: Inside) -> None:
         self.factors = low_rank(terms)
-        super().__init__(slot, self.factors)
+        super().arm(self.factors, rounding, watch)
 
     def run(
         self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
@@ -84,15 +101,15 @@ class LinearHook(Hook):
 class EmbeddingHook(Hook):
     """Adds the rows of Z that the indices ask for."""
 
-    def __init__(self, slot: Slot, terms: Terms, rounding: Stream | None) -> None:
-        super().__init__(slot, terms)
-        self.rounding = rounding
+    def arm(self, terms: Terms, rounding: Stream | None, watch: Inside) -> None:
+        factors = all(noise.low_rank for _, noise in terms)
+        super().arm(merge(terms) if factors else terms, rounding, watch)
 
     def run(
         self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
     ) -> Tensor:
         output, slot = inner(*args, **kwargs), self.slot
-        index = (args[0] if args else kwargs["input"]).flatten()
+        index = (args[0] if args else kwargs["input"]).flatten().long()
         with watch.pause():
             total = output.view(-1, slot.n).to(slot.compute_dtype, copy=True)
             for weight, noise in self.terms:
@@ -100,35 +117,30 @@ class EmbeddingHook(Hook):
                 for fixed in slot.fixed:
                     rows.masked_fill_((index == fixed)[:, None], 0.0)
                 total.add_(rows, alpha=weight)
-            return narrowed_rows(slot, total, index, self.rounding).to(output.dtype).view_as(output)
+            return narrowed(slot, total, self.rounding, index).to(output.dtype).view_as(output)
 
 
 class _Replacing(Hook):
     """Puts perturbed entries, in a reused buffer, in the place of the parameter `name`."""
 
-    def __init__(
-        self, slot: Slot, terms: Terms, name: str, space: Workspace, rounding: Stream | None
-    ) -> None:
-        super().__init__(slot, terms)
+    def __init__(self, slot: Slot, name: str, space: Workspace) -> None:
+        super().__init__(slot)
         self.name = name
         self.space = space
-        self.rounding = rounding
 
-    def detach(self, module: nn.Module, own: Callable | None) -> None:
-        super().detach(module, own)
-        _put(module, self.name, self.parameter)
+    def rest(self) -> None:
+        super().rest()
+        _put(self.module, self.name, self.parameter)
 
 
 class SwapHook(_Replacing):
     """Puts a whole perturbed tensor in the place of the parameter."""
 
-    def __init__(
-        self, slot: Slot, terms: Terms, name: str, space: Workspace, rounding: Stream | None
-    ) -> None:
-        super().__init__(slot, terms, name, space, rounding)
+    def arm(self, terms: Terms, rounding: Stream | None, watch: Inside) -> None:
+        super().arm(terms, rounding, watch)
         self.depth = 0
-        self.wanted = Perturbed(slot, terms, rounding)
-        space.waiting.append(self.wanted)
+        self.wanted = Perturbed(self.slot, terms, self.rounding)
+        self.space.waiting.append(self.wanted)
 
     def run(
         self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict
@@ -153,17 +165,21 @@ class WholeHook(_Replacing):
     def attach(
         self, module: nn.Module, stack: ExitStack, watch: Inside, parameter: nn.Parameter
     ) -> None:
-        slot, self.parameter = self.slot, parameter
+        self.module = module
+        self.parameter = parameter
+        stack.callback(self.rest)
+
+    def arm(self, terms: Terms, rounding: Stream | None, watch: Inside) -> None:
+        super().arm(terms, rounding, watch)
+        slot = self.slot
         key = id(slot.param)
         if key not in watch.whole:
             out = torch.empty_like(slot.matrix)
-            assign([Assignment(slot, out, slot.matrix, 1.0, self.terms, self.rounding)])
+            assign([Assignment(slot, out, slot.matrix, 1.0, terms, self.rounding)])
             for row in slot.fixed:
                 out[row] = slot.matrix[row]
-            watch.whole[key] = out.view(slot.param.shape)
-            watch.keys[id(watch.whole[key])] = key
-        stack.callback(_put, module, self.name, parameter)
-        _put(module, self.name, watch.whole[key])
+            watch.replace(key, out.view(slot.param.shape))
+        _put(self.module, self.name, watch.whole[key])
 
     def run(
         self, module: nn.Module, inner: Callable, watch: Inside, args: tuple, kwargs: dict

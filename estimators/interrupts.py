@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from estimators.streams import parallel
+from estimators.threads import parallel
 
 _SIGNALS = tuple(sorted(signal.valid_signals()))
 _active = threading.local()

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from estimators.slots import Slot
-from estimators.streams import NOISE
+from estimators.streams import NOISE, fingerprint
 
 Rates = dict[str, tuple[float, float]]
 
@@ -25,9 +25,9 @@ class Log:
     projected gradient is a function of them, (losses[t][0] - losses[t][1]) / (2 eps) for MeZO.
     rates: (step, learning rates, weight decays) of all groups, where they changed. eps: (step,
     perturbation scale), where it changed. members: (step, names in every group), where they did;
-    tensors: type, shape and device of each name. waiting: steps whose update the next one wrote,
-    see `StepSize`. method: perturbation, direction and update with their numbers, "" if it is not
-    known.
+    tensors: type and shape of each name. waiting: steps whose update the next one wrote, see
+    `StepSize`. method: perturbation, direction and update with their numbers, "" if it is not
+    known. fingerprint: the checksum of the noise that made the run, "" before its first step.
     """
 
     def __init__(self, seed: int, method: str = "") -> None:
@@ -38,6 +38,7 @@ class Log:
         self.eps: list[tuple[int, float]] = []
         self.members: list[tuple[int, list[list[str]]]] = []
         self.tensors: dict[str, str] = {}
+        self.fingerprint = ""
         self.waiting: list[int] = []
 
     def __len__(self) -> int:
@@ -67,6 +68,8 @@ class Log:
         if slots is not None and changed:
             self.members.append((step, list(members.values())))
             self.tensors |= {slot.name: describe(slot.param) for slot in slots}
+            for device in {slot.device for slot in slots}:
+                self.fingerprint = fingerprint(device)
         self.losses.append(losses)
 
     def repeat(self, other: Log, step: int) -> None:
@@ -80,6 +83,7 @@ class Log:
             if not own or list(own[-1][1:]) != values:
                 own.append((step, *values))
         self.tensors |= other.tensors
+        self.fingerprint = other.fingerprint
         self.waiting += [step] * (step in other.waiting)
         self.losses.append(other.losses[step])
 
@@ -104,6 +108,7 @@ class Log:
         """
         return {
             "noise": NOISE,
+            "fingerprint": self.fingerprint,
             "seed": self.seed,
             "method": self.method,
             "counts": _pack_runs([len(losses) for losses in self.losses]),
@@ -120,11 +125,9 @@ class Log:
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> Log:
         """Return the log that `state_dict` described; ValueError for one of another noise."""
-        if state.get("noise") != NOISE:
-            raise ValueError(
-                f"the log is of noise {state.get('noise')!r}, this version draws noise {NOISE}"
-            )
+        check_noise("the log", state.get("noise"))
         log = cls(state["seed"], state["method"])
+        log.fingerprint = state["fingerprint"]
         losses = iter(_unpack(state["losses"]))
         log.losses = [[next(losses) for _ in range(n)] for n in _unpack_runs(state["counts"])]
         lrs, decays = iter(_unpack(state["lr"])), iter(_unpack(state["weight_decay"]))
@@ -152,9 +155,18 @@ class Log:
 
 
 def describe(tensor: Tensor) -> str:
-    """Return what the noise of a tensor depends on besides its name: "float32 3x4 on cpu"."""
+    """Return what a run depends on of a tensor, besides its name and values: "float32 3x4"."""
     kind, shape = str(tensor.dtype).removeprefix("torch."), "x".join(map(str, tensor.shape))
-    return f"{kind} {shape or 'scalar'} on {tensor.device.type}"
+    return f"{kind} {shape or 'scalar'}"
+
+
+def check_noise(what: str, noise: object) -> None:
+    """Raise ValueError unless a log or state is of the noise that this version draws."""
+    if noise != NOISE:
+        raise ValueError(
+            f"{what} is of noise {noise!r}, this version draws noise {NOISE}: replay it, or go on "
+            "from it, with the version that made it"
+        )
 
 
 def difference(what: str, theirs: Any, ours: Any) -> str:

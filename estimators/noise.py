@@ -1,18 +1,24 @@
 """Noise: one draw Z for one tensor, as an operator that is never held in full.
 
-Dense noise is regenerated block by block; low-rank noise keeps its factors.
+Dense noise is regenerated while it is added; low-rank noise keeps its factors.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from estimators import philox
 from estimators.bases import Basis
 from estimators.products import add_product
 from estimators.slots import Slot
-from estimators.streams import Stream, parallel
+from estimators.streams import Stream
+from estimators.threads import parallel
 
 
 class Noise(ABC):
@@ -22,11 +28,16 @@ class Noise(ABC):
     reads_weights = False  # whether Z depends on the unperturbed weights (magnitude masks)
     low_rank = False  # whether Z is made of factors, by products of matrices
 
+    @property
+    def entries(self) -> Entries | None:
+        """Z as one pass over memory makes it, None if it cannot."""
+        return None
+
     @abstractmethod
     def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
         """Add `weight` times rows start..stop of Z to `out`; `base` is those rows of the weights.
 
-        `start` and `stop` lie on block boundaries (or are m).
+        For low-rank noise, `start` and `stop` lie on block boundaries (or are m).
         """
 
     @abstractmethod
@@ -48,51 +59,111 @@ class Noise(ABC):
         return out
 
 
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """sum_j w_j z_j where masks are on, plus w M: what `philox.Sum` adds to a tensor in one pass.
+
+    terms: (w_j, key of z_j). signs: whether z_j are signs, not normal numbers. dense: (w, M).
+    mask, threshold, sparse: where z_j are added, as in `philox.Sum`. Tensors are m x n.
+    """
+
+    terms: tuple[tuple[float, int], ...] = ()
+    signs: bool = False
+    dense: tuple[float, Tensor] | None = None
+    mask: Tensor | None = None
+    threshold: float | None = None
+    sparse: tuple[int, int] | None = None
+
+    def scaled(self, weight: float) -> Entries:
+        """Return `weight` times this."""
+        terms = tuple((weight * w, key) for w, key in self.terms)
+        dense = self.dense and (weight * self.dense[0], self.dense[1])
+        return replace(self, terms=terms, dense=dense)
+
+    def at(self, rows: slice | Tensor, base: Tensor | None = None) -> Entries:
+        """Return these rows of it; with `base`, those of the weights, its threshold is a mask."""
+        mask, threshold = None if self.mask is None else self.mask[rows], self.threshold
+        if base is not None and threshold is not None:
+            mask, threshold = base.abs() <= threshold, None
+        dense = self.dense and (self.dense[0], self.dense[1][rows])
+        return replace(self, mask=mask, threshold=threshold, dense=dense)
+
+    def added(
+        self,
+        out: Tensor,
+        base: Tensor | None,
+        rows: slice | Tensor,
+        *,
+        scale: float = 1.0,
+        rounding: Stream | None = None,
+    ) -> philox.Sum:
+        """Return what writes `scale` base + this to `out`; all of them are these rows."""
+        offset = 0 if isinstance(rows, Tensor) else rows.start * out.shape[1]
+        return philox.Sum(
+            out,
+            base,
+            self.terms,
+            offset=offset,
+            scale=scale,
+            signs=self.signs,
+            rounding=None if rounding is None else rounding.key,
+            dense=self.dense,
+            mask=self.mask,
+            threshold=self.threshold,
+            sparse=self.sparse,
+            rows=rows if isinstance(rows, Tensor) else None,
+        )
+
+
+def joined(terms: Sequence[tuple[float, Noise]]) -> Entries | None:
+    """Return weighted noise as one pass over memory makes it, None if that takes several."""
+    if not terms:
+        return Entries()
+    parts = [part for _, noise in terms if (part := noise.entries) is not None]
+    if len(parts) < len(terms):
+        return None
+    first = parts[0]
+    for other in parts[1:]:
+        if other.signs != first.signs or other.threshold != first.threshold:
+            return None
+        if other.mask is not first.mask or other.sparse != first.sparse:
+            return None
+    scaled = [part.scaled(weight) for part, (weight, _) in zip(parts, terms, strict=True)]
+    tensors = [part.dense for part in scaled if part.dense is not None]
+    if any(tensor is not tensors[0][1] for _, tensor in tensors):
+        return None
+    dense = (sum(weight for weight, _ in tensors), tensors[0][1]) if tensors else None
+    return replace(first, terms=tuple(t for part in scaled for t in part.terms), dense=dense)
+
+
 class DenseNoise(Noise):
-    """Independent standard normal entries, or what `transform` of a subclass makes of them."""
+    """Independent standard normal entries, or what `entries` of a subclass makes of a stream."""
 
     def __init__(self, slot: Slot, stream: Stream) -> None:
         self.slot = slot
         self.stream = stream
-        self._kept: Tensor | None = None
 
-    def block(self, index: int, base: Tensor) -> Tensor:
-        """Return the rows of block `index`; `base` is those rows of the weights.
-
-        The noise of a short vector is kept as long as the draw: preparing a generator costs more.
-        """
-        if self._kept is not None:
-            return self._kept.clone()
-        out = torch.empty(base.shape, dtype=self.slot.compute_dtype, device=base.device)
-        out = self.sample(out, self.stream.generator(index))
-        if self.slot.blocks == 1 and not self.slot.is_matrix:
-            self._kept = out.clone()
-        return out
-
-    def sample(self, out: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Fill `out` with independent entries and return it."""
-        return out.normal_(generator=generator)
+    @cached_property
+    def entries(self) -> Entries:
+        return Entries(((1.0, self.stream.key),))
 
     def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
-        height = self.slot.rows_per_block
-        for low in range(start, stop, height):
-            rows = slice(low - start, min(stop, low + height) - start)
-            out[rows].add_(self.block(low // height, base[rows]), alpha=weight)
+        rows = slice(start, stop)
+        entries = self.entries.at(rows, base).scaled(weight)
+        philox.write([entries.added(out, out, rows)])
 
     def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
-        height = self.slot.rows_per_block
-        out = torch.empty(len(rows), self.slot.n, dtype=self.slot.compute_dtype, device=rows.device)
-        block_of = rows // height
-        needed = block_of.unique().tolist()
+        shape = len(rows), self.slot.n
+        out = torch.empty(shape, dtype=self.slot.compute_dtype, device=rows.device)
+        entries = self.entries
+        base = base if entries.threshold is None else base[rows]
+        philox.write([entries.at(rows, base).added(out, None, rows)])
+        return out
 
-        def fill(position: int) -> None:
-            index = needed[position]
-            low = index * height
-            entries = self.block(index, base[low : low + height])
-            here = (block_of == index).nonzero().squeeze(1)
-            out[here] = entries[rows[here] - low]
-
-        parallel(fill, len(needed), self.slot.device, len(needed) * height * self.slot.n)
+    def dense(self) -> Tensor:
+        slot, rows = self.slot, slice(0, self.slot.m)
+        out = torch.empty(slot.m, slot.n, dtype=slot.compute_dtype, device=slot.device)
+        philox.write([self.entries.at(rows, slot.matrix).added(out, None, rows)])
         return out
 
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from estimators.log import Log, Rates, describe, difference
+from estimators.streams import fingerprint
 from estimators.zeroth_order import ZerothOrder
 
 
 def replay(optimizer: ZerothOrder, log: Log) -> None:
-    """Rebuild the weights of a logged run, bit for bit, without evaluating anything.
+    """Rebuild the weights of a logged run, without evaluating anything.
+
+    Bit for bit where it was made (one device, library and number of threads); and on any device,
+    with compiled noise or without, for weights perturbed in place with dense noise (`mezo`, signs,
+    random and magnitude masks, layers left out, guiding vectors, ...) and updated by SGD: that
+    arithmetic is ours. PyTorch's is its own on every device, so that it is to rounding there for
+    low-rank noise (products of matrices), `hizoo` (roots) and moments (momentum, Adam, ZO-AdaMU).
 
     `optimizer` is built like that of the run, over the weights it started from (or, resumed,
     those it had after `optimizer.steps` steps). Seed, learning rates, weight decays and, where
@@ -16,7 +23,8 @@ def replay(optimizer: ZerothOrder, log: Log) -> None:
     part of it.
 
     Raises ValueError, before anything is written, if the log is of another method, eps, noise or
-    other parameters, has too few losses, or is shorter than `optimizer.steps`.
+    other parameters, has too few losses, or is shorter than `optimizer.steps`; and if this
+    installation draws other noise from the same seed, as its checksum tells.
     """
     start = optimizer.steps
     if start > len(log):
@@ -32,6 +40,12 @@ def replay(optimizer: ZerothOrder, log: Log) -> None:
         mine = describe(ours[name]) if name in ours else "no such parameter"
         if mine != described:
             raise ValueError(difference(name, described, mine))
+    for device in {tensor.device for tensor in ours.values()}:
+        if log.fingerprint and fingerprint(device) != log.fingerprint:
+            raise ValueError(
+                f"the noise differs: the log's has checksum {log.fingerprint}, that drawn on "
+                f"{device} has {fingerprint(device)}; one of both installations is broken"
+            )
     optimizer.seed = optimizer.log.seed = log.seed
     rule = optimizer.step_size
     if rule is not None:

@@ -1,65 +1,23 @@
-"""Stochastic rounding to 16-bit floats: E[round(x)] = x, so that small numbers are not lost.
+"""Noise as 16-bit weights show it: rounded stochastically, so that small numbers are not lost.
 
-It serves twice: an update smaller than the spacing of the weights counts on average, and noise
-smaller than the spacing is evaluated on average. What an evaluation then saw is not theta + eps Z
-but its rounded value, and that is what is written: see `Written`.
+Rounding with E[round(x)] = x (`estimators.philox.rounding`) serves twice: an update smaller than
+the spacing of the weights counts on average, and noise smaller than the spacing is evaluated on
+average. What an evaluation then saw is not theta + eps Z but its rounded value, and that is what
+is written: see `Written`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from estimators.noise import Noise
+from estimators import philox
+from estimators.noise import Entries, Noise, joined
 from estimators.slots import Slot
 from estimators.streams import Stream
-
-_WORDS = 4  # 16-bit words in a random number of 64 bits
-
-
-def dither(shape: Sequence[int], stream: Stream, block: int, device: torch.device) -> Tensor:
-    """Return uniform 16-bit integers (int16), those of one block of a stream."""
-    count = 1
-    for size in shape:
-        count *= size
-    drawn = torch.empty(-(-count // _WORDS), dtype=torch.int64, device=device)
-    drawn.random_(-(2**63), None, generator=stream.generator(block))
-    return drawn.view(torch.int16)[:count].view(*shape)
-
-
-def stochastic_round(x: Tensor, dtype: torch.dtype, random: Tensor) -> Tensor:
-    """Round float32 `x` to `dtype` (float16 or bfloat16), up or down at random, unbiased.
-
-    With lo <= x <= hi the neighbours of x in `dtype`, the result is hi with probability
-    (x - lo) / (hi - lo), in steps of 2^-16; `random` are uniform 16-bit integers of the shape of
-    x. A representable x is returned as it is; nothing is rounded to infinity that rounding to
-    nearest keeps finite.
-
-    Example:
-        >>> x = torch.full((40_000,), 1.0 + 2**-9)
-        >>> random = torch.randint(-(2**15), 2**15, x.shape, dtype=torch.int16)
-        >>> float(stochastic_round(x, torch.bfloat16, random).unique().float().sum())
-        2.0078125
-    """
-    # Floats of one sign are ordered like their bit patterns: adding to the bits that `dtype`
-    # drops carries into those that it keeps, with the probability wanted.
-    dropped = 16 if dtype == torch.bfloat16 else 13
-    mask = (1 << dropped) - 1
-    bits = random.to(torch.int32).bitwise_and_(mask).add_(x.contiguous().view(torch.int32))
-    result = bits.bitwise_and_(~mask).view(torch.float32)
-    if dtype == torch.float16:  # below the smallest normal number the spacing is constant
-        scaled = x.abs().mul_(2.0**24)
-        up = random.to(torch.float32).add_(2.0**15).mul_(2.0**-16)
-        small = up.add_(scaled).floor_().mul_(2.0**-24).copysign_(x)
-        result = torch.where(scaled < 2.0**10, small, result)
-    narrow = result.to(dtype)
-    if x.device.type != "meta" and not math.isfinite(float(narrow.sum(dtype=torch.float32))):
-        narrow = torch.where(narrow.isfinite(), narrow, x.to(dtype))
-    return narrow
 
 
 @dataclass(frozen=True)
@@ -86,38 +44,34 @@ class Written(Noise):
         self.low_rank = all(z.low_rank for _, point in points for _, z in point.terms)
 
     def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
-        slot, height = self.slot, self.slot.rows_per_block
         for share, point in self.points:
-            wide = base.to(slot.compute_dtype, copy=True)
-            for scale, noise in point.terms:
-                noise.add_rows(wide, start, stop, scale, base)
-            for low in range(start, stop, height):
-                rows = slice(low - start, min(stop, low + height) - start)
-                seen = narrowed(slot, wide[rows], point.rounding, low // height)
-                moved = seen.to(out.dtype) - base[rows].to(out.dtype)
-                out[rows].add_(moved, alpha=weight * share)
+            seen = self._seen(point, start, stop, base)
+            moved = seen.to(out.dtype).sub_(base.to(out.dtype))
+            philox.write([philox.Sum(out, out, dense=(weight * share, moved))])
 
     def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
         return self.dense()[rows]
 
+    def _seen(self, point: Point, start: int, stop: int, base: Tensor) -> Tensor:
+        """Return some rows of a point."""
+        slot, rows = self.slot, slice(start, stop)
+        entries = joined(point.terms)
+        if entries is not None:
+            seen = torch.empty(base.shape, dtype=slot.dtype, device=base.device)
+            philox.write([entries.at(rows).added(seen, base, rows, rounding=point.rounding)])
+            return seen
+        wide = base.to(slot.compute_dtype, copy=True)
+        for scale, noise in point.terms:
+            noise.add_rows(wide, start, stop, scale, base)
+        return narrowed(slot, wide, point.rounding, rows)
 
-def narrowed(slot: Slot, wide: Tensor, rounding: Stream | None, block: int) -> Tensor:
-    """Return `wide` in the type of the weights: rounded stochastically if that has 16 bits."""
+
+def narrowed(slot: Slot, wide: Tensor, rounding: Stream | None, rows: slice | Tensor) -> Tensor:
+    """Return `wide`, some rows of a tensor (by their numbers or from one to another), in the type
+    of the weights: rounded stochastically if that has 16 bits.
+    """
     if slot.param.element_size() != 2 or rounding is None:
         return wide.to(slot.dtype)
-    return stochastic_round(wide, slot.dtype, dither(wide.shape, rounding, block, wide.device))
-
-
-def narrowed_rows(slot: Slot, wide: Tensor, index: Tensor, rounding: Stream | None) -> Tensor:
-    """Return `wide`, the rows of a tensor that `index` names, as `narrowed` returns them."""
-    if slot.param.element_size() != 2 or rounding is None:
-        return wide.to(slot.dtype)
-    block_of, height = index // slot.rows_per_block, slot.rows_per_block
-    random = torch.empty(wide.shape, dtype=torch.int16, device=wide.device)
-    for block in block_of.unique().tolist():
-        rows = min(slot.m, (block + 1) * height) - block * height
-        here = (block_of == block).nonzero().squeeze(1)
-        random[here] = dither((rows, slot.n), rounding, block, wide.device)[
-            index[here] - block * height
-        ]
-    return stochastic_round(wide, slot.dtype, random)
+    narrow = torch.empty(wide.shape, dtype=slot.dtype, device=wide.device)
+    philox.write([Entries().added(narrow, wide, rows, rounding=rounding)])
+    return narrow

@@ -100,7 +100,7 @@ class Slot:
 
     @cached_property
     def rows_per_block(self) -> int:
-        """Rows drawn from one generator; blocks are whole rows, so rows can be drawn alone."""
+        """Rows that are worked on at a time."""
         return max(1, block_size(self.device) // self.n) if self.n else 1
 
     def rows_within(self, entries: int) -> int:

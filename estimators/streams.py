@@ -1,26 +1,21 @@
-"""Random streams: every number is a function of (seed, step, query, parameter, block).
+"""Random streams: every number is a function of (seed, step, query, parameter, entry).
 
-Noise is regenerated, never stored. A stream is keyed by the 64-bit hash of its parts, so the
-order in which parameters are visited, the number of threads and the number of ranks cannot
-change what is drawn. Entries are drawn in blocks of at most `BLOCK` numbers, each from its own
-generator: blocks can be drawn in parallel, or one at a time, or only where they are needed.
+Noise is regenerated, never stored. A stream is keyed by the 64-bit hash of its parts, and a number
+of it by its index (`estimators.philox`): neither the order in which parameters are visited, nor
+blocks, threads, ranks or the device can change what is drawn.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from hashlib import blake2b
 
 import torch
 from torch import Tensor
 
-NOISE = 1  # the version of what is drawn from a key, kept in logs and states
+from estimators import philox
+
+NOISE = 2  # the version of what is drawn from a key, kept in logs and states
 BLOCK = 1 << 15  # at this size PyTorch's elementwise kernels stay on the calling thread
 ACCELERATOR_BLOCK = 1 << 24  # kernel launches, not caches, set the size there
-
-_MASK32 = 0xFFFFFFFF
-# Bytes of a CPU generator's state that hold the 624 words of its Mersenne Twister.
-_WORDS = slice(24, 24 + 8 * 624)
 
 
 def stream_key(*parts: int | str) -> int:
@@ -30,53 +25,20 @@ def stream_key(*parts: int | str) -> int:
 
 
 def block_size(device: torch.device) -> int:
-    """Return the number of entries drawn from one generator on `device`."""
+    """Return the number of entries that are worked on at a time on `device`."""
     return BLOCK if device.type == "cpu" else ACCELERATOR_BLOCK
 
 
 class Stream:
-    """A family of generators, one per block, keyed by 64 bits.
-
-    PyTorch's CPU generator keeps 32 bits of its seed. Two runs of a long experiment would then
-    meet the same noise by the birthday bound, so the state is the XOR of two seeded states: 64
-    bits, of which a swap of the halves costs one (keys are hashes, never swapped on purpose).
-    """
+    """The numbers of one key, on one device: see `estimators.philox`."""
 
     def __init__(self, device: torch.device, *parts: int | str) -> None:
         self.device = device
         self.key = stream_key(*parts)
 
-    def generator(self, block: int = 0) -> torch.Generator | None:
-        """Return the generator of `block`, or None on the meta device, which draws nothing."""
-        if self.device.type == "meta":
-            return None
-        key = stream_key(self.key, block)
-        generator = torch.Generator(self.device)
-        if self.device.type != "cpu":
-            return generator.manual_seed(key)
-        high, low = key >> 32, key & _MASK32
-        if high == low:  # the XOR would be the zero state, which the twister never leaves
-            low ^= 1
-        generator.manual_seed(high)
-        words = generator.get_state()[_WORDS].view(torch.int64)
-        generator.manual_seed(low)
-        state = generator.get_state()
-        state[_WORDS].view(torch.int64).bitwise_xor_(words)
-        generator.set_state(state)
-        return generator
-
     def normal(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """Return standard normal numbers, drawn in at least 32 bits and rounded to `dtype`."""
-        out = torch.empty(shape, dtype=compute_dtype(dtype), device=self.device)
-        if out.numel() <= block_size(self.device):
-            return out.normal_(generator=self.generator()).to(dtype)
-        blocks = out.view(-1).split(block_size(self.device))
-
-        def fill(block: int) -> None:
-            blocks[block].normal_(generator=self.generator(block))
-
-        parallel(fill, len(blocks), self.device, out.numel())
-        return out.to(dtype)
+        """Return standard normal numbers, drawn in 32 bits and given in `dtype`."""
+        return philox.normals(torch.empty(shape, dtype=dtype, device=self.device), self.key)
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -95,37 +57,19 @@ def drawn_seed() -> int:
 
 
 @cache
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="noise")
-
-
-def parallel(task: Callable[[int], None], count: int, device: torch.device, entries: int) -> None:
-    """Run `task(0)`, ..., `task(count - 1)`; on the CPU, on up to PyTorch's number of threads.
-
-    Sampling is single-threaded in PyTorch but releases the interpreter lock. `entries`, the
-    numbers that all tasks together handle, decides whether threads are worth waking.
-    """
-    workers = min(torch.get_num_threads(), count, 1 + entries // BLOCK)
-    if device.type != "cpu":
-        workers = min(count, 1)
-
-    if workers <= 1:
-        with torch.no_grad():
-            for index in range(count):
-                task(index)
-        return
-
-    tasks = iter(range(count))  # shared: a thread whose core is busy elsewhere takes fewer
-
-    @torch.no_grad()
-    def share() -> None:
-        for index in tasks:
-            task(index)
-
-    others = [_pool(workers).submit(share) for _ in range(1, workers)]
-    try:
-        share()
-    finally:  # nobody may still be writing when an error is dealt with
-        wait(others)
-    for other in others:
-        other.result()
+def fingerprint(device: torch.device) -> str:
+    """Return a checksum of some noise as it is made on `device`: equal noise, equal checksum."""
+    device = torch.device("cpu") if device.type == "meta" else device
+    count, key, offset = 4099, stream_key("fingerprint"), (1 << 33) + 5
+    wide = torch.empty(count, dtype=torch.float32, device=device)
+    narrow = torch.empty(count, dtype=torch.bfloat16, device=device)
+    base = torch.arange(count, dtype=torch.float32, device=device)
+    philox.write(
+        [
+            philox.Sum(wide, base, [(0.5, key), (-3.0, key + 1)], offset=offset, scale=0.75),
+            philox.Sum(narrow, base, [(0.25, key)], offset=offset, signs=True, rounding=key),
+        ]
+    )
+    parts = wide.view(torch.int32), narrow.view(torch.int16)
+    places = torch.arange(1, count + 1, dtype=torch.int64, device=device)
+    return "-".join(f"{int((part * places).sum()) & (1 << 64) - 1:x}" for part in parts)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -24,7 +25,6 @@ class Surroundings:
     def __init__(self, devices: Iterable[str]) -> None:
         self._cast = [d for d in {"cpu", *devices} - {"meta"} if torch.is_autocast_enabled(d)]
         self._inference = torch.is_inference_mode_enabled()
-        self._products = _coarse_products()
 
     @contextmanager
     def left(self) -> Iterator[None]:
@@ -50,26 +50,50 @@ class Surroundings:
     def _set(self, enabled: bool) -> None:
         for device in self._cast:
             torch.set_autocast_enabled(device, enabled)
-        if self._products is not None:
-            _set_products(self._products if enabled else None)
+        _need_exact(not enabled)
 
 
-@contextmanager
-def exact_products() -> Iterator[None]:
+def exact_products() -> AbstractContextManager:
     """Multiply 32-bit matrices in 32 bits, whatever `torch.set_float32_matmul_precision` says.
 
     TF32 and bfloat16, which "high" and "medium" allow, keep 11 and 8 bits of the factors of
-    low-rank noise, differently on every device.
+    low-rank noise, differently on every device. Within a step's closure.
     """
-    before = _coarse_products()
-    if before is None:
-        yield
-        return
-    _set_products(None)
-    try:
-        yield
-    finally:
-        _set_products(before)
+    return _Exact() if _users else nullcontext()
+
+
+class _Exact:
+    def __enter__(self) -> None:
+        self.entered = threading.get_ident() not in _exact_for
+        if self.entered:
+            _need_exact(True)
+
+    def __exit__(self, *_: object) -> None:
+        if self.entered:
+            _need_exact(False)
+
+
+# The precision is one for all threads: it is exact for as long as one of them needs it so.
+_lock = threading.Lock()
+_exact_for: set[int] = set()
+_users: list[tuple[str, ...]] = []  # what it is otherwise, if that is another
+
+
+def _need_exact(needed: bool) -> None:
+    """Say whether this thread needs products in 32 bits now."""
+    thread = threading.get_ident()
+    with _lock:
+        if needed:
+            if not _exact_for:
+                found = _coarse_products()
+                _users[:] = [] if found is None else [found]
+                if _users:
+                    _set_products(None)
+            _exact_for.add(thread)
+        else:
+            _exact_for.discard(thread)
+            if not _exact_for and _users:
+                _set_products(_users[0])
 
 
 def _coarse_products() -> tuple[str, ...] | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from estimators.admission import check_group, check_slot, fixed_rows
@@ -152,7 +153,8 @@ class Tensors(Optimizer):
         else:
             chosen = [entry for entry in everything if entry[0] in logged]
         signature = tuple(
-            (id(p), p.dtype, p.shape, address(p), id(group)) for _, p, group in chosen
+            (id(p), p.dtype, () if is_lazy(p) else p.shape, address(p), id(group))
+            for _, p, group in chosen
         )
         if signature != self._signature or any(
             p._modules.get(n) is not c for p, n, c in self._tree

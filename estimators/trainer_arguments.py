@@ -34,7 +34,7 @@ def refuse(args: TrainingArguments) -> None:
             "functools.partial(recipe, option=value)",
         ),
         (
-            args.max_grad_norm not in (None, 0.0, 1.0),
+            args.max_grad_norm not in (0.0, 1.0),
             "max_grad_norm clips gradients, and there are none; leave it out, or set it to 0",
         ),
         (

@@ -50,19 +50,35 @@ class Inside(TorchFunctionMode):
 
     names: those of the parameters, by id. `keys` has the id by which each tensor on the memory of
     one of them is known, `whole` the tensors that stand for one everywhere. Raises UsedElsewhere.
-    memory: where parameters lie, to look for views of them that were made outside the closure.
     """
 
-    def __init__(self, names: dict[int, str], memory: Iterable[Tensor] = ()) -> None:
+    def __init__(self, names: dict[int, str]) -> None:
         super().__init__()
-        spans = [(address(t), t.numel() * t.element_size(), id(t)) for t in memory]
-        self.spans = sorted(span for span in spans if span[0] > 0)
+        self.spans: list[tuple[int, int, int]] = []
         self.names = names
         self.keys = {key: key for key in names}
-        self.whole: dict[int, Tensor] = {}
         self.owned: set[int] = set()
+        self.whole: dict[int, Tensor] = {}
         self.ran: set[int] = set()
         self.open: list[int] = []
+
+    def begin(self, memory: Iterable[Tensor] = ()) -> None:
+        """Forget the evaluation before.
+
+        memory: where parameters lie, to look for views of them that were made outside the closure.
+        """
+        spans = [(address(t), t.numel() * t.element_size(), id(t)) for t in memory]
+        self.spans = sorted(span for span in spans if span[0] > 0)
+        for tensor in self.whole.values():
+            self.keys.pop(id(tensor), None)
+        self.whole.clear()
+        self.ran.clear()
+        self.open.clear()
+
+    def replace(self, key: int, tensor: Tensor) -> None:
+        """Know a tensor that stands for a parameter everywhere."""
+        self.whole[key] = tensor
+        self.keys[id(tensor)] = key
 
     def require(self, seen: set[int], complaint: str) -> None:
         """Raise RuntimeError unless all parameters are among those seen."""

@@ -24,6 +24,7 @@ routes (ArithmeticError if they disagree), in the invariants of g and H that occ
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -195,7 +196,14 @@ def _value(total: TensorSum) -> tuple[sp.Expr, tuple[str, ...]]:
     return value, found.steps
 
 
-def _factors(name: str, noise, means, forms, traces, assumptions: tuple[str, ...] = ()) -> Fall:
+def _factors(
+    name: str,
+    noise: Callable[[Index, Index], TensorSum],
+    means: Callable[[], TensorSum],
+    forms: Callable[[], TensorSum],
+    traces: Callable[[], TensorSum],
+    assumptions: tuple[str, ...] = (),
+) -> Fall:
     """A two-sided estimate along Z made of Gaussian factors, by both routes.
 
     noise(i, j) is an entry of Z. Given what is kept Z is Gaussian with covariance S:

@@ -210,9 +210,8 @@ def a_point(domain: Domain, cover: list[Cell]) -> Point | None:
     if not domain.symbols:
         return {} if domain.contains({}) else None
     point = cells.search(sp.S.One, False, domain, cover)
-    if point is None:
-        point = smt.witness(domain)
-    return point if isinstance(point, dict) and domain.contains(point) else None
+    seen = smt.witness(domain) if point is None else point
+    return seen if isinstance(seen, dict) and domain.contains(seen) else None
 
 
 # Route (d): the conclusion as a nonnegative combination of products of the conditions.

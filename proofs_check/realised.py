@@ -247,7 +247,7 @@ def _product(entries: Entries, dimensions: tuple[sp.Expr, ...]) -> sp.Expr:
 
 def _canonical(
     entries: Entries, dimensions: tuple[sp.Expr, ...]
-) -> tuple[tuple[Entry, ...], list[int]]:
+) -> tuple[tuple[Entry, ...], tuple[int, ...]]:
     numbered, _, symmetric, sizes, _ = _numbered(entries, dimensions)
     return canonical(numbered, sizes, symmetric)
 

@@ -151,7 +151,9 @@ def isotropic_growth() -> sp.Expr:
     return 1 - 2 * ETA * CURVATURE * inner + ETA**2 * CURVATURE**2 * square
 
 
-def critical(eigenvalues: Sequence[float], equation: sp.Expr | None = None, beta: float = 0.0):
+def critical(
+    eigenvalues: Sequence[float], equation: sp.Expr | None = None, beta: float = 0.0
+) -> float:
     """The critical step of a spectrum: the root of sum_i term(l_i) = 1 below the terms' poles.
 
     equation: the term as an expression in eta and l (Gaussian noise with momentum beta if not

@@ -43,6 +43,7 @@ class _Tensor:
             raise ValueError(f"not a tensor name: {self.name!r}")
 
     def __getitem__(self, indices: Index | tuple[Index, ...]) -> TensorSum:
+        assert isinstance(self, Gaussian | Fixed)
         indices = indices if isinstance(indices, tuple) else (indices,)
         for index in indices:
             if not isinstance(index, Index):
@@ -66,7 +67,7 @@ class Fixed(_Tensor):
 class Factor:
     """One entry of a tensor, such as ``u[s, i]``."""
 
-    tensor: _Tensor
+    tensor: Gaussian | Fixed
     indices: tuple[Index, ...]
 
     def __repr__(self) -> str:

@@ -229,6 +229,19 @@ def test_the_certificate_is_that_of_the_evidence_that_decided(context):
     assert false.certificate["by"] == "exact refuted"
 
 
+def test_a_refutation_may_be_read_in_a_narrower_sense(context):
+    """Only a refutation, and only where the check has not found a reading itself."""
+    check = answers(EXACT, true=P, false=R, repaired=P).refutes("for small T")
+    given = {"needs": (EXACT,), "checks": (check,)}
+    refuted = judge(Claim("p.a", "", FALSE, correction=REPAIRED, **given), context)
+    assert refuted.brief == "refuted for small T"
+    assert refuted.correction.brief == "proved"
+    holds = judge(Claim("p.a", "", TRUE, mutant=FALSE, **given), context)
+    assert holds.brief == "proved"
+    found = Check(EXACT, lambda *_: Evidence(EXACT, R, "", reading="for all T but 1"))
+    assert found.refutes("for small T").judge(FALSE, context).reading == "for all T but 1"
+
+
 def test_an_entry_carries_its_claims_setting_and_the_readings_of_what_decided(context):
     def check(statement, context):
         verdict = R if statement.says == "false" else C

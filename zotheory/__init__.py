@@ -34,6 +34,7 @@ _HOME = {
     "Context": "context",
     "Ledger": "ledger",
     "Measurement": "evidence.measured",
+    "check": "checking",
     "claim": "papers",
     "conjunction": "vocabulary",
     "draw": "evidence.draws",
@@ -55,6 +56,7 @@ register(
     Claim="zotheory.report.notebook:claim_html",
     Entry="zotheory.report.notebook:entry_html",
     Ledger="zotheory.report.notebook:ledger_html",
+    Report="zotheory.checking.table:html",
     Table="zotheory.report.notebook:table_html",
 )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -253,6 +253,21 @@ class Check:
 
     kind: Kind
     judge: Callable[[Statement, Context], Evidence]
+
+    def refutes(self, reading: str) -> Check:
+        """The same check, a refutation by which is read "refuted " and `reading`.
+
+        For a statement that takes its paper's words in one sense of several, or in a part of what
+        they are about, so that "refuted" alone would say too much of the paper.
+        """
+
+        def judge(statement: Statement, context: Context) -> Evidence:
+            found = self.judge(statement, context)
+            if found.verdict is not Verdict.REFUTED or found.reading:
+                return found
+            return replace(found, reading=reading)
+
+        return Check(self.kind, judge)
 
 
 @dataclass(frozen=True, repr=False)

@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from estimators import philox
 from estimators.evaluation import Evaluation
-from estimators.noise import DenseNoise
+from estimators.noise import Entries, Noise
 from estimators.perturbations.base import Perturbation, Rebase
 from estimators.slots import Slot
+from estimators.streams import Stream
 
 
-class HessianScaledNoise(DenseNoise):
+class HessianScaledNoise(Noise):
     """Gaussian entries divided by the square roots of a diagonal H."""
 
-    def block(self, index: int, base: Tensor) -> Tensor:
-        low = index * self.slot.rows_per_block
-        return super().block(index, base).div_(self.slot.state["H"][low : low + len(base)].sqrt())
+    def __init__(self, slot: Slot, stream: Stream) -> None:
+        self.slot = slot
+        self.stream = stream
+
+    def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
+        self._add(out, slice(start, stop), weight)
+
+    def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
+        out = torch.zeros(len(rows), self.slot.n, dtype=self.slot.compute_dtype, device=rows.device)
+        self._add(out, rows, 1.0)
+        return out
+
+    def standard(self, rows: slice) -> Tensor:
+        """Return some rows of u, the standard normal entries."""
+        slot = self.slot
+        shape = rows.stop - rows.start, slot.n
+        out = torch.empty(shape, dtype=slot.compute_dtype, device=slot.device)
+        return philox.normals(out, self.stream.key, rows.start * slot.n)
+
+    def _add(self, out: Tensor, rows: slice | Tensor, weight: float) -> None:
+        plain = Entries(((weight, self.stream.key),)).added(out, out, rows)
+        philox.write([replace(plain, factor=self.slot.state["H"][rows].rsqrt())])
 
 
 class HessianScaled(Perturbation):

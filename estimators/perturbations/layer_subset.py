@@ -42,11 +42,9 @@ class LayerSubset(Perturbation):
     def prepare(self, slots: Sequence[Slot], evaluation: Evaluation, rebase: Rebase) -> None:
         layers = sorted({slot.layer for slot in slots if slot.layer is not None})
         count = int(self.sparsity * len(layers))
-        generator = Stream(
-            torch.device("cpu"), evaluation.seed, "layers", evaluation.step
-        ).generator()
-        chosen = torch.randperm(len(layers), generator=generator, device="cpu")[:count].tolist()
-        self._off = frozenset(layers[index] for index in chosen)
+        stream = Stream(torch.device("cpu"), evaluation.seed, "layers", evaluation.step)
+        order = stream.normal((len(layers),), torch.float32).argsort(stable=True)
+        self._off = frozenset(layers[index] for index in order[:count].tolist())
         self.inner.prepare(slots, evaluation, rebase)
 
     def draw(self, slot: Slot, seed: int, step: int, query: int) -> Noise | None:

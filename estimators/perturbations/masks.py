@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from estimators import philox
 from estimators.evaluation import Evaluation
-from estimators.noise import DenseNoise
+from estimators.noise import DenseNoise, Entries
 from estimators.perturbations.base import Perturbation, Rebase, check_sparsity
 from estimators.slots import Slot
 from estimators.streams import Stream
@@ -23,12 +25,12 @@ class MagnitudeNoise(DenseNoise):
         self.mask = mask
         self.reads_weights = mask is None
 
-    def block(self, index: int, base: Tensor) -> Tensor:
-        entries = super().block(index, base)
-        if self.mask is None:
-            return entries.mul_(base.abs() <= self.slot.state["threshold"])
-        low = index * self.slot.rows_per_block
-        return entries.mul_(self.mask[low : low + len(base)])
+    @cached_property
+    def entries(self) -> Entries:
+        terms = ((1.0, self.stream.key),)
+        if self.mask is not None:
+            return Entries(terms, mask=self.mask)
+        return Entries(terms, threshold=self.slot.state["threshold"])
 
 
 class MagnitudeMask(Perturbation):
@@ -112,21 +114,16 @@ def magnitude_threshold(weights: Tensor, fraction: float) -> float:
 
 
 class RandomMaskNoise(DenseNoise):
-    """Gaussian where a random mask is on, zero elsewhere."""
+    """Gaussian where a random mask is on, zero elsewhere; the mask is off below `level` / 2^32."""
 
-    def __init__(self, slot: Slot, stream: Stream, mask: Stream, sparsity: float) -> None:
+    def __init__(self, slot: Slot, stream: Stream, mask: Stream, level: int) -> None:
         super().__init__(slot, stream)
         self.mask = mask
-        self.sparsity = sparsity
+        self.level = level
 
-    def block(self, index: int, base: Tensor) -> Tensor:
-        entries = super().block(index, base)
-        uniform = torch.empty(entries.shape, dtype=torch.float32, device=entries.device)
-        uniform.uniform_(generator=self.mask.generator(index))
-        kept = uniform >= self.sparsity
-        if self.slot.blocks == 1 and entries.device.type != "meta" and not bool(kept.any()):
-            return entries
-        return entries.mul_(kept)
+    @cached_property
+    def entries(self) -> Entries:
+        return Entries(((1.0, self.stream.key),), sparse=(self.mask.key, self.level))
 
 
 class RandomMask(Perturbation):
@@ -142,6 +139,19 @@ class RandomMask(Perturbation):
     def __init__(self, sparsity: float) -> None:
         self.sparsity = check_sparsity(sparsity)
 
-    def draw(self, slot: Slot, seed: int, step: int, query: int) -> RandomMaskNoise:
-        stream = slot.stream(seed, "z", step, query)
-        return RandomMaskNoise(slot, stream, slot.stream(seed, "mask"), self.sparsity)
+    def draw(self, slot: Slot, seed: int, step: int, query: int) -> DenseNoise:
+        stream, mask = slot.stream(seed, "z", step, query), slot.stream(seed, "mask")
+        level = int(self.sparsity * 2.0**32)
+        if self._may_be_off(slot) and not bool((words(slot, mask) >= level).any()):
+            return DenseNoise(slot, stream)
+        return RandomMaskNoise(slot, stream, mask, level)
+
+    def _may_be_off(self, slot: Slot) -> bool:
+        """Whether the mask of a tensor is off everywhere with a probability to speak of."""
+        return slot.device.type != "meta" and self.sparsity ** (slot.m * slot.n) > 1e-12
+
+
+def words(slot: Slot, stream: Stream) -> Tensor:
+    """Return the uniform 32-bit words by which a stream masks a tensor, int64."""
+    drawn = torch.empty(slot.m * slot.n, dtype=torch.int32, device=slot.device)
+    return philox.bits32(drawn, stream.key).to(torch.int64) & 0xFFFFFFFF

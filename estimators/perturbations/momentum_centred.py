@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from estimators import philox
 from estimators.evaluation import Evaluation
-from estimators.noise import DenseNoise
+from estimators.noise import DenseNoise, Entries
 from estimators.perturbations.base import Perturbation, Rebase
 from estimators.slots import Slot
 from estimators.streams import Stream
 
 
 class MomentumCentredNoise(DenseNoise):
-    """m' = beta1 z0 + (1 - beta1) z1, z0 ~ N(0, alpha), z1 ~ N(m, 1 - alpha)."""
+    """m' = beta1 z0 + (1 - beta1) z1, z0 ~ N(0, alpha), z1 ~ N(m, 1 - alpha).
+
+    m' = r s + (1 - beta1) m with a normal s, so that one stream is drawn wherever m' is added; z0
+    and z1 are made of s and a second one: of all that add up to m', they are the independent ones.
+    """
 
     def __init__(
         self, slot: Slot, stream: Stream, second: Stream, alpha: float, beta1: float, beta2: float
@@ -26,18 +32,34 @@ class MomentumCentredNoise(DenseNoise):
         self.alpha = alpha
         self.beta1 = beta1
         self.beta2 = beta2
+        self._shares = beta1 * math.sqrt(alpha), (1.0 - beta1) * math.sqrt(1.0 - alpha)
 
-    def parts(self, index: int, base: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows of z0 and z1."""
-        fresh = super().block(index, base).mul_(math.sqrt(self.alpha))
-        low = index * self.slot.rows_per_block
-        past = torch.empty_like(fresh).normal_(generator=self.second.generator(index))
-        past.mul_(math.sqrt(1.0 - self.alpha)).add_(self.slot.state["m"][low : low + len(base)])
-        return fresh, past
+    @cached_property
+    def entries(self) -> Entries:
+        terms = ((math.hypot(*self._shares), self.stream.key),)
+        return Entries(terms, dense=(1.0 - self.beta1, self.slot.state["m"]))
 
-    def block(self, index: int, base: Tensor) -> Tensor:
-        fresh, past = self.parts(index, base)
-        return past.lerp_(fresh, self.beta1)
+    def parts(self, rows: slice) -> tuple[Tensor, Tensor]:
+        """Return some rows of z0 and z1."""
+        slot, offset = self.slot, rows.start * self.slot.n
+        momentum = slot.state["m"][rows]
+        size, (c0, c1) = math.hypot(*self._shares), self._shares
+        a0, a1 = math.sqrt(self.alpha) / size, math.sqrt(1.0 - self.alpha) / size
+        first, second = self.stream.key, self.second.key
+        z0, z1 = torch.empty_like(momentum), torch.empty_like(momentum)
+        philox.write(
+            [
+                philox.Sum(z0, None, _moving((a0 * c0, first), (a0 * c1, second)), offset=offset),
+                philox.Sum(
+                    z1, momentum, _moving((a1 * c1, first), (-a1 * c0, second)), offset=offset
+                ),
+            ]
+        )
+        return z0, z1
+
+
+def _moving(*terms: tuple[float, int]) -> list[tuple[float, int]]:
+    return [(weight, key) for weight, key in terms if weight]
 
 
 class MomentumCentred(Perturbation):

@@ -1,9 +1,8 @@
 """Rademacher directions."""
 
-import torch
-from torch import Tensor
+from functools import cached_property
 
-from estimators.noise import DenseNoise
+from estimators.noise import DenseNoise, Entries
 from estimators.perturbations.base import Perturbation
 from estimators.slots import Slot
 
@@ -11,8 +10,9 @@ from estimators.slots import Slot
 class RademacherNoise(DenseNoise):
     """Independent entries, +1 or -1 with probability 1/2 each."""
 
-    def sample(self, out: Tensor, generator: torch.Generator | None) -> Tensor:
-        return out.random_(0, 2, generator=generator).mul_(2.0).sub_(1.0)
+    @cached_property
+    def entries(self) -> Entries:
+        return Entries(((1.0, self.stream.key),), signs=True)
 
 
 class Rademacher(Perturbation):

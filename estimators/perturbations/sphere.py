@@ -1,18 +1,20 @@
 """Directions on a sphere."""
 
+import math
 from functools import cached_property
 
-import torch
-from torch import Tensor
-
-from estimators.noise import DenseNoise
+from estimators import philox
+from estimators.noise import DenseNoise, Entries
 from estimators.perturbations.base import Perturbation
 from estimators.slots import Slot
-from estimators.streams import parallel
 
 
 class SphereNoise(DenseNoise):
     """Gaussian entries scaled to the norm sqrt(mn), tensor by tensor."""
+
+    @cached_property
+    def entries(self) -> Entries:
+        return Entries(((self.factor, self.stream.key),))
 
     @cached_property
     def factor(self) -> float:
@@ -20,19 +22,8 @@ class SphereNoise(DenseNoise):
         slot = self.slot
         if slot.device.type == "meta":
             return 1.0
-        squares = torch.zeros(slot.blocks, dtype=torch.float64, device=slot.device)
-
-        def measure(index: int) -> None:
-            rows = min(slot.m, (index + 1) * slot.rows_per_block) - index * slot.rows_per_block
-            entries = torch.empty(rows, slot.n, dtype=slot.compute_dtype, device=slot.device)
-            entries.normal_(generator=self.stream.generator(index))
-            squares[index] = entries.double().square().sum()
-
-        parallel(measure, slot.blocks, slot.device, slot.m * slot.n)
-        return float((slot.m * slot.n / squares.sum()).sqrt())
-
-    def sample(self, out: Tensor, generator: torch.Generator | None) -> Tensor:
-        return out.normal_(generator=generator).mul_(self.factor)
+        count = slot.m * slot.n
+        return math.sqrt(count / float(philox.gram([self.stream.key], count, device=slot.device)))
 
 
 class Sphere(Perturbation):
@@ -44,5 +35,5 @@ class Sphere(Perturbation):
 
     def draw(self, slot: Slot, seed: int, step: int, query: int) -> SphereNoise:
         noise = SphereNoise(slot, slot.stream(seed, "z", step, query))
-        noise.factor  # noqa: B018  computed here, not inside the workers
+        noise.entries  # noqa: B018  computed here, not inside the workers
         return noise

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from estimators.assignment import Assignment, Terms, assign
 from estimators.interrupts import write_all
@@ -40,7 +41,7 @@ class AdaMU(Update):
             raise TypeError("ZO-AdaMU's update needs the noise of MomentumCentred")
         return AdaMUStep(noise, slope, self.delta)
 
-    def _step(self, job: Job, weights: torch.Tensor) -> None:
+    def _step(self, job: Job, weights: Tensor) -> None:
         slot, height = job.slot, job.slot.rows_per_block
         ((slope, noise),) = job.terms
         if not isinstance(noise, MomentumCentredNoise):
@@ -49,30 +50,40 @@ class AdaMU(Update):
 
         def block(index: int) -> None:
             rows = slice(index * height, min(slot.m, (index + 1) * height))
-            fresh, past = noise.parts(index, weights[rows])
-            second = past.square().lerp_(fresh.square(), noise.beta2).add_(self.delta)
-            first = past.lerp_(fresh, noise.beta1)
+            fresh, past = noise.parts(rows)
+            second = past.square_().lerp_(fresh.square_(), noise.beta2).add_(self.delta)
+            first = torch.zeros_like(momentum[rows])
             if job.written is not None and slope:
-                first = torch.zeros_like(first)
                 job.written.add_rows(first, rows.start, rows.stop, 1.0 / slope, weights[rows])
+            else:
+                noise.add_rows(first, rows.start, rows.stop, 1.0, weights[rows])
             wide = weights[rows].to(slot.compute_dtype).mul_(job.scale)
             wide.addcdiv_(first, second.sqrt_(), value=-job.lr * slope)
-            weights[rows] = narrowed(slot, wide, job.rounding, index)
+            weights[rows] = narrowed(slot, wide, job.rounding, rows)
             momentum[rows] = first
 
         write_all(block, slot.blocks, slot.device, slot.m * slot.n)
 
 
-class AdaMUStep(MomentumCentredNoise):
+class AdaMUStep(Noise):
     """kappa m' / sqrt(v + delta), the step of one estimate."""
 
     def __init__(self, noise: MomentumCentredNoise, slope: float, delta: float) -> None:
-        parts = noise.alpha, noise.beta1, noise.beta2
-        super().__init__(noise.slot, noise.stream, noise.second, *parts)
+        self.slot = noise.slot
+        self.noise = noise
         self.slope = slope
         self.delta = delta
 
-    def block(self, index: int, base: torch.Tensor) -> torch.Tensor:
-        fresh, past = self.parts(index, base)
-        second = past.square().lerp_(fresh.square(), self.beta2).add_(self.delta)
-        return past.lerp_(fresh, self.beta1).mul_(self.slope).div_(second.sqrt_())
+    def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
+        height = self.slot.rows_per_block
+        for low in range(start, stop, height):
+            rows = slice(low, min(stop, low + height))
+            fresh, past = self.noise.parts(rows)
+            second = past.square_().lerp_(fresh.square_(), self.noise.beta2).add_(self.delta)
+            first = torch.zeros_like(second)
+            self.noise.add_rows(first, rows.start, rows.stop, 1.0, base)
+            step = first.mul_(self.slope).div_(second.sqrt_())
+            out[low - start : rows.stop - start].add_(step, alpha=weight)
+
+    def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
+        return self.dense()[rows]

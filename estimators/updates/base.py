@@ -210,7 +210,7 @@ class Elementwise(Update):
             wide = weights[rows].to(slot.compute_dtype)
             step = self.direction({k: v[rows] for k, v in state.items()}, gradient, job)
             wide = wide.mul_(job.scale).sub_(step, alpha=job.lr)
-            weights[rows] = narrowed(slot, wide, job.rounding, index)
+            weights[rows] = narrowed(slot, wide, job.rounding, rows)
 
         write_all(block, slot.blocks, slot.device, slot.m * slot.n)
 

@@ -12,7 +12,7 @@ class HessianSGD(SGD):
     """w <- w - lr kappa Z with Z = H^(-1/2) u, then H <- (1 - alpha) H + alpha |c| H u^2.
 
     HiZOO (Zhao et al. 2024, Algorithm 1) with c = (f(+) - 2 f(0) + f(-)) / (2 eps^2) and
-    u ~ N(0, I), so that H u^2 = H^2 Z^2. Printed and released, the update divides by the root of
+    u ~ N(0, I). Printed and released, the update divides by the root of
     the *new* H although the losses were taken along the old one; here the direction written is
     the direction evaluated, and H changes afterwards.
     """
@@ -29,7 +29,7 @@ class HessianSGD(SGD):
 
     def _average(self, job: Job) -> None:
         slot, alpha = job.slot, self.smoothing
-        weights, hessian, height = slot.matrix, slot.state["H"], slot.rows_per_block
+        hessian, height = slot.state["H"], slot.rows_per_block
         ((_, noise),) = job.terms
         if not isinstance(noise, HessianScaledNoise):
             raise TypeError("HiZOO's update needs the noise of HessianScaled")
@@ -37,7 +37,7 @@ class HessianSGD(SGD):
 
         def block(index: int) -> None:
             rows = slice(index * height, min(slot.m, (index + 1) * height))
-            scaled = noise.block(index, weights[rows]).mul_(hessian[rows])
-            hessian[rows] = hessian[rows].mul_(1.0 - alpha).addcmul_(scaled, scaled, value=weight)
+            u = noise.standard(rows)
+            hessian[rows] = hessian[rows].mul_(u.square_().mul_(weight).add_(1.0 - alpha))
 
         write_all(block, slot.blocks, slot.device, slot.m * slot.n)

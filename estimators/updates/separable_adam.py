@@ -56,12 +56,12 @@ class SeparableAdam(Elementwise):
         mean, square = right * first, right.square() * second
         height = slot.rows_within(_PIECE)
         for low in range(0, slot.m, height):
-            rows = weights[low : low + height]
-            u = left[low : low + height]
+            rows = slice(low, min(slot.m, low + height))
+            u = left[rows]
             root = (u.square() @ square.T).add_(self.delta).sqrt_()
             step = (u @ mean.T).div_(root)
-            wide = rows.to(slot.compute_dtype).mul_(job.scale).sub_(step, alpha=job.lr)
-            rows.copy_(narrowed(slot, wide, job.rounding, low // slot.rows_per_block))
+            wide = weights[rows].to(slot.compute_dtype).mul_(job.scale).sub_(step, alpha=job.lr)
+            weights[rows] = narrowed(slot, wide, job.rounding, rows)
 
     def alone(self, slot: Slot, gradient: Tensor, rows: Any) -> Tensor:
         return gradient / self._second(slot, gradient, rows).add_(self.delta).sqrt_()

@@ -196,7 +196,7 @@ CASES = (
     Case("mezo_greedy", over_everything, shape=TALL),
     Case("tezo", over_everything, {"rank": 6}, shape=LARGE, count=1000, wrong=2.0),
     Case("tezo", tezo_rank, shape=LARGE, count=1000, wrong=2.0),
-    Case("tezo", given_cp, {"rank": 3}, given=True),
+    Case("tezo", given_cp, {"rank": 3}, given=True, wrong=2.0),
     Case("lozo", over_everything, {"rank": 4}, shape=LARGE, count=1000),
     Case("lozo", given_low_rank, {"rank": 2, "interval": 5000}, shape=TALL, given=True),
     Case("subzo", over_everything, {"rank": 2}, shape=WIDE),
@@ -216,7 +216,7 @@ CASES = (
     Case("lezo", over_everything, shape=(2, 3), count=400, tensors=4),
     Case("subzo_gv", over_everything, {"rank": 3}, shape=WIDE),
     Case("subzo_greedy", over_everything, {"rank": 3}, shape=TALL),
-    Case("with_guiding_vector", over_everything, count=500, arguments=(LowRank(2, 50),)),
+    Case("with_guiding_vector", over_everything, count=800, wrong=2.0, arguments=(LowRank(2, 50),)),
     Case(
         "with_greedy",
         over_everything,

@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import estimators
+from estimators import philox, streams
 from estimators.trainer import ZerothOrderTrainer
 from tests.estimators.language import arguments, sentences, tiny_llama
 from tests.estimators.problems import RECIPES, Recorder, Table, build, net_problem
@@ -148,11 +149,29 @@ def disagree(what: str, rank: int) -> str:
             model.embed[0, 0] += rank
     seed = rank if what == "seed" else 0
     lr = 1e-2 * (1 + rank) if what == "rates" else 1e-2
+    if what == "noise" and rank:
+        break_noise()
     try:
         estimators.data_parallel(build("mezo", model, lr=lr, seed=seed))
     except RuntimeError as error:
         return str(error)
+    finally:
+        streams.fingerprint.cache_clear()
     return ""
+
+
+def break_noise() -> None:
+    """Have one bit of the noise wrong when its checksum is made."""
+    write = philox.write
+
+    def broken(sums: list[philox.Sum]) -> None:
+        write(sums)
+        sums[0].out.view(torch.int32)[7] ^= 1
+
+    philox.write = broken
+    streams.fingerprint.cache_clear()
+    streams.fingerprint(torch.device("cpu"))
+    philox.write = write
 
 
 def train_with_trainer(rank: int, folder: Path) -> dict[str, Any]:
@@ -186,7 +205,7 @@ FAILED = [
     for kind, culprit in (("raise", 1), ("nan", 0), ("shape", 1))
 ]
 MEASURED = [(name, mode) for name in ("mezo", "mezo_adam", "mezo_gv") for mode in MODES]
-DISAGREE = ["seed", "weights", "rates"]
+DISAGREE = ["noise", "seed", "weights", "rates"]
 
 
 def work(rank: int, folder: Path) -> None:

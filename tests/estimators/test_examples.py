@@ -36,4 +36,6 @@ def test_the_trainer(tmp_path, monkeypatch, capsys):
     "name", [found.name for found in pkgutil.walk_packages(estimators.__path__, "estimators.")]
 )
 def test_docstrings(name):
+    if name == "estimators.philox.gpu":
+        pytest.importorskip("triton", reason="needs Triton")
     assert doctest.testmod(import_module(name), optionflags=doctest.ELLIPSIS).failed == 0

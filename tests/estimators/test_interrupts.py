@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from estimators.noise import DenseNoise
+from estimators import philox
 from tests.estimators.problems import build
 
 TURNS = 15  # steps that are interrupted, of each kind
@@ -159,29 +159,33 @@ def test_an_estimate_that_is_interrupted_changes_nothing(name, apply):
     equal(run.optimizer.estimate(run.closure), goal, 0.0)
 
 
-def at_block(monkeypatch, number, act):
-    """Act when the noise of a block is made for the `number`-th time; return the list of times."""
-    draw, calls = DenseNoise.block, []
+def at_noise(monkeypatch, number, act):
+    """Act when noise is made for the `number`-th time; return the list of times."""
+    calls = []
 
-    def block(self, index, base):
-        calls.append(index)
-        if len(calls) == number:
-            act()
-        return draw(self, index, base)
+    def watched(make):
+        def made(*args, **options):
+            calls.append(make)
+            if len(calls) == number:
+                act()
+            return make(*args, **options)
 
-    monkeypatch.setattr(DenseNoise, "block", block)
+        return made
+
+    for name in ("write", "normals"):
+        monkeypatch.setattr(philox, name, watched(getattr(philox, name)))
     return calls
 
 
-def every_block(monkeypatch, make, act, error, tolerance):
-    """Act at the first, second, ... block of the second step, each time in a new run."""
+def every_time(monkeypatch, make, act, error, tolerance):
+    """Act at the first, second, ... making of noise of the second step, each time in a new run."""
     goal, number = twin(make, 3), 0
     while True:
         number += 1
         run = make()
         run.step()
         with monkeypatch.context() as patch:
-            calls = at_block(patch, number, act)
+            calls = at_noise(patch, number, act)
             try:
                 run.step()
             except error:
@@ -199,13 +203,13 @@ def every_block(monkeypatch, make, act, error, tolerance):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 @cases(SWEPT)
 def test_noise_that_cannot_be_made(name, options, tolerance, error, monkeypatch):
-    """At every block: while weights are perturbed, restored and updated."""
+    """Whenever it is made: while weights are perturbed, restored and updated."""
 
     def stop():
         raise error
 
-    places = every_block(monkeypatch, lambda: Run(name, **options), stop, error, tolerance)
-    assert places >= 5
+    places = every_time(monkeypatch, lambda: Run(name, **options), stop, error, tolerance)
+    assert places >= 3
 
 
 @pytest.mark.parametrize(
@@ -224,8 +228,8 @@ def test_sigterm_ends_the_process_between_steps(name, options, tolerance, monkey
     def send():
         os.kill(os.getpid(), signal.SIGTERM)
 
-    places = every_block(monkeypatch, lambda: Run(name, **options), send, SystemExit, tolerance)
-    assert places >= 5
+    places = every_time(monkeypatch, lambda: Run(name, **options), send, SystemExit, tolerance)
+    assert places >= 3
 
 
 @pytest.mark.parametrize("options", [{}, COPIED, FORWARD], ids=label)
@@ -256,7 +260,7 @@ def test_a_handler_that_does_not_raise_is_called_once(number, monkeypatch):
 
     signal.signal(signal.SIGUSR1, handler)
     run.step()
-    calls = at_block(monkeypatch, number, lambda: signal.raise_signal(signal.SIGUSR1))
+    calls = at_noise(monkeypatch, number, lambda: signal.raise_signal(signal.SIGUSR1))
     run.step()
     assert called == [signal.SIGUSR1] * (len(calls) >= number)
     assert signal.getsignal(signal.SIGUSR1) is handler

@@ -139,7 +139,7 @@ def test_small_updates_count_on_average(name, dtype):
 
 
 def test_stochastic_rounding_is_unbiased_and_keeps_what_is_representable():
-    from estimators.rounding import stochastic_round
+    from estimators.philox.rounding import stochastic_round
 
     def rounded(x, dtype):
         random = torch.randint(-(2**15), 2**15, x.shape, dtype=torch.int16, generator=generator)

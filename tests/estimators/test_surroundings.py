@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from functools import cache
 
@@ -227,6 +228,28 @@ def test_the_closure_runs_in_them(apply):
         optimizer.step(looking)
         assert torch.get_float32_matmul_precision() == "medium"
     assert precisions == ["highest"] * 8 + ["medium"] * 2
+
+
+def test_the_precision_of_products_when_threads_step_at_once():
+    """It is one for all threads: each steps as it does alone, and the user's is put back."""
+
+    def run(seed):
+        layer = torch.nn.Linear(64, 300)
+        torch.nn.init.constant_(layer.weight, 0.5)
+        losses = itertools.cycle([1.0, 0.7, 0.9, 1.1])
+        optimizer = estimators.tezo([("w", layer.weight)], lr=1e-3, seed=seed)
+        for _ in range(20):
+            optimizer.step(lambda: next(losses))
+        return weights(layer)[0]
+
+    alone = [run(seed) for seed in range(4)]
+    with products("medium"):
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(run, range(4)))
+        assert torch.get_float32_matmul_precision() == "medium"
+        if hasattr(torch.backends.mkldnn, "matmul"):
+            assert torch.backends.mkldnn.matmul.fp32_precision == "bf16"
+    assert same(alone, together)
 
 
 def test_a_precision_that_is_set_for_all_backends_stays_so():

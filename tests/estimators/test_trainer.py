@@ -630,7 +630,6 @@ def test_parts_of_a_model_are_refused(name, tmp_path):
     [
         {"optim": "adamw_torch"},
         {"max_grad_norm": 0.0},
-        {"max_grad_norm": None},
         {"gradient_checkpointing": True},
         {"train_sampling_strategy": "group_by_length"},
         {"auto_find_batch_size": True},

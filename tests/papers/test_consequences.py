@@ -1,6 +1,5 @@
 """What follows for somebody who trains stands on what the ledger says, and where it is told."""
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,13 +32,3 @@ def test_one_whose_ground_is_judged_otherwise_is_dropped():
             assert dropped not in standing(replace(ledger, claims=tuple(claims)))
     without = [e for e in ledger.claims if e.id not in dropped.grounds]
     assert dropped not in standing(replace(ledger, claims=tuple(without)))
-
-
-def test_the_readme_counts_the_recorded_verdicts():
-    """The message says what the README has to say once the ledger has been recorded anew."""
-    claims = recorded().claims
-    count = Counter(entry.verdict for entry in claims)
-    verdicts = ", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict if count[verdict])
-    elsewhere = sum(entry.setting is not None and entry.setting.elsewhere for entry in claims)
-    told = f"{len(claims)} claims: {verdicts}; {elsewhere} of them could be judged only in another"
-    assert told in " ".join(README.read_text().split())

@@ -379,10 +379,8 @@ def _exact(value: Any) -> sp.Expr:
 
 def _paired(relation: Relational, case: Case) -> Interval | None:
     """The interval for the mean difference, if both sides are such means."""
-    sides = [
-        [case.values[s] for s in _parts(side, case) if isinstance(case.values[s], Sample)]
-        for side in (relation.lhs, relation.rhs)
-    ]
+    known = [[case.values[s] for s in _parts(side, case)] for side in (relation.lhs, relation.rhs)]
+    sides = [[value for value in values if isinstance(value, Sample)] for values in known]
     found = [sample for side in sides for sample in side]
     if not all(sides) or not all(s.linear for s in found):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from sympy.core.relational import Relational
 
@@ -28,14 +29,15 @@ def enclosed(cases: Callable[[Statement], Sequence[Case]], witness: Witness | No
         points = cases(statement)
         if not points:
             raise ValueError("a check encloses at least one point")
-        numbers = {case.at: _numbers(case, statement) for case in points}
-        lines = [f"{at}: {_line(told)}" for at, told in numbers.items()]
+        at_points = {case.at: _numbers(case, statement) for case in points}
+        numbers: dict[str, Any] = dict(at_points)
+        lines = [f"{at}: {_line(told)}" for at, told in at_points.items()]
         steps = list(dict.fromkeys(step for case in points for step in case.steps)) + lines
         comparisons = [_compared(relation, case) for case in points for relation in relations]
         found = together(statement, comparisons, Verdict.PROVED)
         if found.verdict is Verdict.REFUTED:
             actual, claimed = (side.value for side in found.telling.sides)
-            numbers = {"claimed": claimed, "actual": actual, "points": numbers}
+            numbers = {"claimed": claimed, "actual": actual, "points": at_points}
         return found.evidence(Kind.EXACT, numbers, {"steps": steps}, witness)
 
     return Check(Kind.EXACT, judge)
@@ -44,21 +46,21 @@ def enclosed(cases: Callable[[Statement], Sequence[Case]], witness: Witness | No
 def _compared(relation: Relational, case: Case) -> Comparison:
     """Both sides together, so that what they share is not taken to vary twice."""
     result = enclosures.compare(relation, case.values)
-    sides = (enclosures.enclose(side, case.values) for side in (relation.lhs, relation.rhs))
-    known = [Quantity(side.middle, side.low, side.high) for side in sides]
+    a, b = (enclosures.enclose(side, case.values) for side in (relation.lhs, relation.rhs))
     if isinstance(result, Violated):
-        values = (result.lhs, result.rhs)
-        known = [Quantity(v, q.low, q.high) for v, q in zip(values, known, strict=True)]
-        return Comparison(relation, case, tuple(known), Verdict.REFUTED)
+        left, right = Quantity(result.lhs, a.low, a.high), Quantity(result.rhs, b.low, b.high)
+        return Comparison(relation, case, (left, right), Verdict.REFUTED)
     verdict = Verdict.PROVED if isinstance(result, Proved) else Verdict.INCONCLUSIVE
-    return Comparison(relation, case, tuple(known), verdict)
+    left, right = Quantity(a.middle, a.low, a.high), Quantity(b.middle, b.low, b.high)
+    return Comparison(relation, case, (left, right), verdict)
 
 
 def _numbers(case: Case, statement: Statement) -> dict[str, float]:
     """What is known at the point beyond its inputs: the formula's quantities, and the notes."""
+    symbols = {s for relation in conjuncts(statement.formula) for s in relation.free_symbols}
     named = {
         str(symbol): enclosures.enclose(symbol, case.values).middle
-        for symbol in sorted(statement.formula.free_symbols & set(case.values), key=str)
+        for symbol in sorted(symbols & set(case.values), key=str)
         if str(symbol) not in case.inputs
     }
     return {

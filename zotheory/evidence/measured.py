@@ -86,7 +86,7 @@ def measured(plan: Callable[[Statement, Context], Sequence[Measurement]]) -> Che
             v for v in (Verdict.REFUTED, Verdict.INCONCLUSIVE, Verdict.CONFIRMED) if v in verdicts
         )
         numbers = {at: _numbers(decision) for at, decision in decisions.items()}
-        telling = next(at for at, d in decisions.items() if d.verdict == verdict)
+        telling = next(at for at, d in decisions.items() if verdict == Verdict(d.verdict))
         certificate = {
             "measurements": [f"{at}: {_line(d)}" for at, d in decisions.items()],
             "error probability": context.alpha,
@@ -135,11 +135,10 @@ def _numbers(decision: Decision) -> dict[str, Any]:
 
 def _line(decision: Decision) -> str:
     """Estimate, interval and claim of the coordinate that tells, in a few words."""
-    estimate, (low, high), target = decision.estimate, decision.interval, decision.target
-    if isinstance(estimate, tuple):
-        k = decision.telling
-        estimate, low, high = estimate[k], low[k], high[k]
-        target = target[k] if isinstance(target, tuple) else target
+    estimate, low, high, target = (
+        numbers[decision.telling] if isinstance(numbers, tuple) else numbers
+        for numbers in (decision.estimate, *decision.interval, decision.target)
+    )
     return (
         f"{estimate:.5g} in [{low:.5g}, {high:.5g}], claimed {target:.5g}"
         f" ({decision.samples:,} samples, {decision.method})"

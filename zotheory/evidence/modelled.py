@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zotheory.model.gradients import Weight
     from zotheory.model.language_model import LanguageModel
     from zotheory.model.points import Point
+    from zotheory.model.prompts import Loss
     from zotheory.model.reviews import Example
     from zotheory.model.study import GradientStudy
 
@@ -40,14 +41,12 @@ class Trajectory:
         learning_rate: constant.
         all_layers: whether spectra are taken in every decoder layer or in a few spread ones.
         steps: batches, one a step; the budget's if not given.
-        phases: numbers of steps after which gradients of further batches are compared.
     """
 
-    loss: str
+    loss: Loss
     learning_rate: float
     all_layers: bool = False
     steps: int | None = None
-    phases: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         over = {"vocabulary": "whole vocabulary", "label_words": "label words"}[self.loss]
@@ -108,7 +107,8 @@ def on_model(plan: Callable[[Statement, Context], Modelled], **rule: Any) -> Che
         except ModelError as error:
             raise AssetMissing(str(error)) from error
         found = compare(statement, measured.cases, context.alpha, **rule)
-        certificate = {"relation": written(statement.formula), "found": found.lines}
+        certificate: dict[str, Any] = {"relation": written(statement.formula)}
+        certificate |= {"found": found.lines}
         certificate |= {"model": context.model, "error probability": context.alpha}
         certificate |= {"seed": context.seed, **measured.setting}
         evidence = found.evidence(Kind.MODEL, measured.numbers, certificate)
@@ -191,7 +191,6 @@ def _measure(trajectory: Trajectory, context: Context) -> GradientStudy:
         learning_rate=trajectory.learning_rate,
         layers=None if trajectory.all_layers else some,
         similarity_layers=some,
-        phases=trajectory.phases,
         scratch=context.scratch / "gradients",
         progress=tell,
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -66,7 +67,7 @@ def load_model(source: str | Path | None = None) -> LanguageModel:
     return _load(name, name, local_files_only=path.exists())
 
 
-def _load(name: str, source: str, **where) -> LanguageModel:
+def _load(name: str, source: str, **where: Any) -> LanguageModel:
     try:
         with _no_progress_bars():
             tokenizer = AutoTokenizer.from_pretrained(source, **where)

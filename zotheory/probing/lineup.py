@@ -99,19 +99,29 @@ def _distinct(estimators: list[Estimator]) -> list[Estimator]:
 
 
 def _own(target: Any) -> Estimator:
-    if callable(target):
-        name = getattr(target, "__name__", None) or type(target).__name__
-        return Estimator(name, target, own=True)
-    if not isinstance(target, str):
+    if not callable(target) and not isinstance(target, str):
         raise ProbeError(
             f"{shown(target)} is no estimator to probe: give a recipe's name, MODULE:FACTORY,"
             " FILE.py:FACTORY, or a function of (parameters, seed) that makes one"
         )
+    name, factory = factory_of(target)
+    return Estimator(name, factory, own=True)
+
+
+def factory_of(target: Any) -> tuple[str, Any]:
+    """A factory and its name, of itself, of "module:factory" or of "FILE.py:factory".
+
+    Raises ProbeError for a text that names nothing that can be called.
+    """
+    if callable(target):
+        return getattr(target, "__name__", None) or type(target).__name__, target
+    if ":" not in target:
+        raise ProbeError(_unknown(target))
     place, _, name = target.rpartition(":")
     factory = getattr(_module(place), name, None)
     if not callable(factory):
         raise ProbeError(f"{place} has no factory {name!r} to call")
-    return Estimator(name, factory, own=True)
+    return name, factory
 
 
 def _module(place: str) -> ModuleType:

@@ -141,17 +141,17 @@ def _sections(entry: Entry) -> Iterator[Section]:
             yield Section(title, prose=(text,), first=True)
     yield from _certificate(entry, shown)
     if entry.mutant:
-        found = entry.mutant  # a statement of ours, of no paper's setting
-        brief = found.verdict.brief(found.reading)
-        yield _found("Control: the same checks on a false statement", found, brief, found.says)
+        mutant = entry.mutant  # a statement of ours, of no paper's setting
+        brief = mutant.verdict.brief(mutant.reading)
+        yield _found("Control: the same checks on a false statement", mutant, brief, mutant.says)
     for evidence in entry.evidence:
-        told = entry.certificate
+        known = entry.certificate
         hidden = (DRAWN, "cells", "tables") if shown else (DRAWN,)
         numbers = {k: v for k, v in evidence.numbers.items() if k not in hidden and v != {}}
-        new = {k: v for k, v in numbers.items() if k not in told or told[k] != v}
+        new = {k: v for k, v in numbers.items() if k not in known or known[k] != v}
         values, table = _numbers(new)
-        found = _found(f"Evidence: {evidence.kind}", evidence, entry.brief_of(evidence))
-        yield replace(found, values=values, table=table)
+        section = _found(f"Evidence: {evidence.kind}", evidence, entry.brief_of(evidence))
+        yield replace(section, values=values, table=table)
 
 
 def _found(
@@ -228,9 +228,10 @@ def printed_table(
     title = f"{table.name}: {place}" if place else table.name
     caption = "; ".join(filter(None, (table.about.get("title"), f"unit: {table.about['unit']}")))
     unprinted = {"": "–: left out", "?": "?: illegible in the scan"}
+    deviation = table.about.get("deviation")
     told = (
-        table.about.get("deviation") and f"in parentheses: {table.about['deviation']}",
-        marked and "marked: the cells that decide",
+        deviation and f"in parentheses: {deviation}",
+        "marked: the cells that decide" if marked else "",
         *(said for text, said in unprinted.items() if text in table.cells.values()),
     )
     prose = (caption, table.about.get("note"), "; ".join(filter(None, told)))

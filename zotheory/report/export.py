@@ -96,7 +96,7 @@ def _digested(evidence: Evidence) -> dict[str, Any]:
 
 
 def _control(found: Control | None) -> dict[str, Any] | None:
-    return found and {"says": found.says, "verdict": found.verdict.value}
+    return None if found is None else {"says": found.says, "verdict": found.verdict.value}
 
 
 def _digest(data: Mapping[str, Any]) -> str:

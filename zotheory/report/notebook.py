@@ -73,6 +73,11 @@ def comparison_html(title: str, heads: list, lines: list, caption: str) -> str:
     return str(_macros().comparison(title, heads, lines, caption))
 
 
+def report_html(title: str, rows: list[tuple[str, str, str, str, str]]) -> str:
+    """The checks of an implementation: group, name, status, what was found, why it matters."""
+    return str(_macros().report(title, rows))
+
+
 def _is_telling(part: Section) -> bool:
     """Whether it belongs before what is folded: a counterexample, a table that decides."""
     printed = part.table and part.table.look == "printed" and not part.folded

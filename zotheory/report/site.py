@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -83,7 +84,8 @@ def paper(name: str, ledger: Ledger, pictures: Sequence[Drawn] = ()) -> str:
 
 def tally_html(found: Mapping[Verdict, int]) -> str:
     """Counts of verdicts as the page shows them."""
-    return str(templates().get_template("pieces.html.j2").module.tally(found))
+    pieces: Any = templates().get_template("pieces.html.j2").module
+    return str(pieces.tally(found))
 
 
 def style() -> str:

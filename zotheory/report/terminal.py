@@ -118,11 +118,10 @@ def summary(
     if any(MARK in entry.marked for entry in entries):
         console.print(f"{MARK_MEANS}: `zotheory show ID` says it\n", style="dim", highlight=False)
     console.print(table)
-    corrected = [e for e in entries if e.correction]
+    corrected = [(entry, entry.correction) for entry in entries if entry.correction]
     if corrected:
         console.print("\nRefuted, and what holds instead", style="bold")
-    for entry in corrected:
-        found = entry.correction
+    for entry, found in corrected:
         narrower = f"{entry.brief}; instead: " if MARK in entry.marked else ""
         console.print(Text.assemble((f"  {entry.id}  ", "bold"), narrower, found.says))
         console.print(Text(f"    {found.brief}", style=STYLES[found.verdict]))
@@ -215,7 +214,8 @@ class _Blocks:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
         names = max(len(name) for name, _ in self.found.rows)
-        block, used = [], names
+        block: list[int] = []
+        used = names
         for k, column in enumerate(self.found.columns):
             cells = (f"{_DECIDES}{cells[k]}" for _, cells in self.found.rows)
             width = _GAP + max(map(len, (column, *cells)))

@@ -80,7 +80,7 @@ CLAIMS = (
             sp.Ge(COST, 100),
         ),
         needs=(Kind.PRINTED,),
-        checks=(CHECK,),
+        checks=(CHECK.refutes("at 1,000 sentences"),),
         correction=Statement("It costs at least 85 times FT.", sp.Ge(COST, 85)),
         setting=Setting("fine-tuning of OPT models with MeZO and with Adam, 1,000 sentences"),
     ),

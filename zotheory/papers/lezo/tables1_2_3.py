@@ -19,6 +19,7 @@ TABLE1, TABLE2, TABLE3 = (
 PUBLISHED = "MeZO (published)"
 SEEDS = 5
 DATA_SETS = {TABLE1: TABLE1.columns[:-1], TABLE2: TABLE2.columns, TABLE3: TABLE3.columns}
+NOTABLE = "SST-2", "BoolQ", "WIC"
 SHARED = tuple(c for c in DATA_SETS[TABLE1] if c in DATA_SETS[TABLE2])
 
 ON_13B = Setting("OPT-13B, eight data sets, 30 of 40 layers left out, means of 5 seeds")
@@ -44,6 +45,7 @@ GAIN = {
         "Table 1 over the published MeZO",
         "Table 1, the eight shared",
         "Table 2, the eight shared",
+        "Table 1, SST-2, BoolQ and WIC",
         *(f"{table.name}, SST-2 and BoolQ" for table in DATA_SETS),
     )
 }
@@ -83,6 +85,7 @@ def _quantities() -> Quantities:
         GAIN["Table 1 over the published MeZO"]: _gain(TABLE1, DATA_SETS[TABLE1], PUBLISHED),
         GAIN["Table 1, the eight shared"]: _gain(TABLE1, SHARED),
         GAIN["Table 2, the eight shared"]: _gain(TABLE2, SHARED),
+        GAIN["Table 1, SST-2, BoolQ and WIC"]: _gain(TABLE1, NOTABLE),
         **{
             GAIN[f"{table.name}, SST-2 and BoolQ"]: _gain(table, ("SST-2", "BoolQ"))
             for table in DATA_SETS
@@ -173,13 +176,17 @@ CLAIMS = (
         statement=Statement(
             "LeZO's printed mean is more than 2 above the reproduced MeZO's on each of SST-2, "
             "BoolQ and WIC.",
-            conjunction(*_ahead("MeZO", ("SST-2", "BoolQ", "WIC"), sp.Integer(2))),
+            conjunction(*_ahead("MeZO", NOTABLE, sp.Integer(2))),
         ),
         needs=(Kind.PRINTED,),
-        checks=(CHECK,),
+        checks=(CHECK.refutes("on each data set by itself"),),
         correction=Statement(
-            "It is more than 1.5 above on each of them.",
-            conjunction(*_ahead("MeZO", ("SST-2", "BoolQ", "WIC"), sp.Rational(3, 2))),
+            "On average over the three it is more than 2 above (3.0), as the text may be read; on "
+            "each of them it is more than 1.5 above.",
+            conjunction(
+                sp.Gt(GAIN["Table 1, SST-2, BoolQ and WIC"], 2),
+                *_ahead("MeZO", NOTABLE, sp.Rational(3, 2)),
+            ),
         ),
         setting=ON_13B,
     ),

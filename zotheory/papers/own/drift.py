@@ -149,13 +149,11 @@ def printed_cycles(
 
     def run(piece: int) -> dict[torch.dtype, tuple[Tensor, Tensor]]:
         count = min(_PIECE, size - piece * _PIECE)
-        source = Stream(torch.device("cpu"), "drift", seed, piece).generator()
-        drawn = SCALE * torch.randn(count, generator=source)
+        drawn = SCALE * _normal(count, seed, piece)
         before = {dtype: drawn.to(dtype) for dtype in dtypes}
         weights = {dtype: w.clone() for dtype, w in before.items()}
-        z = torch.empty(count)
-        for _ in range(cycles):
-            z.normal_(generator=source)
+        for number in range(cycles):
+            z = _normal(count, seed, piece, number)
             for dtype, w in weights.items():
                 cycle(w, z.to(dtype), eps)
         return {dtype: (before[dtype], weights[dtype]) for dtype in dtypes}
@@ -179,11 +177,14 @@ def own_steps(
     restore: str | None = None,
 ) -> Drift:
     """Steps of one of our optimisers at learning rate 0 on such weights; `restore` as there."""
-    source = Stream(torch.device("cpu"), "drift", seed).generator()
-    weights = (SCALE * torch.randn(size, generator=source)).to(dtype)
+    weights = (SCALE * _normal(size, seed)).to(dtype)
     parameter = torch.nn.Parameter(weights.clone())
     optimizer = recipe([parameter], lr=0.0, eps=eps, seed=seed, restore=restore)
     closure = Passes()
     for _ in range(steps):
         optimizer.step(closure)
     return drift_of(weights, parameter.detach())
+
+
+def _normal(count: int, *stream: int) -> Tensor:
+    return Stream(torch.device("cpu"), "drift", *stream).normal((count,), torch.float32)

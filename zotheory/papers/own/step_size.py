@@ -19,7 +19,7 @@ from zotheory.evidence.exact import conjuncts, exact
 from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.shared.matrix_estimates import Loss, Options, build
 from zotheory.statistics import Catoni, decide_equal
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 SQUARE, CURVED = sp.Symbol("E kappa^2"), sp.Symbol("E[kappa^2 z^T H z]")
 BEST, FALL = sp.Symbol("best eta"), sp.Symbol("largest fall")
@@ -312,9 +312,9 @@ def _measure_subset(statement: Statement, _: Context) -> Sequence[Measurement]:
         target = float(claimed.subs({**at, **own}))
         scale = float(falls.gaussian().fall.subs(at)) + float(falls.given().fall.subs(own))
         decide = partial(
-            decide_equal, method=Catoni(variance), target=target, tolerance=0.45, scale=scale
+            decide_equal, method=Catoni(variance), target=target, tolerance=0.6, scale=scale
         )
-        measurements.append(Measurement(f"{name}, d=2", GainOfSubset(pair), decide, 16, 64))
+        measurements.append(Measurement(f"{name}, d=2", GainOfSubset(pair), decide, 10, 64))
     return measurements
 
 
@@ -327,13 +327,13 @@ CLAIMS = (
             "On f = <g, x> + x^T H x / 2 (H symmetric, eps -> 0 or any eps: the difference is "
             "exact), with kappa the two-point difference along z ~ N(0, I): E[kappa^2] = ||g||^2 "
             "and E[kappa^2 z^T H z] = ||g||^2 Tr H + 2 g^T H g at a point with gradient g.",
-            sp.And(sp.Eq(SQUARE, NORM2), sp.Eq(CURVED, NORM2 * TRACE + 2 * FORM)),
+            conjunction(sp.Eq(SQUARE, NORM2), sp.Eq(CURVED, NORM2 * TRACE + 2 * FORM)),
         ),
         needs=(Kind.EXACT, Kind.MEASURED),
         checks=(exact(_moments), measured(_measure_moments)),
         mutant=Statement(
             "E[kappa^2 z^T H z] = ||g||^2 Tr H, as if slope and curvature were independent.",
-            sp.And(sp.Eq(SQUARE, NORM2), sp.Eq(CURVED, NORM2 * TRACE)),
+            conjunction(sp.Eq(SQUARE, NORM2), sp.Eq(CURVED, NORM2 * TRACE)),
         ),
     ),
     Claim(
@@ -344,14 +344,14 @@ CLAIMS = (
             "On the same loss, where Tr H + 2 g^T H g / ||g||^2 > 0, the expected loss after one "
             "MeZO step of size eta is least at eta = 1/(Tr H + 2 g^T H g / ||g||^2), and is then "
             "lower by ||g||^2 / (2 (Tr H + 2 g^T H g / ||g||^2)).",
-            sp.And(sp.Eq(BEST, 1 / EFFECTIVE), sp.Eq(FALL, NORM2 / (2 * EFFECTIVE))),
+            conjunction(sp.Eq(BEST, 1 / EFFECTIVE), sp.Eq(FALL, NORM2 / (2 * EFFECTIVE))),
             (sp.Gt(EFFECTIVE, 0),),
         ),
         needs=(Kind.EXACT, Kind.MEASURED),
         checks=(exact(_best), measured(_measure_best)),
         mutant=Statement(
             "It is least at eta = 1/Tr H, and then lower by ||g||^2/(2 Tr H).",
-            sp.And(sp.Eq(BEST, 1 / TRACE), sp.Eq(FALL, NORM2 / (2 * TRACE))),
+            conjunction(sp.Eq(BEST, 1 / TRACE), sp.Eq(FALL, NORM2 / (2 * TRACE))),
             (sp.Gt(EFFECTIVE, 0), sp.Gt(TRACE, 0)),
         ),
     ),
@@ -365,7 +365,7 @@ CLAIMS = (
             "perturbing all of them exactly when ||g_S||^2 / (Tr H_SS + 2 rho_S) exceeds ||g||^2 / "
             "(Tr H + 2 rho), rho the Rayleigh quotients; there are g and H for which the squared "
             "cosine with g ranks the two the other way round.",
-            sp.And(
+            conjunction(
                 sp.Eq(GAIN, (SUBSET_RATE - ALL_RATE) / 2),
                 sp.Gt(COS_SUBSET, COS_ALL),
                 sp.Lt(FALL_SUBSET, FALL_ALL),
@@ -376,7 +376,7 @@ CLAIMS = (
         checks=(exact(_subset), measured(_measure_subset)),
         mutant=Statement(
             "It does when ||g_S||^2/Tr H_SS exceeds ||g||^2/Tr H, and by half their difference.",
-            sp.And(
+            conjunction(
                 sp.Eq(GAIN, (KEPT_NORM2 / KEPT_TRACE - NORM2 / TRACE) / 2),
                 sp.Gt(COS_SUBSET, COS_ALL),
                 sp.Lt(FALL_SUBSET, FALL_ALL),

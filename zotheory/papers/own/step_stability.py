@@ -30,7 +30,7 @@ from zotheory.evidence.measured import Measurement, measured
 from zotheory.papers.own.step_size import Quadratic, Steps, exact_moments
 from zotheory.papers.shared.matrix_estimates import Loss, Options, build
 from zotheory.statistics import Catoni, decide_equal
-from zotheory.vocabulary import Claim, Kind, Setting, Statement
+from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TERM = sp.Symbol("l's term of the sum that is 1 at eta*")
 CRITICAL = sp.Symbol("eta*", positive=True)
@@ -59,7 +59,7 @@ def _critical(_: Statement) -> Mapping[sp.Expr, Derivation | Enclosed]:
     steps.append(
         "summed over the spectrum, where the terms add up to 1: eta* Tr H/2 <= 1 <= eta* Tr H/"
         f"(2 (1 - eta* l_max)), so {lower} <= eta* <= {upper} with t = Tr H; the terms increase in "
-        "eta from 0 to infinity, so that there is one root, below 1/l_max"
+        "eta from 0 to infinity on (0, 1/l_max): one root there (others beyond it mean nothing)"
     )
     at = {total: TRACE}
     return {
@@ -266,8 +266,8 @@ def shrunk(method: str, x: float, weights: np.ndarray) -> tuple[float, float]:
     nodes, mass = np.polynomial.hermite_e.hermegauss(5)
     if method == "signs":
         nodes, mass = np.array([-1.0, 1.0]), np.ones(2)
-    grid = np.array(list(product(nodes, repeat=dimensions[method])))
-    mass = np.prod(list(product(mass / mass.sum(), repeat=dimensions[method])), axis=1)
+    grid = _grid(nodes, dimensions[method])
+    mass = _grid(mass / mass.sum(), dimensions[method]).prod(axis=1)
     if method == "SubZO":
         angles = 2 * np.pi * np.arange(16) / 16
         grid = np.array([(s, a, b) for (s,), a, b in product(grid, angles, angles)])
@@ -289,14 +289,20 @@ def shrunk(method: str, x: float, weights: np.ndarray) -> tuple[float, float]:
     return mean, max(float(mass @ np.square(left - mean)), ROUNDING)
 
 
+def _grid(values: np.ndarray, dimensions: int) -> np.ndarray:
+    """All tuples of the values, one a row."""
+    axes = np.meshgrid(*[values] * dimensions, indexing="ij")
+    return np.stack(axes, axis=-1).reshape(-1, dimensions)
+
+
 def _rates(says: str, general: sp.Expr) -> Statement:
     """Every method's critical step: `general` at its s and delta."""
     equations = [
         sp.Eq(_rate(method), general.subs({SCALE: scale, DELTA: spread}, simultaneous=True))
         for method, (scale, spread) in RATES.items()
     ]
-    sizes = (sp.Ge(M, 2), sp.Ge(N, 2), sp.Le(R, M), sp.Le(R, N))
-    return Statement(says, sp.And(sp.Eq(CRITICAL, general), *equations), sizes)
+    sizes = (sp.Le(R, M), sp.Le(R, N))
+    return Statement(says, conjunction(sp.Eq(CRITICAL, general), *equations), sizes)
 
 
 CLAIMS = (
@@ -308,7 +314,7 @@ CLAIMS = (
             "On x^T H x / 2 with H positive definite (eigenvalues l_i) MeZO with fixed eta "
             "converges in mean square exactly for eta below the root eta* of sum_i eta l_i / (2 (1 "
             "- eta l_i)) = 1, and 2/(Tr H + 2 l_max) <= eta* <= 2/Tr H.",
-            sp.And(
+            conjunction(
                 sp.Eq(TERM, ETA * EIGENVALUE / (2 * (1 - ETA * EIGENVALUE))),
                 sp.Le(2 / (TRACE + 2 * LARGEST), CRITICAL),
                 sp.Le(CRITICAL, 2 / TRACE),
@@ -319,7 +325,7 @@ CLAIMS = (
         checks=(exact(_critical), measured(_measure_critical)),
         mutant=Statement(
             "Its terms are eta l_i / 2, so that eta* = 2/Tr H, as for random signs.",
-            sp.And(
+            conjunction(
                 sp.Eq(TERM, ETA * EIGENVALUE / 2),
                 sp.Le(2 / (TRACE + 2 * LARGEST), CRITICAL),
                 sp.Le(CRITICAL, 2 / TRACE),

@@ -164,7 +164,7 @@ CLAIMS = (
             (sp.Ge(D, 1, evaluate=False),),
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(_bias, _bias_witness),),
+        checks=(exact(_bias, _bias_witness).refutes("by quadratic losses"),),
         correction=Statement(
             "Every quadratic loss has one, whatever eps is (the difference is exact, also where "
             "H is indefinite). Among polynomials in one variable no other than these and the "

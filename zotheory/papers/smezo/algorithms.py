@@ -153,7 +153,7 @@ CLAIMS = (
             sp.Ge(BYTES, sp.Rational(9, 10) * WEIGHTS),
         ),
         needs=(Kind.COUNTED,),
-        checks=(counted(_stored, _stored_witness),),
+        checks=(counted(_stored, _stored_witness).refutes("in bytes"),),
         correction=Statement(
             "It has as many entries as they, and takes half of their bytes.",
             sp.Eq(BYTES, WEIGHTS / 2),

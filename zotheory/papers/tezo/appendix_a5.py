@@ -22,6 +22,7 @@ from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 DIMENSION = sp.Symbol("dim span of all W_T - W_0")
 FEWER = (*SIZES, sp.Lt(R, M * N))
 METHODS = ("tezo", "tezo_m")
+ALL_DIMENSIONS = "as a span of all dimensions"  # not as an update of every entry
 
 
 def _span(_: Statement) -> Mapping[sp.Expr, Derivation]:
@@ -137,7 +138,10 @@ CLAIMS = (
             FEWER,
         ),
         needs=(Kind.EXACT, Kind.COUNTED),
-        checks=(exact(_span, _span_witness), counted(_displacements)),
+        checks=(
+            exact(_span, _span_witness).refutes(ALL_DIMENSIONS),
+            counted(_displacements).refutes(ALL_DIMENSIONS),
+        ),
         correction=Statement("They span r dimensions.", sp.Eq(DIMENSION, R), FEWER),
     ),
     Claim(

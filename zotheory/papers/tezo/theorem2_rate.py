@@ -182,7 +182,7 @@ CLAIMS = (
             SIZES,
         ),
         needs=(Kind.EXACT,),
-        checks=(exact(_chosen, _chosen_witness),),
+        checks=(exact(_chosen, _chosen_witness).refutes("for small T"),),
         correction=Statement(
             "It does if T is large enough: T >= lambda (delta+1)^2 D_0/(rho^2 lambda^2 delta_rho + "
             "delta sigma^2).",
@@ -231,7 +231,7 @@ CLAIMS = (
             setting={"order": ROOT_D * HORIZON},
         ),
         needs=(Kind.EXACT,),
-        checks=(Check(Kind.EXACT, _sampling),),
+        checks=(Check(Kind.EXACT, _sampling).refutes("as an exact order"),),
         correction=Statement(
             "It is of order sqrt(d) + T: its ratio to that lies between r and 2 r. As an upper "
             "bound sqrt(d) T holds, with the constant 3 r.",

@@ -1,0 +1,1 @@
+"""The field's optimisers, checked from the outside: `python -m benchmarks.audit`."""

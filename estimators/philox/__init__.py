@@ -1,0 +1,129 @@
+"""Counter-based noise: a number is a function of (64-bit key of the stream, index of the entry).
+
+`fill` writes a stream, `write` sums of streams and weights in one pass over memory, `gram` the
+inner products of streams. They agree bit for bit wherever they run: compiled by numba on the CPU,
+by Triton on CUDA, and in plain PyTorch where these are missing. `docs/noise.md` is the definition.
+
+On the meta device nothing is computed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from estimators.philox import reference
+from estimators.philox.definition import BITS16, BITS32, NORMAL, SIGN
+from estimators.philox.sums import DTYPES, Sum, check_offset
+
+__all__ = ["Sum", "bits16", "bits32", "gram", "normals", "signs", "write"]
+
+
+@cache
+def implementation(device_type: str) -> ModuleType:
+    """Return the fastest implementation installed for a type of device."""
+    fast = {"cpu": "compiled", "cuda": "gpu"}.get(device_type)
+    if fast is None:
+        return reference
+    try:  # imported on first use: numba and Triton take their time
+        return import_module(f"estimators.philox.{fast}")
+    except ImportError:
+        return reference
+
+
+def normals(out: Tensor, key: int, offset: int = 0) -> Tensor:
+    """Fill `out` with entries offset, offset + 1, ... of the normal stream `key`; return it.
+
+    out: floating, any shape. The numbers are float32; they are widened to float64, and rounded to
+    nearest in 16 bits.
+
+    Example:
+        >>> normals(torch.empty(3), key=0)
+        tensor([-0.9247, -0.1808, -2.5441])
+    """
+    return _fill(out, NORMAL, key, offset)
+
+
+def signs(out: Tensor, key: int, offset: int = 0) -> Tensor:
+    """Fill `out` (floating) with +1 and -1, with probability 1/2 each; return it."""
+    return _fill(out, SIGN, key, offset)
+
+
+def bits16(out: Tensor, key: int, offset: int = 0) -> Tensor:
+    """Fill `out` (int16) with uniform 16-bit integers; return it."""
+    return _fill(out, BITS16, key, offset)
+
+
+def bits32(out: Tensor, key: int, offset: int = 0) -> Tensor:
+    """Fill `out` (int32) with uniform 32-bit integers; return it."""
+    return _fill(out, BITS32, key, offset)
+
+
+def write(sums: Sequence[Sum]) -> None:
+    """Write sums to memory in one call, each in one pass; see `Sum` for what a sum is.
+
+    No two of them may touch the same entries. Raises ValueError where a sum is malformed, before
+    anything is written.
+    """
+    sums = [one for one in sums if one.out.device.type != "meta" and one.out.numel()]
+    for one in sums:
+        one.check()
+    by_device: dict[torch.device, list[Sum]] = {}
+    for one in sums:
+        by_device.setdefault(one.out.device, []).append(one)
+    for device, here in by_device.items():
+        flat = [_contiguous(one) for one in here]
+        implementation(device.type).write(flat)
+        for one, sent in zip(here, flat, strict=True):
+            if sent.out is not one.out:
+                one.out.copy_(sent.out)
+
+
+def gram(
+    keys: Sequence[int],
+    count: int,
+    offset: int = 0,
+    *,
+    device: torch.device,
+    signs: bool = False,
+) -> Tensor:
+    """Return <z_a, z_b> over entries offset..offset + count of K streams, float64 (K, K).
+
+    The order of the sums is part of the definition: see `reference.gram`.
+    """
+    check_offset(offset)
+    if device.type == "meta":
+        return torch.empty(len(keys), len(keys), dtype=torch.float64, device=device)
+    kind = SIGN if signs else NORMAL
+    return implementation(device.type).gram(keys, count, offset, kind, device)
+
+
+def _fill(out: Tensor, kind: int, key: int, offset: int) -> Tensor:
+    check_offset(offset)
+    expected = {BITS16: (torch.int16,), BITS32: (torch.int32,)}.get(kind, DTYPES)
+    if out.dtype not in expected:
+        raise ValueError(f"out must be one of {expected}, got {out.dtype}")
+    if out.device.type == "meta" or not out.numel():
+        return out
+    flat = (
+        out if out.is_contiguous() else torch.empty_like(out, memory_format=torch.contiguous_format)
+    )
+    implementation(out.device.type).fill(flat, kind, key, offset)
+    return out if flat is out else out.copy_(flat)
+
+
+def _contiguous(one: Sum) -> Sum:
+    """Return `one` with every tensor contiguous; an `out` that is not is replaced."""
+    if one.out.is_contiguous() and all(tensor.is_contiguous() for tensor in one.beside()):
+        return one
+    dense = one.dense and (one.dense[0], one.dense[1].contiguous())
+    base, factor, mask = (
+        tensor if tensor is None else tensor.contiguous()
+        for tensor in (one.base, one.factor, one.mask)
+    )
+    out = one.out.contiguous()
+    return replace(one, out=out, base=base, dense=dense, factor=factor, mask=mask)

@@ -1,0 +1,67 @@
+"""The checks' own controls: what is right passes them all, and for each something is wrong."""
+
+import inspect
+
+import pytest
+
+from tests.checking import wrong
+from tests.checking.controls import CARDS, CONTROLS
+from tests.checking.right import Right
+from zotheory.checking.lineup import subject_of
+from zotheory.checking.run import made
+from zotheory.checking.suite import checks
+
+PROCESS = "a_new_process_goes_on"  # starts one
+
+
+def results(name, *only):
+    """The results of a wrong optimiser, or of the right one, by check."""
+    factory = getattr(wrong, name, Right)
+    subject = subject_of(factory, card=CARDS.get(name))
+    return {one.name: made(one, subject) for one in checks(only)}
+
+
+def test_what_is_right_fails_nothing():
+    names = [one.name for one in checks() if one.name != PROCESS]
+    found = results("Right", *names)
+    assert {n: r.told for n, r in found.items() if r.status == "failed"} == {}
+    skipped = {n for n, r in found.items() if r.status == "not applicable"}
+    assert skipped == {"moments_are_those_of_the_card"}  # no card is given
+
+
+def test_what_is_right_has_the_moments_of_its_card():
+    subject = subject_of(Right, card="mezo")
+    for one in checks(("scale_of_the_mean", "moments_are_those_of_the_card", "noise_is_isotropic")):
+        assert made(one, subject).status == "passed"
+
+
+@pytest.mark.slow
+def test_what_is_right_goes_on_in_a_new_process():
+    assert results("Right", PROCESS)[PROCESS].status == "passed"
+
+
+def test_each_check_has_a_control_and_each_wrong_optimiser_a_check():
+    assert {fails[0] for fails in CONTROLS.values()} == {one.name for one in checks()}
+    kinds = {n for n, c in vars(wrong).items() if inspect.isclass(c) and issubclass(c, Right)}
+    assert {n for n in kinds if not n.startswith("_")} == {*CONTROLS, "Right", "Careless"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.slow if fails[0] == PROCESS else ())
+        for n, fails in CONTROLS.items()
+    ],
+)
+def test_what_is_wrong_fails_its_check(name):
+    first = CONTROLS[name][0]
+    found = results(name, first)[first]
+    assert found.status == "failed", found.told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CONTROLS)
+def test_what_is_wrong_fails_its_check_and_what_follows_alone(name):
+    """The whole matrix of checks and controls."""
+    failed = {n for n, r in results(name).items() if r.status == "failed"}
+    assert failed == set(CONTROLS[name])
