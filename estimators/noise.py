@@ -44,18 +44,25 @@ class Noise(ABC):
     def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
         """Return the rows of Z with the given indices, shape (len(rows), n)."""
 
+    def block(self, index: int, base: Tensor) -> Tensor:
+        """Return the rows of block `index` of Z; `base` is those rows of the weights."""
+        out = torch.zeros(base.shape, dtype=self.slot.compute_dtype, device=base.device)
+        start = index * self.slot.rows_per_block
+        self.add_rows(out, start, start + len(base), 1.0, base)
+        return out
+
     def dense(self) -> Tensor:
         """Return Z as an m x n matrix in the computing type."""
         slot = self.slot
-        out = torch.zeros(slot.m, slot.n, dtype=slot.compute_dtype, device=slot.device)
+        out = torch.empty(slot.m, slot.n, dtype=slot.compute_dtype, device=slot.device)
         weights = slot.matrix
         height = slot.rows_per_block
 
-        def add(block: int) -> None:
-            rows = slice(block * height, min(slot.m, (block + 1) * height))
-            self.add_rows(out[rows], rows.start, rows.stop, 1.0, weights[rows])
+        def fill(index: int) -> None:
+            rows = slice(index * height, min(slot.m, (index + 1) * height))
+            out[rows] = self.block(index, weights[rows])
 
-        parallel(add, slot.blocks, slot.device, slot.m * slot.n)
+        parallel(fill, slot.blocks, slot.device, slot.m * slot.n)
         return out
 
 

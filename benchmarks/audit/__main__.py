@@ -26,7 +26,8 @@ HEAD = """# What the field's optimisers do, from the outside
 
 Made by `python -m benchmarks.audit`: `zotheory check` on optimisers of packages on PyPI, called as
 their documentation calls them, and on minimal optimisers that do, at the places in question, what
-released trainers do (`benchmarks/audit/released.py`; no line is copied, and a trainer's own fault elsewhere is not seen). ✓ passed, **✗** failed, · not applicable.
+released trainers do (`benchmarks/audit/released.py`; no line is copied, and a trainer's own fault
+elsewhere is not seen). ✓ passed, **✗** failed, · not applicable.
 `zotheory check --list` says of each check why it matters; not all matter to everybody.
 """
 
