@@ -230,8 +230,7 @@ def weight_decay_shrinks(subject: Subject) -> Passed:
             raise NotApplicable("its groups have no weight_decay")
         for group in made.param_groups:
             group["weight_decay"] = decay
-        flat = torch.tensor(1.0, dtype=torch.float64)
-        (step,) = subject.trace(scene, lambda seen, c=flat: c, made=made)
+        (step,) = subject.trace(scene, lambda seen: seen.sum() * 0.0 + 1.0, made=made)
         moved[decay] = step
     shrink = float(moved[0.1].update @ moved[0.1].before / moved[0.1].before.square().sum())
     wanted = -0.1 * subject.lr
@@ -253,7 +252,7 @@ def weight_decay_shrinks(subject: Subject) -> Passed:
 )
 def added_groups_move(subject: Subject) -> Passed:
     scene = subject.scene()
-    layers = list(scene.model.layers)
+    layers = scene.toy.blocks
     first, later = layers[:3], layers[3]
     names = [n for n in scene.slices() if not n.startswith("layers.3")]
     groups = [{"params": [scene.parameters[n] for n in names]}]
@@ -288,7 +287,7 @@ def added_groups_move(subject: Subject) -> Passed:
 @check("state", "A name in use already must not give two tensors one noise.")
 def added_names_do_not_clash(subject: Subject) -> Passed:
     scene = subject.scene()
-    one, two = scene.model.layers[0].linear, scene.model.layers[1].linear
+    one, two = scene.toy.blocks[0].linear, scene.toy.blocks[1].linear
     if subject.takes_model and not subject.takes_both:
         raise NotApplicable("it takes a model, and no named parameters")
     seed_globally(subject.seed)
@@ -346,4 +345,4 @@ def _draws_globally(subject: Subject) -> bool:
         seed_globally(later)
         (step,) = subject.trace(scene, scene.curved(), made=made)
         noises.append(step.perturbed[0] if step.perturbed else step.update)
-    return not torch.allclose(*noises)
+    return not torch.allclose(noises[0], noises[1])
