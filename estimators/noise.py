@@ -71,7 +71,9 @@ class Entries:
     """sum_j w_j z_j where masks are on, plus w M: what `philox.Sum` adds to a tensor in one pass.
 
     terms: (w_j, key of z_j). signs: whether z_j are signs, not normal numbers. dense: (w, M).
-    mask, threshold, sparse: where z_j are added, as in `philox.Sum`. Tensors are m x n.
+    mask, threshold, sparse: where z_j are added, as in `philox.Sum`. squares: H, by the square
+    roots of whose entries those of z_j are divided. factor: 1 / sqrt(H), once rows are picked.
+    Tensors are m x n.
     """
 
     terms: tuple[tuple[float, int], ...] = ()
@@ -80,20 +82,33 @@ class Entries:
     mask: Tensor | None = None
     threshold: float | None = None
     sparse: tuple[int, int] | None = None
+    squares: Tensor | None = None
+    factor: Tensor | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a sum of streams and nothing else: most are, and small tensors many."""
+        masked = self.mask is not None or self.threshold is not None or self.sparse is not None
+        return not masked and self.dense is None and self.squares is None and self.factor is None
 
     def scaled(self, weight: float) -> Entries:
         """Return `weight` times this."""
-        terms = tuple((weight * w, key) for w, key in self.terms)
+        terms = tuple([(weight * w, key) for w, key in self.terms])
+        if self.plain:
+            return Entries(terms, self.signs)
         dense = self.dense and (weight * self.dense[0], self.dense[1])
         return replace(self, terms=terms, dense=dense)
 
     def at(self, rows: slice | Tensor, base: Tensor | None = None) -> Entries:
         """Return these rows of it; with `base`, those of the weights, its threshold is a mask."""
+        if self.plain:
+            return self
         mask, threshold = None if self.mask is None else self.mask[rows], self.threshold
         if base is not None and threshold is not None:
             mask, threshold = base.abs() <= threshold, None
         dense = self.dense and (self.dense[0], self.dense[1][rows])
-        return replace(self, mask=mask, threshold=threshold, dense=dense)
+        factor = None if self.squares is None else self.squares[rows].rsqrt()
+        return replace(self, mask=mask, threshold=threshold, dense=dense, factor=factor)
 
     def added(
         self,
@@ -115,6 +130,7 @@ class Entries:
             signs=self.signs,
             rounding=None if rounding is None else rounding.key,
             dense=self.dense,
+            factor=self.factor,
             mask=self.mask,
             threshold=self.threshold,
             sparse=self.sparse,
@@ -129,11 +145,15 @@ def joined(terms: Sequence[tuple[float, Noise]]) -> Entries | None:
     parts = [part for _, noise in terms if (part := noise.entries) is not None]
     if len(parts) < len(terms):
         return None
+    if len(terms) == 1:
+        return parts[0].scaled(terms[0][0])
     first = parts[0]
     for other in parts[1:]:
         if other.signs != first.signs or other.threshold != first.threshold:
             return None
         if other.mask is not first.mask or other.sparse != first.sparse:
+            return None
+        if other.squares is not first.squares:
             return None
     scaled = [part.scaled(weight) for part, (weight, _) in zip(parts, terms, strict=True)]
     tensors = [part.dense for part in scaled if part.dense is not None]
