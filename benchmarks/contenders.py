@@ -53,6 +53,7 @@ def loss_of(model: nn.Module, batch: int, length: int) -> Closure:
     """Return the closure of the language-model loss on `batch` x `length` random tokens."""
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(model.config.vocab_size, (batch, length), generator=generator)
+    tokens = tokens.to(model.device)
     return lambda: model(input_ids=tokens, labels=tokens, use_cache=False).loss
 
 

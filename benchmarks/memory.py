@@ -1,7 +1,8 @@
-"""Peak memory of a step over that of inference, from the kernel's high-water mark.
+"""Peak memory of a step over that of inference: the kernel's high-water mark, or CUDA's.
 
-A process of its own for every contender: `python -m benchmarks.memory NAME APPLY RANK BATCH LENGTH`
-prints megabytes. Linux only.
+A process of its own for every contender:
+`python -m benchmarks.memory NAME APPLY RANK BATCH LENGTH DEVICE` prints megabytes. On the CPU,
+Linux only.
 """
 
 from __future__ import annotations
@@ -20,18 +21,22 @@ from benchmarks.contenders import Contender, language_model, loss_of
 _SELF = Path("/proc/self")
 
 
-def peak(call: Callable[[], object]) -> int:
-    """Return the largest resident size of this process, in bytes, while `call` runs."""
+def peak(call: Callable[[], object], device: str) -> int:
+    """Return the most memory, in bytes, that this process holds on a device while `call` runs."""
     gc.collect()
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        call()
+        return torch.cuda.max_memory_allocated()
     (_SELF / "clear_refs").write_text("5")  # forget the high-water mark
     call()
     found = re.search(r"VmHWM:\s+(\d+) kB", (_SELF / "status").read_text())
     return 1024 * int(found.group(1))
 
 
-def over_inference(name: str, apply: str, rank: int, batch: int, length: int) -> str:
+def over_inference(name: str, apply: str, rank: int, batch: int, length: int, device: str) -> str:
     """Measure in a new process; return megabytes, or "-" where the system does not tell."""
-    arguments = [name, apply, *map(str, (rank, batch, length))]
+    arguments = [name, apply, *map(str, (rank, batch, length)), device]
     ran = subprocess.run(
         [sys.executable, "-m", "benchmarks.memory", *arguments], capture_output=True, text=True
     )
@@ -40,9 +45,9 @@ def over_inference(name: str, apply: str, rank: int, batch: int, length: int) ->
 
 def main() -> None:
     """Print what the second step of a contender needs beyond inference, in megabytes."""
-    name, apply, *numbers = sys.argv[1:]
+    name, apply, *numbers, device = sys.argv[1:]
     rank, batch, length = map(int, numbers)
-    model = language_model()[1]
+    model = language_model()[1].to(device)
     closure = loss_of(model, batch, length)
 
     def inference() -> None:
@@ -50,10 +55,10 @@ def main() -> None:
             closure()
 
     inference()
-    alone = peak(inference)
+    alone = peak(inference, device)
     contender = Contender(name, apply, rank, model)
     contender.step(closure)
-    print(round((peak(lambda: contender.step(closure)) - alone) / 1e6))
+    print(round((peak(lambda: contender.step(closure), device) - alone) / 1e6))
 
 
 if __name__ == "__main__":

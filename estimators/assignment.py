@@ -9,7 +9,7 @@ from torch import Tensor
 
 from estimators import philox
 from estimators.interrupts import write_all
-from estimators.noise import LowRankNoise, Noise, joined
+from estimators.noise import Entries, LowRankNoise, Noise, joined
 from estimators.products import add_product
 from estimators.rounding import narrowed
 from estimators.slots import Slot
@@ -18,6 +18,7 @@ from estimators.streams import Stream
 Terms = Sequence[tuple[float, Noise]]
 
 _PIECE = 1 << 20  # entries of a 16-bit matrix that are widened to 32 bits at once
+_SQUARES = 1 << 22  # entries of a diagonal whose square roots are held at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,32 +38,32 @@ class Assignment:
     rounding: Stream | None = None
     start: int = 0
 
-    @property
-    def blocks(self) -> int:
-        return -(-len(self.out) // self.slot.rows_per_block)
-
     @cached_property
     def low_rank(self) -> bool:
         return bool(self.terms) and all(noise.low_rank for _, noise in self.terms)
 
     @cached_property
-    def whole(self) -> philox.Sum | None:
-        """The assignment as one pass over memory, None if its noise takes more."""
-        entries = joined(self.terms)
-        if entries is None:
-            return None
-        rows = slice(self.start, self.start + len(self.out))
-        return entries.at(rows).added(
-            self.out, self.base, rows, scale=self.scale, rounding=self.rounding
-        )
+    def entries(self) -> Entries | None:
+        """The noise as one pass over memory makes it, None if that takes more."""
+        return joined(self.terms)
 
-    def rows(self, block: int) -> slice:
-        height = self.slot.rows_per_block
-        return slice(block * height, min(len(self.out), (block + 1) * height))
+    def parts(self, height: int) -> list[slice]:
+        """Return the rows, so many at a time."""
+        return [
+            slice(low, min(len(self.out), low + height)) for low in range(0, len(self.out), height)
+        ]
 
-    def run_block(self, block: int) -> None:
+    def sum(self, entries: Entries, rows: slice) -> philox.Sum:
+        """Return what writes some rows in one pass."""
+        there = slice(self.start + rows.start, self.start + rows.stop)
+        out, base = self.out, self.base
+        if rows.stop - rows.start < len(out):
+            out = out[rows]
+            base = out if self.out is self.base else base[rows]
+        return entries.at(there).added(out, base, there, scale=self.scale, rounding=self.rounding)
+
+    def run_rows(self, rows: slice) -> None:
         """Write the rows of one block; if noise cannot be drawn, they stay as they were."""
-        rows = self.rows(block)
         out, base = self.out[rows], self.base[rows]
         in_place = self.out is self.base
         if in_place and any(z.reads_weights for _, z in self.terms):
@@ -70,12 +71,12 @@ class Assignment:
         wide = out if out.dtype == self.slot.compute_dtype else base.to(self.slot.compute_dtype)
         # A single draw is made before it is added; of several, the first would be there already.
         before = out.clone() if in_place and wide is out and self._writes_often else None
+        start, stop = self.start + rows.start, self.start + rows.stop
         try:
             if wide is out and not in_place:
                 out.copy_(base)
             if self.scale != 1.0:
                 wide.mul_(self.scale)
-            start, stop = self.start + rows.start, self.start + rows.stop
             for weight, noise in self.terms:
                 noise.add_rows(wide, start, stop, weight, base)
         except BaseException:
@@ -107,18 +108,18 @@ class Assignment:
             add_product(self.out, left, right, weight, scale)
             scale = 1.0
 
-    def undo(self, block: int | None) -> None:
-        """Take back what `run_block`, or else a way that writes all rows (None), has written."""
+    def undo(self, rows: slice) -> None:
+        """Take back what has been written to some rows in place."""
         if self.out is not self.base:
             return
         back = replace(self, scale=1.0, terms=[(-w, z) for w, z in self.terms], rounding=None)
-        if block is not None:
-            back.run_block(block)
-        elif self.low_rank:
+        if back.low_rank:
             back.run_low_rank()
-        elif (whole := back.whole) is not None:
-            philox.write([whole])
-        self.out[slice(None) if block is None else self.rows(block)].div_(self.scale)
+        elif back.entries is not None:
+            philox.write([back.sum(back.entries, rows)])
+        else:
+            back.run_rows(rows)
+        self.out[rows].div_(self.scale)
 
     def _round_rows(self, low: int, high: int) -> None:
         slot, base = self.slot, self.base[low:high]
@@ -169,31 +170,48 @@ def assign(assignments: Sequence[Assignment]) -> None:
     If noise cannot be drawn, `write_all` tries once more; if it cannot be drawn then, weights are
     back where they were (up to rounding) when the error is raised.
     """
-    dense = [a for a in assignments if not a.low_rank]
-    passes = [(a, whole) for a in dense if (whole := a.whole) is not None]
-    blocks = [(a, b) for a in dense if a.whole is None for b in range(a.blocks)]
-    written: list[tuple[Assignment, int | None]] = []
+    whole: list[tuple[philox.Sum, Assignment, slice]] = []
+    pieces: list[tuple[Assignment, Entries, slice]] = []  # with a tensor more for each
+    blocks: list[tuple[Assignment, slice]] = []
+    for one in assignments:
+        if one.low_rank:
+            continue
+        every, entries = slice(0, len(one.out)), one.entries
+        if entries is None:
+            blocks += [(one, rows) for rows in one.parts(one.slot.rows_per_block)]
+        elif entries.squares is not None:
+            pieces += [(one, entries, rows) for rows in one.parts(one.slot.rows_within(_SQUARES))]
+        else:
+            whole.append((one.sum(entries, every), one, every))
+    written: list[tuple[Assignment, slice]] = []
 
-    def write_passes(_: int) -> None:
-        philox.write([whole for _, whole in passes])
-        written.extend((a, None) for a, _ in passes)
+    def write_whole(_: int) -> None:
+        philox.write([one for one, *_ in whole])
+        written.extend((one, rows) for _, one, rows in whole)
+
+    def write_piece(index: int) -> None:
+        one, entries, rows = pieces[index]
+        philox.write([one.sum(entries, rows)])
+        written.append((one, rows))
 
     def write_block(index: int) -> None:
-        assignment, block = blocks[index]
-        assignment.run_block(block)
-        written.append(blocks[index])
+        one, rows = blocks[index]
+        one.run_rows(rows)
+        written.append((one, rows))
 
     try:
-        if passes:
-            write_all(write_passes, 1, passes[0][0].slot.device, 0)
+        if whole:
+            write_all(write_whole, 1, whole[0][1].slot.device, 0)
+        if pieces:  # one after the other: what writes them has threads of its own
+            write_all(write_piece, len(pieces), pieces[0][0].slot.device, 0)
         if blocks:
-            entries = sum(a.out.numel() for a in dense)
-            write_all(write_block, len(blocks), blocks[0][0].slot.device, entries)
-        for assignment in assignments:
-            if assignment.low_rank:
-                assignment.run_low_rank()
-                written.append((assignment, None))
+            entries_in_all = sum(one.out[rows].numel() for one, rows in blocks)
+            write_all(write_block, len(blocks), blocks[0][0].slot.device, entries_in_all)
+        for one in assignments:
+            if one.low_rank:
+                one.run_low_rank()
+                written.append((one, slice(0, len(one.out))))
     except BaseException:
-        for assignment, block in written:
-            assignment.undo(block)
+        for one, rows in written:
+            one.undo(rows)
         raise

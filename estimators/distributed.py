@@ -63,7 +63,7 @@ def check_ranks(optimizer: ZerothOrder, group: dist.ProcessGroup | None = None) 
     rates = [(float(g["lr"]), float(g["weight_decay"])) for g in optimizer.param_groups]
     rule = optimizer.step_size
     parts: dict[str, list[Any]] = {
-        "noise": [NOISE, fingerprint(slots[0].device)],
+        "noise": [NOISE, *(fingerprint(device) for device in {slot.device for slot in slots})],
         "seed": [optimizer.seed],
         "step": [optimizer.steps],
         "rates": [optimizer.eps, *rates, *(rule.state_dict().items() if rule else ())],

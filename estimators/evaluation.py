@@ -204,6 +204,11 @@ class Evaluation:
                     "the closure computes gradients, and a zeroth-order step needs none: return "
                     "the loss without backward(); a loss that is made of gradients takes "
                     "`with torch.enable_grad():` inside the closure"
+                    + (
+                        ""
+                        if self.applier.moves_weights
+                        else ', and apply="inplace" if these are gradients of the weights'
+                    )
                 ) from error
 
     def _checked(self, value: Any) -> float:

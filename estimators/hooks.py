@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -128,8 +128,8 @@ class _Replacing(Hook):
         self.name = name
         self.space = space
 
-    def rest(self) -> None:
-        super().rest()
+    def detach(self, own: Callable | None) -> None:
+        super().detach(own)
         _put(self.module, self.name, self.parameter)
 
 
@@ -168,6 +168,10 @@ class WholeHook(_Replacing):
         self.module = module
         self.parameter = parameter
         stack.callback(self.rest)
+
+    def rest(self) -> None:
+        super().rest()
+        _put(self.module, self.name, self.parameter)
 
     def arm(self, terms: Terms, rounding: Stream | None, watch: Inside) -> None:
         super().arm(terms, rounding, watch)
@@ -214,4 +218,5 @@ class RowsHook(_Replacing):
 
 def _put(module: nn.Module, name: str, tensor: Tensor | None) -> None:
     """Put a tensor in the place of a parameter, which takes no tensor that is none by itself."""
-    cast(dict[str, Tensor | None], module._parameters)[name] = tensor
+    parameters: Any = module._parameters
+    parameters[name] = tensor

@@ -38,8 +38,8 @@ class Log:
         self.eps: list[tuple[int, float]] = []
         self.members: list[tuple[int, list[list[str]]]] = []
         self.tensors: dict[str, str] = {}
-        self.waiting: list[int] = []
         self.fingerprint = ""
+        self.waiting: list[int] = []
 
     def __len__(self) -> int:
         return len(self.losses)
@@ -68,8 +68,8 @@ class Log:
         if slots is not None and changed:
             self.members.append((step, list(members.values())))
             self.tensors |= {slot.name: describe(slot.param) for slot in slots}
-            if slots:
-                self.fingerprint = fingerprint(slots[0].device)
+            for device in {slot.device for slot in slots}:
+                self.fingerprint = fingerprint(device)
         self.losses.append(losses)
 
     def repeat(self, other: Log, step: int) -> None:
@@ -83,8 +83,8 @@ class Log:
             if not own or list(own[-1][1:]) != values:
                 own.append((step, *values))
         self.tensors |= other.tensors
-        self.waiting += [step] * (step in other.waiting)
         self.fingerprint = other.fingerprint
+        self.waiting += [step] * (step in other.waiting)
         self.losses.append(other.losses[step])
 
     def rates_at(self, step: int) -> Rates:

@@ -44,18 +44,25 @@ class Noise(ABC):
     def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
         """Return the rows of Z with the given indices, shape (len(rows), n)."""
 
+    def block(self, index: int, base: Tensor) -> Tensor:
+        """Return the rows of block `index` of Z; `base` is those rows of the weights."""
+        out = torch.zeros(base.shape, dtype=self.slot.compute_dtype, device=base.device)
+        start = index * self.slot.rows_per_block
+        self.add_rows(out, start, start + len(base), 1.0, base)
+        return out
+
     def dense(self) -> Tensor:
         """Return Z as an m x n matrix in the computing type."""
         slot = self.slot
-        out = torch.zeros(slot.m, slot.n, dtype=slot.compute_dtype, device=slot.device)
+        out = torch.empty(slot.m, slot.n, dtype=slot.compute_dtype, device=slot.device)
         weights = slot.matrix
         height = slot.rows_per_block
 
-        def add(block: int) -> None:
-            rows = slice(block * height, min(slot.m, (block + 1) * height))
-            self.add_rows(out[rows], rows.start, rows.stop, 1.0, weights[rows])
+        def fill(index: int) -> None:
+            rows = slice(index * height, min(slot.m, (index + 1) * height))
+            out[rows] = self.block(index, weights[rows])
 
-        parallel(add, slot.blocks, slot.device, slot.m * slot.n)
+        parallel(fill, slot.blocks, slot.device, slot.m * slot.n)
         return out
 
 
@@ -64,7 +71,9 @@ class Entries:
     """sum_j w_j z_j where masks are on, plus w M: what `philox.Sum` adds to a tensor in one pass.
 
     terms: (w_j, key of z_j). signs: whether z_j are signs, not normal numbers. dense: (w, M).
-    mask, threshold, sparse: where z_j are added, as in `philox.Sum`. Tensors are m x n.
+    mask, threshold, sparse: where z_j are added, as in `philox.Sum`. squares: H, by the square
+    roots of whose entries those of z_j are divided. factor: 1 / sqrt(H), once rows are picked.
+    Tensors are m x n.
     """
 
     terms: tuple[tuple[float, int], ...] = ()
@@ -73,21 +82,33 @@ class Entries:
     mask: Tensor | None = None
     threshold: float | None = None
     sparse: tuple[int, int] | None = None
+    squares: Tensor | None = None
+    factor: Tensor | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a sum of streams and nothing else: most are, and small tensors many."""
+        masked = self.mask is not None or self.threshold is not None or self.sparse is not None
+        return not masked and self.dense is None and self.squares is None and self.factor is None
 
     def scaled(self, weight: float) -> Entries:
         """Return `weight` times this."""
-        terms = tuple((weight * w, key) for w, key in self.terms)
-        return replace(
-            self, terms=terms, dense=self.dense and (weight * self.dense[0], self.dense[1])
-        )
+        terms = tuple([(weight * w, key) for w, key in self.terms])
+        if self.plain:
+            return Entries(terms, self.signs)
+        dense = self.dense and (weight * self.dense[0], self.dense[1])
+        return replace(self, terms=terms, dense=dense)
 
     def at(self, rows: slice | Tensor, base: Tensor | None = None) -> Entries:
         """Return these rows of it; with `base`, those of the weights, its threshold is a mask."""
+        if self.plain:
+            return self
         mask, threshold = None if self.mask is None else self.mask[rows], self.threshold
         if base is not None and threshold is not None:
             mask, threshold = base.abs() <= threshold, None
         dense = self.dense and (self.dense[0], self.dense[1][rows])
-        return replace(self, mask=mask, threshold=threshold, dense=dense)
+        factor = None if self.squares is None else self.squares[rows].rsqrt()
+        return replace(self, mask=mask, threshold=threshold, dense=dense, factor=factor)
 
     def added(
         self,
@@ -99,35 +120,40 @@ class Entries:
         rounding: Stream | None = None,
     ) -> philox.Sum:
         """Return what writes `scale` base + this to `out`; all of them are these rows."""
-        listed = rows if isinstance(rows, Tensor) else None
+        offset = 0 if isinstance(rows, Tensor) else rows.start * out.shape[1]
         return philox.Sum(
             out,
             base,
             self.terms,
-            offset=rows.start * out.shape[1] if isinstance(rows, slice) else 0,
+            offset=offset,
             scale=scale,
             signs=self.signs,
             rounding=None if rounding is None else rounding.key,
             dense=self.dense,
+            factor=self.factor,
             mask=self.mask,
             threshold=self.threshold,
             sparse=self.sparse,
-            rows=listed,
+            rows=rows if isinstance(rows, Tensor) else None,
         )
 
 
 def joined(terms: Sequence[tuple[float, Noise]]) -> Entries | None:
     """Return weighted noise as one pass over memory makes it, None if that takes several."""
-    parts = [entries for _, noise in terms if (entries := noise.entries) is not None]
+    if not terms:
+        return Entries()
+    parts = [part for _, noise in terms if (part := noise.entries) is not None]
     if len(parts) < len(terms):
         return None
-    if not parts:
-        return Entries()
+    if len(terms) == 1:
+        return parts[0].scaled(terms[0][0])
     first = parts[0]
     for other in parts[1:]:
         if other.signs != first.signs or other.threshold != first.threshold:
             return None
         if other.mask is not first.mask or other.sparse != first.sparse:
+            return None
+        if other.squares is not first.squares:
             return None
     scaled = [part.scaled(weight) for part, (weight, _) in zip(parts, terms, strict=True)]
     tensors = [part.dense for part in scaled if part.dense is not None]

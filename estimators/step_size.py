@@ -288,7 +288,8 @@ class StepSize:
             ends = _ends(evaluation, estimate) if update.linear else None
             if ends is None:
                 weights, radius = _along(evaluation, estimate.terms, update)
-                ends = *_evaluate(evaluation, weights, [radius, -radius]), radius
+                ahead, behind = _evaluate(evaluation, weights, [radius, -radius])
+                ends = ahead, behind, radius
                 spent += 2
             plus, minus, radius = ends
             own = (plus - minus) / (2.0 * radius)
@@ -534,7 +535,8 @@ def look(
     if rounding is None:
         rounding = _rounding(evaluation, weights, radius, centre)
     if ends is None:
-        ends = *_evaluate(evaluation, weights, [radius, -radius]), radius
+        ahead, behind = _evaluate(evaluation, weights, [radius, -radius])
+        ends = ahead, behind, radius
     plus, minus, radius = ends
     slope, curvature = (plus - minus) / (2.0 * radius), (plus - 2.0 * centre + minus) / radius**2
     return Look(centre, slope, curvature, radius, len(evaluation.losses) - before), rounding

@@ -65,7 +65,7 @@ class Inside(TorchFunctionMode):
     def begin(self, memory: Iterable[Tensor] = ()) -> None:
         """Forget the evaluation before.
 
-        memory: parameters, where they lie, to look for views of them that were made elsewhere.
+        memory: where parameters lie, to look for views of them that were made outside the closure.
         """
         spans = [(address(t), t.numel() * t.element_size(), id(t)) for t in memory]
         self.spans = sorted(span for span in spans if span[0] > 0)

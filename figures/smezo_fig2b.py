@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from math import sqrt
 
 import numpy as np
 import sympy as sp
@@ -26,23 +26,19 @@ from figures.style import (
     panels,
 )
 from zotheory import papers
+from zotheory.budget import ALPHA
 from zotheory.evidence.exact import conjuncts
 from zotheory.ledger import Entry
 from zotheory.papers.shared.along import ALONG
 from zotheory.papers.smezo.batches import COSINE, NAMES
-from zotheory.papers.smezo.noise import LAW, average_over
-from zotheory.papers.smezo.small_weights import LATER, PHASES
+from zotheory.papers.smezo.finetuned import LAW, average_over
 from zotheory.vocabulary import Kind
 
 OWN, OTHER = "smezo.fig2b.same_batch", "smezo.fig2b.held_out"
 MORE, COUNTED = "smezo.intro.more_likely", "own.held_out"
 LOOKS = dict(zip(NAMES, SERIES, strict=False))
-STUDIES = (
-    (OTHER, ALONG.phases, SERIES[0], "judged for the band"),
-    (MORE, tuple(PHASES), SERIES[3], "judged for the line"),
-)
+STUDIES = {OTHER: (SERIES[0], "judged for the band"), MORE: (SERIES[3], "judged for the line")}
 RAISED = sp.lambdify(COSINE, 1 - LAW, "numpy")
-SHOWN = 0.95  # level of the intervals for batches drawn anew
 
 
 def draw(data: Data) -> tuple[Figure, str]:
@@ -59,30 +55,34 @@ def draw(data: Data) -> tuple[Figure, str]:
         own.plot([x], [share], zorder=5, **look.on_points())
     own.set(xticks=range(2), xticklabels=("whole\nvocabulary", "label\nwords"), xlim=(-0.5, 1.5))
 
-    for claim, steps, look, name in STUDIES:
-        _along(other, data, claim, steps, look, name)
+    last, shown = max(steps(data, MORE)), set()
+    for i, (claim, (look, name)) in enumerate(STUDIES.items()):
+        _along(other, data, claim, set(steps(data, claim)) - shown, look)
+        shown.update(steps(data, claim))
+        _average(other, data, claim, last + 4 + 3 * i, look, name)
     _counted(other, data)
-    other.set(xlabel="steps of fine-tuning", xlim=(-4, max(LATER) + 3))
+    other.set(xlabel="steps of fine-tuning; averages", xlim=(-4, last + 9))
     for ax, claim in ((own, OWN), (other, OTHER)):
         _claimed(ax, printed(claim), data.claim(claim))
     more = 100 * float(papers.claim(MORE).statement.formula.rhs)
     claimed(other, more, f"claimed: above {more:g}%", data.claim(MORE))
     for ax in (own, other):
-        ax.set(ylim=(-3, 80), ylabel="steps that raise the loss (%)")
+        ax.set(ylim=(-3, 103), ylabel="steps that raise the loss (%)")
     lettered((own, other), ("its own batch", "another batch"))
     legend_above(figure, (own, other))
     draws = sum(data.drawn(OWN, Kind.MODEL, "draws by pair"))
-    pairs = len(along(data, OTHER, ALONG.phases[0]))
+    band, line = (steps(data, claim) for claim in STUDIES)
+    pairs = len(along(data, OTHER, band[0]))
     return figure, (
         f"(a) Share of {draws} small MeZO steps, each along one Gaussian direction, that raise the "
         "loss of the batch they were made on, on a language model's two losses before fine-tuning: "
         f"counted shares with {LEVEL} intervals; small dots: by batch.\n\n(b) The probability that "
         "such a step raises another batch's loss, 1/2 - arcsin(cos)/π for a small step, from the "
-        f"cosines of the gradients of {pairs} pairs of batches at each place (dots) along one run "
-        f"({ALONG}). Large: means over the pairs, with {SHOWN:.0%} jackknife intervals for batches "
-        f"drawn anew. Circles: {_listed(ALONG.phases)}, {_mean(data, OTHER, ALONG.phases):.0f}% on "
-        f"average, which the band is judged by; diamonds: {_listed(PHASES)}, "
-        f"{_mean(data, MORE, PHASES):.0f}%, which the dashed line is judged by. Triangle: counted "
+        f"cosines of the gradients of {pairs} or more pairs of batches at each step looked at "
+        f"(dots; dashes: their means) along one run ({ALONG}). On the right the averages over "
+        f"steps, with {LEVEL} intervals for batches drawn anew. Circle: {_listed(band)}, "
+        f"{average(data, OTHER)[0]:.0f}%, which the band is judged by; diamond: {_listed(line)}, "
+        f"{average(data, MORE)[0]:.0f}%, which the dashed line is judged by. Triangle: counted "
         f"before fine-tuning, {LEVEL} interval. The share changes by the step and by the batches, "
         "with how far their gradients agree."
     )
@@ -119,24 +119,39 @@ def cosines(data: Data, claim: str, step: int) -> np.ndarray:
     return np.array(data.number(claim, Kind.MODEL, f"after {step} steps", "cosines of the pairs"))
 
 
-def anew(pairs: np.ndarray) -> tuple[float, float]:
-    """An interval in percent for the mean over pairs of batches drawn anew, from their cosines."""
-    count = round((1 + sqrt(1 + 8 * len(pairs))) / 2)
-    matrix = np.eye(count)
-    matrix[np.triu_indices(count, 1)] = pairs
-    _, (low, high) = average_over([matrix], RAISED, 1 - SHOWN)
-    return 100 * low, 100 * high
+def steps(data: Data, claim: str) -> tuple[int, ...]:
+    """After how many updates pairs of batches were looked at."""
+    told = data.claim(claim).evidence_of(Kind.MODEL).numbers
+    found = (re.fullmatch(r"after (\d+) steps", name) for name in told)
+    return tuple(sorted(int(name[1]) for name in found if name))
 
 
-def _along(ax: Axes, data: Data, claim: str, steps: Sequence[int], look: Look, name: str) -> None:
-    """Dots by pair, and their means."""
-    for step in steps:
+def average(data: Data, claim: str) -> tuple[float, tuple[float, float]]:
+    """Percent of small steps that raise another batch's loss, over steps, with its interval."""
+    matrices = []
+    for step in steps(data, claim):
+        pairs = cosines(data, claim, step)
+        count = round((1 + np.sqrt(1 + 8 * len(pairs))) / 2)
+        matrix = np.eye(count)
+        matrix[np.triu_indices(count, 1)] = pairs
+        matrices.append(matrix + np.triu(matrix, 1).T)
+    found = average_over(matrices, RAISED, ALPHA)
+    return 100 * found.value, (100 * found.low, 100 * found.high)
+
+
+def _along(ax: Axes, data: Data, claim: str, at: Iterable[int], look: Look) -> None:
+    """Dots by pair at these steps, and dashes for their means."""
+    for step in at:
         pairs = along(data, claim, step)
-        spread = step + np.linspace(-0.9, 0.9, len(pairs))
+        spread = step + np.linspace(-0.3, 0.3, len(pairs))
         ax.plot(spread, pairs, ".", ms=2.5, mfc="none", mec=look.colour, mew=0.5, alpha=0.7)
-    means = [along(data, claim, step).mean() for step in steps]
-    bounds = [anew(cosines(data, claim, step)) for step in steps]
-    intervals(ax, steps, means, bounds, look, name, zorder=4)
+        ax.plot([step - 0.4, step + 0.4], [pairs.mean()] * 2, color=look.colour, lw=1.2)
+
+
+def _average(ax: Axes, data: Data, claim: str, at: float, look: Look, name: str) -> None:
+    """Over the steps, beside them."""
+    value, bounds = average(data, claim)
+    intervals(ax, [at], [value], [bounds], look, name, zorder=4)
 
 
 def _counted(ax: Axes, data: Data) -> None:
@@ -147,13 +162,11 @@ def _counted(ax: Axes, data: Data) -> None:
     intervals(ax, [-2], [100 * (1 - share)], bounds, SERIES[2], "counted, at step 0", zorder=4)
 
 
-def _mean(data: Data, claim: str, steps: Sequence[int]) -> float:
-    return float(np.mean([along(data, claim, step).mean() for step in steps]))
-
-
-def _listed(steps: Iterable[int]) -> str:
-    *first, last = map(str, steps)
-    return f"after {', '.join(first)} and {last} steps"
+def _listed(found: Sequence[int]) -> str:
+    """In words, runs of consecutive steps by their ends."""
+    runs = np.split(np.array(found), np.flatnonzero(np.diff(found) > 1) + 1)
+    *first, last = (str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+    return f"after {', '.join(first)}{' and ' if first else ''}{last} steps"
 
 
 def _claimed(ax: Axes, band: tuple[float, float], entry: Entry) -> None:

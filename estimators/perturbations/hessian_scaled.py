@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from estimators import philox
 from estimators.evaluation import Evaluation
-from estimators.noise import Entries, Noise
+from estimators.noise import DenseNoise, Entries
 from estimators.perturbations.base import Perturbation, Rebase
 from estimators.slots import Slot
-from estimators.streams import Stream
 
 
-class HessianScaledNoise(Noise):
+class HessianScaledNoise(DenseNoise):
     """Gaussian entries divided by the square roots of a diagonal H."""
 
-    def __init__(self, slot: Slot, stream: Stream) -> None:
-        self.slot = slot
-        self.stream = stream
-
-    def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
-        self._add(out, slice(start, stop), weight)
-
-    def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
-        out = torch.zeros(len(rows), self.slot.n, dtype=self.slot.compute_dtype, device=rows.device)
-        self._add(out, rows, 1.0)
-        return out
+    @cached_property
+    def entries(self) -> Entries:
+        return Entries(((1.0, self.stream.key),), squares=self.slot.state["H"])
 
     def standard(self, rows: slice) -> Tensor:
         """Return some rows of u, the standard normal entries."""
@@ -37,10 +28,6 @@ class HessianScaledNoise(Noise):
         shape = rows.stop - rows.start, slot.n
         out = torch.empty(shape, dtype=slot.compute_dtype, device=slot.device)
         return philox.normals(out, self.stream.key, rows.start * slot.n)
-
-    def _add(self, out: Tensor, rows: slice | Tensor, weight: float) -> None:
-        plain = Entries(((weight, self.stream.key),)).added(out, out, rows)
-        philox.write([replace(plain, factor=self.slot.state["H"][rows].rsqrt())])
 
 
 class HessianScaled(Perturbation):

@@ -39,27 +39,34 @@ class MomentumCentredNoise(DenseNoise):
         terms = ((math.hypot(*self._shares), self.stream.key),)
         return Entries(terms, dense=(1.0 - self.beta1, self.slot.state["m"]))
 
-    def parts(self, rows: slice) -> tuple[Tensor, Tensor]:
-        """Return some rows of z0 and z1."""
-        slot, offset = self.slot, rows.start * self.slot.n
-        momentum = slot.state["m"][rows]
-        size, (c0, c1) = math.hypot(*self._shares), self._shares
+    def parts(self, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+        """Return some rows of s, z0 and z1."""
+        momentum = self.slot.state["m"][rows]
+        (c0, c1), size = self._shares, math.hypot(*self._shares)
         a0, a1 = math.sqrt(self.alpha) / size, math.sqrt(1.0 - self.alpha) / size
-        first, second = self.stream.key, self.second.key
-        z0, z1 = torch.empty_like(momentum), torch.empty_like(momentum)
-        philox.write(
-            [
-                philox.Sum(z0, None, _moving((a0 * c0, first), (a0 * c1, second)), offset=offset),
-                philox.Sum(
-                    z1, momentum, _moving((a1 * c1, first), (-a1 * c0, second)), offset=offset
-                ),
-            ]
-        )
-        return z0, z1
+        s = self._drawn(self.stream, rows)
+        z0, z1 = s * (a0 * c0), momentum + s * (a1 * c1) if a1 * c1 else momentum.clone()
+        if a0 * c1 or a1 * c0:
+            other = self._drawn(self.second, rows)
+            z0.add_(other * (a0 * c1))
+            z1.add_(other * (-a1 * c0))
+        return s, z0, z1
 
+    def _drawn(self, stream: Stream, rows: slice) -> Tensor:
+        slot = self.slot
+        shape = rows.stop - rows.start, slot.n
+        out = torch.empty(shape, dtype=slot.compute_dtype, device=slot.device)
+        return philox.normals(out, stream.key, rows.start * slot.n)
 
-def _moving(*terms: tuple[float, int]) -> list[tuple[float, int]]:
-    return [(weight, key) for weight, key in terms if weight]
+    def mixed(self, s: Tensor, rows: slice) -> Tensor:
+        """Return some rows of m', from those of s."""
+        return self.added(None, s, rows, 1.0)
+
+    def added(self, base: Tensor | None, s: Tensor, rows: slice, weight: float) -> Tensor:
+        """Return some rows of `base` + `weight` m', rounded as `entries` are added."""
+        mean = self.slot.state["m"][rows] * (weight * (1.0 - self.beta1))
+        total = mean if base is None else mean.add_(base)
+        return total.add_(s * (weight * math.hypot(*self._shares)))
 
 
 class MomentumCentred(Perturbation):

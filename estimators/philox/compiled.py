@@ -121,6 +121,7 @@ _S0, _S1, _S2, _S3 = map(np.float32, SIN)
 _C0, _C1, _C2, _C3 = map(np.float32, COS)
 _TWO_LOG_2 = np.float32(TWO_LOG_2)
 _HALF, _ONE = np.float32(0.5), np.float32(1.0)
+_NOTHING = np.float32(-0.0)  # added, it leaves every number as it is, and the loop a vector's
 _TO_UNIT = np.float32(2.0**-31)
 _ONE_BITS = np.int32(0x3F800000)
 _SIGN_BIT = np.uint32(0x80000000)
@@ -311,12 +312,12 @@ def _accumulate(acc: Any, z: Any, weight: Any, factor: Any, keep: Any) -> None:
     """acc += weight z [factor] where kept; factor and keep may be empty."""
     if len(factor):
         for i in range(len(acc)):
-            moved = acc[i] + weight * z[i] * factor[i]
-            acc[i] = moved if keep[i] != 0 else acc[i]
+            moved = weight * z[i] * factor[i]
+            acc[i] += moved if keep[i] != 0 else _NOTHING
     elif len(keep):
         for i in range(len(acc)):
-            moved = acc[i] + weight * z[i]
-            acc[i] = moved if keep[i] != 0 else acc[i]
+            moved = weight * z[i]
+            acc[i] += moved if keep[i] != 0 else _NOTHING
     else:
         for i in range(len(acc)):
             acc[i] += weight * z[i]

@@ -30,10 +30,15 @@ class AdaMU(Update):
 
     def write(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
-            slot, weights = job.slot, job.slot.matrix
-            if job.restore:
-                assign([Assignment(slot, weights, weights, 1.0, job.restore)])
-            self._step(job, weights)
+            weights, back = job.slot.matrix, 0.0
+            ((slope, noise),) = job.terms
+            if not isinstance(noise, MomentumCentredNoise):
+                raise TypeError("ZO-AdaMU's update needs the noise of MomentumCentred")
+            if [z for _, z in job.restore] == [noise]:  # it is made for the step in any case
+                ((back, _),) = job.restore
+            elif job.restore:
+                assign([Assignment(job.slot, weights, weights, 1.0, job.restore)])
+            self._step(job, weights, noise, slope, back)
 
     def displacement(self, slot: Slot, terms: Terms) -> Noise:
         ((slope, noise),) = terms
@@ -41,23 +46,24 @@ class AdaMU(Update):
             raise TypeError("ZO-AdaMU's update needs the noise of MomentumCentred")
         return AdaMUStep(noise, slope, self.delta)
 
-    def _step(self, job: Job, weights: Tensor) -> None:
+    def _step(
+        self, job: Job, weights: Tensor, noise: MomentumCentredNoise, slope: float, back: float
+    ) -> None:
         slot, height = job.slot, job.slot.rows_per_block
-        ((slope, noise),) = job.terms
-        if not isinstance(noise, MomentumCentredNoise):
-            raise TypeError("ZO-AdaMU's update needs the noise of MomentumCentred")
         momentum = slot.state["m"]
 
         def block(index: int) -> None:
             rows = slice(index * height, min(slot.m, (index + 1) * height))
-            fresh, past = noise.parts(rows)
+            s, fresh, past = noise.parts(rows)
             second = past.square_().lerp_(fresh.square_(), noise.beta2).add_(self.delta)
-            first = torch.zeros_like(momentum[rows])
             if job.written is not None and slope:
+                first = torch.zeros_like(second)
                 job.written.add_rows(first, rows.start, rows.stop, 1.0 / slope, weights[rows])
             else:
-                noise.add_rows(first, rows.start, rows.stop, 1.0, weights[rows])
-            wide = weights[rows].to(slot.compute_dtype).mul_(job.scale)
+                first = noise.mixed(s, rows)
+            wide = weights[rows].to(slot.compute_dtype)
+            wide = noise.added(wide, s, rows, back) if back else wide
+            wide = wide * job.scale
             wide.addcdiv_(first, second.sqrt_(), value=-job.lr * slope)
             weights[rows] = narrowed(slot, wide, job.rounding, rows)
             momentum[rows] = first
@@ -75,10 +81,13 @@ class AdaMUStep(Noise):
         self.delta = delta
 
     def add_rows(self, out: Tensor, start: int, stop: int, weight: float, base: Tensor) -> None:
-        fresh, past = self.noise.parts(slice(start, stop))
-        second = past.square().lerp_(fresh.square(), self.noise.beta2).add_(self.delta)
-        step = past.lerp_(fresh, self.noise.beta1).div_(second.sqrt_())
-        out.add_(step, alpha=weight * self.slope)
+        height = self.slot.rows_per_block
+        for low in range(start, stop, height):
+            rows = slice(low, min(stop, low + height))
+            s, fresh, past = self.noise.parts(rows)
+            second = past.square_().lerp_(fresh.square_(), self.noise.beta2).add_(self.delta)
+            step = self.noise.mixed(s, rows).mul_(self.slope).div_(second.sqrt_())
+            out[low - start : rows.stop - start].add_(step, alpha=weight)
 
     def lookup(self, rows: Tensor, base: Tensor) -> Tensor:
         return self.dense()[rows]

@@ -10,6 +10,7 @@ from contextlib import suppress
 import numpy
 import pytest
 import torch
+import torch._dynamo
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 from torch import nn
@@ -20,6 +21,13 @@ import estimators
 from estimators.trainer import ZerothOrderTrainer
 from tests.estimators.language import arguments, sentences, tiny_llama
 from tests.estimators.problems import build, net_problem, same, weights
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_compiled():
+    """What a closure uses is not watched where something has been compiled before it."""
+    torch._dynamo.utils.counters.clear()
+
 
 WAYS = [{}, {"restore": "copy"}, {"apply": "forward"}]
 
@@ -247,6 +255,10 @@ def test_closures_that_compute_gradients(options):
     for closure in (usual, physics):
         with pytest.raises(RuntimeError, match=r"without backward\(\).*torch\.enable_grad\(\)"):
             optimizer.step(closure)
+        assert same(before, weights(model))
+    if options.get("apply") == "forward":  # where the weights are replaced by noisy ones
+        with pytest.raises(RuntimeError, match='apply="inplace" if these are gradients of the w'):
+            optimizer.step(torch.enable_grad()(usual))
         assert same(before, weights(model))
     first = optimizer.step(enabled)
     steps(optimizer, enabled, 60)

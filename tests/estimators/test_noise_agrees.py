@@ -116,13 +116,16 @@ def sums(draw, most):
     base = maybe(lambda: random(of))
     if base is not None and draw(st.integers(0, 9)) == 0:
         base.view(-1)[0] = float("inf")
+    offset, sparse_key = draw(OFFSETS), draw(KEYS)
+    word = reference.entries(BITS32, sparse_key, offset, offset + 1, torch.device("cpu"))
+    level = draw(st.sampled_from([0, 1 << 31, 1 << 32, int(word), int(word) + 1]))
     in_place = base is not None and base.dtype == dtype and draw(st.booleans())
     weights = st.floats(-10.0 * size, 10.0 * size)
     return Sum(
         base if in_place else torch.empty(shape, dtype=dtype),
         base,
         draw(st.lists(st.tuples(weights, KEYS), max_size=5)),
-        offset=draw(OFFSETS),
+        offset=offset,
         scale=draw(st.sampled_from([1.0, 0.0, 0.7, -1 / 3])),
         signs=draw(st.booleans()),
         rounding=maybe(lambda: draw(KEYS)),
@@ -130,7 +133,7 @@ def sums(draw, most):
         factor=maybe(lambda: random(wide)),
         mask=maybe(lambda: random(wide) > 0),
         threshold=None if base is None else maybe(lambda: 0.7 * size),
-        sparse=maybe(lambda: (draw(KEYS), draw(st.integers(0, 2**32)))),
+        sparse=maybe(lambda: (sparse_key, level)),
         rows=rows,
     )
 

@@ -264,7 +264,7 @@ def test_adamu():
         for slot in slots:
             slot.state["m"] = moment[slot.name]
             noise = optimizer.perturbation.draw(slot, 1, t, 0)
-            fresh, past = noise.parts(slice(0, slot.m))
+            _, fresh, past = noise.parts(slice(0, slot.m))
             now = noise.beta1 * fresh + (1 - noise.beta1) * past
             second = noise.beta2 * fresh**2 + (1 - noise.beta2) * past**2
             moment[slot.name] = now

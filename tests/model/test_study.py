@@ -28,7 +28,7 @@ def killer(after):
 
 def assert_same(one, other):
     np.testing.assert_array_equal(one.losses, other.losses)
-    for field in ("spectra", "cosines", "held_out"):
+    for field in ("spectra", "cosines"):
         left, right = getattr(one, field), getattr(other, field)
         assert left.keys() == right.keys()
         for name in left:
@@ -215,37 +215,3 @@ def test_smollm2_resumed_run_equals_the_uninterrupted_one(smollm2, reviews, tmp_
     resumed = measure_gradients(smollm2, reviews.train, scratch=tmp_path, **settings)
     assert_same(resumed, whole)
     assert dataclasses.astuple(whole)[:4] == (0, 16, "vocabulary", 1e-3)
-
-
-def test_further_batches_are_compared_at_the_phases(tiny, text):
-    """Cosines of whole gradients, taken by hand at the weights that the updates give."""
-    settings = {**SETTINGS, "phases": (0, 3), "held_out": 2}
-    study = measure_gradients(tiny, text, **settings)
-    plain = measure_gradients(tiny, text, **SETTINGS)
-    np.testing.assert_array_equal(study.losses, plain.losses)  # they do not disturb the run
-    order = np.random.default_rng(5).permutation(len(text))[28:44].reshape(2, 2, 4)
-    words = label_word_ids(tiny.tokenizer)
-    gradients = []
-    for row in order[0]:
-        batch = make_batch(tiny.tokenizer, [text[i] for i in row])
-        value = prompt_loss(last_logits(tiny, batch), batch.labels, words, "vocabulary")
-        found = torch.autograd.grad(value, list(tiny.model.parameters()))
-        gradients.append(torch.cat([g.flatten() for g in found]))
-    cosine = torch.nn.functional.cosine_similarity(*gradients, dim=0).item()
-    assert study.held_out.keys() == {0, 3}
-    assert study.held_out[0] == pytest.approx(np.array([[1, cosine], [cosine, 1]]), abs=1e-5)
-    assert not np.allclose(study.held_out[3], study.held_out[0])
-
-
-def test_a_killed_run_keeps_what_its_phases_gave(tiny, text, tmp_path):
-    settings = {**SETTINGS, "phases": (1, 4), "held_out": 2}
-    whole = measure_gradients(tiny, text, **settings)
-    with pytest.raises(KilledError):
-        measure_gradients(tiny, text, scratch=tmp_path, progress=killer(3), **settings)
-    assert_same(measure_gradients(tiny, text, scratch=tmp_path, **settings), whole)
-
-
-@pytest.mark.parametrize("phases", [(7,), (-1,), (2, 2)])
-def test_phases_lie_within_the_run(tiny, text, phases):
-    with pytest.raises(ValueError, match="phases"):
-        measure_gradients(tiny, text, **SETTINGS, phases=phases, held_out=1)

@@ -56,14 +56,10 @@ def run(tree: Path, *arguments: str) -> str:
 
 
 @pytest.mark.slow
-def test_it_is_judged_with_its_mutant(tree):
+def test_it_is_listed_judged_with_its_mutant_and_shown(tree):
+    assert ID in run(tree, "list", "own")
     run(tree, "verify", ID, "--model", "none", "--out", "out")
     (entry,) = json.loads((tree / "out/ledger.json").read_text())["claims"]
     assert (entry["id"], entry["verdict"]) == (ID, "proved")
     assert entry["mutant"]["verdict"] == "refuted"
-
-
-@pytest.mark.slow
-def test_it_is_listed_and_shown(tree):
-    assert ID in run(tree, "list", "own")
-    assert "MeZO's E cos^2 is 1/(mn)." in run(tree, "show", ID)
+    assert "MeZO's E cos^2 is 1/(mn)." in run(tree, "show", ID, "--ledger", "out/ledger.json")

@@ -131,6 +131,7 @@ def z_score(values, expected):
     return 0.0 if abs(gap) < 1e-9 else gap / max(error, 1e-12)
 
 
+@pytest.mark.sampled(25)
 @pytest.mark.parametrize("name", CASES)
 def test_card_against_simulation(name):
     found, sampler, direction, queries, target = CASES[name]

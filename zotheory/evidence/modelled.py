@@ -41,14 +41,12 @@ class Trajectory:
         learning_rate: constant.
         all_layers: whether spectra are taken in every decoder layer or in a few spread ones.
         steps: batches, one a step; the budget's if not given.
-        phases: numbers of steps after which gradients of further batches are compared.
     """
 
     loss: Loss
     learning_rate: float
     all_layers: bool = False
     steps: int | None = None
-    phases: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         over = {"vocabulary": "whole vocabulary", "label_words": "label words"}[self.loss]
@@ -193,7 +191,6 @@ def _measure(trajectory: Trajectory, context: Context) -> GradientStudy:
         learning_rate=trajectory.learning_rate,
         layers=None if trajectory.all_layers else some,
         similarity_layers=some,
-        phases=trajectory.phases,
         scratch=context.scratch / "gradients",
         progress=tell,
     )

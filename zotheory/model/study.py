@@ -5,8 +5,8 @@ prompt, batches of 16 sentences, each batch of other text.
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +45,6 @@ class GradientStudy:
             rows of batches that were not measured (feed-forward matrices, four of five) are NaN.
         cosines: by parameter name, (T, T) inner products of the normalised gradients, for the
             matrices of the similarity layers.
-        held_out: by phase, (B, B) cosines of the gradients of B further batches, whole gradients
-            over all parameters at the weights that so many updates have produced.
     """
 
     seed: int
@@ -57,7 +55,6 @@ class GradientStudy:
     losses: np.ndarray
     spectra: dict[str, np.ndarray]
     cosines: dict[str, np.ndarray]
-    held_out: dict[int, np.ndarray] = field(default_factory=dict)
 
 
 def spread(model: nn.Module, layers: int) -> tuple[int, ...]:
@@ -83,8 +80,6 @@ def measure_gradients(
     learning_rate: float = 1e-3,
     layers: Sequence[int] | None = None,
     similarity_layers: Sequence[int] | None = None,
-    phases: Sequence[int] = (),
-    held_out: int = 6,
     scratch: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> GradientStudy:
@@ -97,15 +92,13 @@ def measure_gradients(
 
     Args:
         language_model: left as it is; a copy is trained.
-        text: labelled sentences, at least ``(batches + phases * held_out) * batch_size``.
+        text: labelled sentences, at least ``batches * batch_size``.
         seed: of the permutation.
         loss: which cross-entropy is trained and measured.
         learning_rate: constant, of plain SGD on every parameter, embeddings included.
         layers: decoder layers whose spectra are taken; all by default.
         similarity_layers: decoder layers whose normalised gradients are compared; four spread
             ones by default. Their gradients of all batches lie on disk meanwhile.
-        phases: numbers of updates, below ``batches``, after which ``held_out`` further batches are
-            compared; no sentence is used twice. All their gradients are in memory at once.
         scratch: folder in which finished batches are kept, so that a killed run goes on where it
             stopped, to the same numbers; a temporary one by default.
         progress: called with (finished batches, all batches).
@@ -116,9 +109,7 @@ def measure_gradients(
         OSError: the scratch folder cannot be written or is full (SmolLM2 needs 2.5 GB).
         ValueError: too little text, or a number out of its range.
     """
-    _check_numbers(text, batches + len(phases) * held_out, batch_size, learning_rate)
-    if not all(0 <= phase < batches for phase in phases) or len(set(phases)) < len(phases):
-        raise ValueError(f"phases are different numbers from 0 to {batches - 1}, got {phases}")
+    _check_numbers(text, batches, batch_size, learning_rate)
     everything = layer_weights(language_model.model)
     weights = _in_layers(everything, layers)
     if similarity_layers is None:
@@ -127,11 +118,6 @@ def measure_gradients(
     words = label_word_ids(language_model.tokenizer)
     order = np.random.default_rng(seed).permutation(len(text))
     chosen = [text[i] for i in order[: batches * batch_size]]
-    rest = order[batches * batch_size :][: len(phases) * held_out * batch_size]
-    rows = rest.reshape(len(phases), held_out, batch_size)
-    further = {
-        t: [[text[i] for i in row] for row in of] for t, of in zip(phases, rows, strict=True)
-    }
     settings = {
         "seed": seed,
         "batches": batches,
@@ -141,15 +127,12 @@ def measure_gradients(
         "layers": [weight.name for weight in weights],
         "compared": [weight.name for weight in compared],
         "text": chosen,
-        "further": further,
         "torch": torch.__version__,
     }
     with fixed_threads():
         check_packing(language_model, chosen[:2])
         with Scratch(scratch, fingerprint(language_model.model, settings), batches) as store:
-            run = _Run(
-                language_model, words, loss, learning_rate, weights, compared, further, store
-            )
+            run = _Run(language_model, words, loss, learning_rate, weights, compared, store)
             run.go(chosen, batch_size, progress)
             measured = store.results()
     return _assemble(measured, seed, batch_size, loss, learning_rate, weights, compared)
@@ -193,7 +176,6 @@ class _Run:
         learning_rate: float,
         weights: Sequence[Weight],
         compared: Sequence[Weight],
-        further: Mapping[int, Sequence[Sequence[Example]]],
         store: Scratch,
     ) -> None:
         self.trained = LanguageModel(
@@ -202,7 +184,6 @@ class _Run:
         self.words, self.loss, self.learning_rate = words, loss, learning_rate
         self.weights = {weight.name: weight for weight in weights}
         self.places = _places(compared)
-        self.further = further
         self.store = store
 
     def go(
@@ -222,8 +203,6 @@ class _Run:
     def _batch(self, t: int, batch: Batch) -> dict[str, np.ndarray]:
         directions = self.store.directions(self.places)
         measured: dict[str, np.ndarray] = {}
-        if t in self.further:
-            measured["held out"] = self._cosines(self.further[t])
 
         def emit(name: str, values: np.ndarray) -> None:
             measured[f"spectrum/{name}"] = values
@@ -252,26 +231,6 @@ class _Run:
         with SpectrumQueue(emit) as queue, consumed_gradients(self.trained.model, consume):
             value.backward()
         return measured
-
-    def _cosines(self, batches: Sequence[Sequence[Example]]) -> np.ndarray:
-        """(B, B) cosines of these batches' gradients at the weights as they are."""
-        parameters = list(self.trained.model.parameters())
-        gradients = []
-        for examples in batches:
-            batch = make_batch(self.trained.tokenizer, examples)
-            logits = last_logits(self.trained, batch)
-            value = prompt_loss(logits, batch.labels, self.words, self.loss)
-            gradients.append(torch.autograd.grad(value, parameters))
-        gram = np.array([[_inner(a, b) for b in gradients] for a in gradients])
-        norms = np.sqrt(np.diag(gram))
-        if not (np.isfinite(norms).all() and (norms > 0).all()):
-            raise ModelError(f"gradients of further batches have the norms {norms.tolist()}")
-        return gram / np.outer(norms, norms)
-
-
-def _inner(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> float:
-    """Of two gradients: the tensors' inner products in 32 bits, their sum in 64."""
-    return sum(float(x.flatten() @ y.flatten()) for x, y in zip(a, b, strict=True))
 
 
 def _places(compared: Sequence[Weight]) -> dict[str, tuple[int, int]]:
@@ -303,7 +262,4 @@ def _assemble(
         for t, row in enumerate(measured):
             matrix[t, :t] = matrix[:t, t] = row[f"cosine/{name}"]
     losses = np.array([float(row["loss"]) for row in measured])
-    held_out = {t: row["held out"] for t, row in enumerate(measured) if "held out" in row}
-    return GradientStudy(
-        seed, batch_size, loss, learning_rate, weights, losses, spectra, cosines, held_out
-    )
+    return GradientStudy(seed, batch_size, loss, learning_rate, weights, losses, spectra, cosines)

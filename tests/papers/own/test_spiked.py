@@ -26,6 +26,7 @@ def test_predictions():
     assert predicted_overlaps(1e9, 30, 40) == pytest.approx((1, 1))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("shape", [(6, 6), (4, 9)])
 def test_the_reduced_sampler_agrees_with_the_code_that_trains(shape):
     reduced = Overlaps(*shape, 10)(np.random.default_rng(0), 4000)

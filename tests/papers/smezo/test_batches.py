@@ -12,8 +12,7 @@ from zotheory.budget import BUDGETS
 from zotheory.context import Context
 from zotheory.evidence import modelled
 from zotheory.papers import select
-from zotheory.papers.smezo import batches
-from zotheory.papers.smezo import noise as noise_claims
+from zotheory.papers.smezo import batches, finetuned
 from zotheory.papers.smezo.batches import COSINE, agreement
 from zotheory.papers.smezo.directions import NoiseStudy, StepStudy
 from zotheory.vocabulary import DRAWN, Kind, Verdict
@@ -49,7 +48,7 @@ def _a_model(monkeypatch):
 
 def judged(monkeypatch, id, study, kind="statement"):
     (claim,) = select([id])
-    monkeypatch.setattr(modelled, "study", lambda trajectory, context: study)
+    monkeypatch.setattr(finetuned, "study", lambda context: study)
     name = "noise" if isinstance(study, NoiseStudy) else "steps"
     monkeypatch.setattr(batches, name, lambda context: study)
     (check,) = (check for check in claim.checks if check.kind is Kind.MODEL)
@@ -57,12 +56,12 @@ def judged(monkeypatch, id, study, kind="statement"):
 
 
 def along(cosine, spread=0.0, seed=0) -> SimpleNamespace:
-    """A run whose batches' gradients have about this cosine at every phase."""
-    rng, phases = np.random.default_rng(seed), {}
-    for step in (10, 20, 30, 40):
+    """A run whose batches' gradients have about this cosine at every step."""
+    rng, cosines = np.random.default_rng(seed), {}
+    for step in finetuned.STEPS:
         found = np.full((4, 4), cosine) + spread * rng.standard_normal((4, 4))
-        phases[step] = np.triu(found, 1) + np.triu(found, 1).T + np.eye(4)
-    return SimpleNamespace(held_out=phases, losses=np.ones(44))
+        cosines[step] = np.triu(found, 1) + np.triu(found, 1).T + np.eye(4)
+    return SimpleNamespace(cosines=cosines)
 
 
 @pytest.mark.parametrize(
@@ -81,21 +80,9 @@ def test_another_batch_is_helped_as_the_cosines_say(
     assert found.verdict is statement
     assert judged(monkeypatch, id, study, "correction").verdict is correction
     assert judged(monkeypatch, id, study, "mutant").verdict is Verdict.REFUTED
-    pairs = study.held_out[20][np.triu_indices(4, 1)]
+    pairs = study.cosines[20][np.triu_indices(4, 1)]
     share = found.numbers["after 20 steps"]["mean"]
     assert share == pytest.approx(np.mean(0.5 + np.arcsin(pairs) / np.pi))
-
-
-def test_batches_and_not_their_pairs_are_independent():
-    """Against the spread of the average over runs, each of whose batches has a level of its own."""
-    rng, covered = np.random.default_rng(0), []
-    for _ in range(300):
-        levels = rng.uniform(0, 0.6, (4, 4))
-        phases = [np.outer(row, row) + np.diag(1 - row**2) for row in levels]
-        found, (low, high) = noise_claims.average_over(phases, lambda c: c, 0.05)
-        covered.append(low < 0.09 < high)
-        assert low < found.value < high
-    assert np.mean(covered) > 0.9
 
 
 def test_steps_that_do_not_follow_the_gradient_refute_the_law(monkeypatch):

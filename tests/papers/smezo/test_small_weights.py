@@ -11,13 +11,14 @@ from zotheory.context import Context
 from zotheory.evidence import modelled
 from zotheory.model.prompts import label_word_ids, last_logits, make_batch, prompt_loss
 from zotheory.papers import claim
-from zotheory.papers.smezo import small_weights
-from zotheory.papers.smezo.small_weights import AT_FIRST, BATCHES, LATER, PHASES
+from zotheory.papers.smezo import finetuned
+from zotheory.papers.smezo.finetuned import AT_FIRST, BATCHES, SHARES_OF
 from zotheory.papers.smezo.trained import TrainedStudy, measure_trained, smallest
 from zotheory.vocabulary import Kind
 
 CONTEXT = Context("a claim", 0, BUDGETS["quick"], None, "a model", None)
-FEW = {"share": 0.2, "steps": 2, "batches": 2, "batch_size": 3, "learning_rate": 0.1, "seed": 4}
+FEW = {"share": 0.2, "steps": 2, "batch_size": 3, "learning_rate": 0.1, "seed": 4}
+FIRST = {"shares_of": {0: ("vocabulary",)}, "batches": {0: 2}}
 
 
 def flat_gradient(model, batch, loss="vocabulary"):
@@ -29,14 +30,16 @@ def flat_gradient(model, batch, loss="vocabulary"):
 
 def test_the_study_on_a_tiny_model(tiny, text):
     before = [p.detach().clone() for p in tiny.model.parameters()]
-    phases = {0: ("vocabulary", "label_words"), 2: ("vocabulary",)}
-    found = measure_trained(tiny, text, phases=phases, **FEW)
+    shares_of = {0: ("vocabulary", "label_words"), 2: ("vocabulary",)}
+    found = measure_trained(tiny, text, shares_of=shares_of, batches={0: 2, 1: 4, 2: 3}, **FEW)
     assert all(map(torch.equal, before, tiny.model.parameters()))
     assert found.losses.shape == (2,)
     assert set(found.shares) == {("vocabulary", 0), ("label_words", 0), ("vocabulary", 2)}
-    assert set(found.cosines) == {0, 2}
-    # the first further batches lie behind the two that are trained on
-    rows = np.random.default_rng(FEW["seed"]).permutation(len(text))[6:12].reshape(2, 3)
+    assert {phase: len(of) for phase, of in found.cosines.items()} == {0: 2, 1: 4, 2: 3}
+    # the batch that is trained on next, and one of those that are never trained on
+    order = np.random.default_rng(FEW["seed"]).permutation(len(text))
+    drawn = np.random.default_rng([FEW["seed"], 0]).choice(order[6:], 3, replace=False)
+    rows = order[:3], drawn
     batches = [make_batch(tiny.tokenizer, [text[i] for i in row]) for row in rows]
     first, second = (
         torch.cat([g.flatten() for g in flat_gradient(tiny, b).values()]) for b in batches
@@ -47,8 +50,8 @@ def test_the_study_on_a_tiny_model(tiny, text):
 
 
 def test_the_share_is_what_the_smallest_hold(tiny, text):
-    found = measure_trained(tiny, text, phases={0: ("vocabulary",)}, **FEW)
-    rows = np.random.default_rng(FEW["seed"]).permutation(len(text))[6:9]
+    found = measure_trained(tiny, text, **FIRST, **FEW)
+    rows = np.random.default_rng(FEW["seed"]).permutation(len(text))[:3]
     gradient = flat_gradient(tiny, make_batch(tiny.tokenizer, [text[i] for i in rows]))
     inside = whole = count = 0.0
     for name, w in tiny.model.named_parameters():
@@ -60,7 +63,7 @@ def test_the_share_is_what_the_smallest_hold(tiny, text):
     assert found.shares["vocabulary", 0][0] == pytest.approx(inside / whole, rel=1e-3)
     assert found.weights == count
     assert found.masked / found.weights == pytest.approx(0.2, abs=0.01)
-    everything = measure_trained(tiny, text, phases={0: ("vocabulary",)}, **FEW | {"share": 1.0})
+    everything = measure_trained(tiny, text, **FIRST, **FEW | {"share": 1.0})
     assert everything.shares["vocabulary", 0] == pytest.approx(np.ones(2))
 
 
@@ -73,23 +76,23 @@ def test_masks_are_of_named_matrices_only():
 
 def test_too_little_text_and_phases_beyond_the_run_are_refused(tiny, text):
     with pytest.raises(ValueError, match="sentences"):
-        measure_trained(tiny, text[:5], phases={0: ("vocabulary",)}, **FEW)
+        measure_trained(tiny, text[:8], **FIRST, **FEW)
     with pytest.raises(ValueError, match="phases"):
-        measure_trained(tiny, text, phases={3: ("vocabulary",)}, **FEW)
+        measure_trained(tiny, text, shares_of={}, batches={3: 2}, **FEW)
 
 
 def made_up(share, later=None, cosine=0.2):
     rng = np.random.default_rng(0)
     shares = {
         (loss, phase): (share if phase == AT_FIRST else (later or share))
-        + 0.002 * rng.standard_normal(BATCHES)
-        for phase, losses in PHASES.items()
+        + 0.002 * rng.standard_normal(BATCHES[phase])
+        for phase, losses in SHARES_OF.items()
         for loss in losses
     }
     matrices = {}
-    for phase in (AT_FIRST, *LATER):
-        above = np.triu(cosine + 0.02 * rng.standard_normal((BATCHES, BATCHES)), 1)
-        matrices[phase] = np.eye(BATCHES) + above + above.T
+    for phase, count in BATCHES.items():
+        above = np.triu(cosine + 0.02 * rng.standard_normal((count, count)), 1)
+        matrices[phase] = np.eye(count) + above + above.T
     return TrainedStudy(1000, 200, shares, matrices, np.ones(44))
 
 
@@ -98,7 +101,7 @@ def judged(monkeypatch):
     monkeypatch.setattr(modelled, "_load", lambda name: SimpleNamespace(name=name))
 
     def judge(id, kind, study):
-        monkeypatch.setattr(small_weights, "study", lambda context: study)
+        monkeypatch.setattr(finetuned, "study", lambda context: study)
         found = claim(id)
         (check,) = (check for check in found.checks if check.kind is Kind.MODEL)
         return check.judge(getattr(found, kind), CONTEXT)
@@ -144,10 +147,11 @@ def test_independent_batches_are_helped_at_least_as_often_as_hurt():
 
 def test_the_claims_study_is_what_they_read(judged, tiny, text, monkeypatch):
     monkeypatch.setattr(modelled, "_load", lambda name: tiny)
-    needed = (44 + BATCHES * len(PHASES)) * small_weights.BATCH_SIZE
-    monkeypatch.setattr(small_weights, "BATCH_SIZE", 1)
-    monkeypatch.setattr(small_weights, "sentences", lambda *_: (text * needed)[:needed])
-    study = small_weights._measure(CONTEXT)
-    assert set(study.cosines) == {AT_FIRST, *LATER}
+    monkeypatch.setattr(finetuned, "BATCH_SIZE", 1)
+    monkeypatch.setattr(finetuned, "sentences", lambda *_: (text * 60)[:60])
+    study = finetuned.measure(CONTEXT)
+    assert {phase: len(of) for phase, of in study.cosines.items()} == BATCHES
     for id in ("smezo.small_share", "smezo.cosine.gain", "smezo.intro.more_likely"):
         assert judged(id, "statement", study).numbers
+    found = judged("smezo.fig2b.held_out", "statement", study)
+    assert f"after {max(finetuned.STEPS)} steps" in found.numbers

@@ -15,6 +15,7 @@ def sample(runs: Runs, size: int, seed: int) -> np.ndarray:
     return features(runs(np.random.default_rng(seed), size), runs.gradient)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("queries", [None, 1, 6])
 def test_runs_have_the_law_of_the_recipes(queries):
     assert apart(sample(Runs(queries), 5000, 0), sample(TrainedRuns(queries), 120, 1)) < 5

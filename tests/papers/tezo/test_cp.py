@@ -123,6 +123,7 @@ def simulated(name, m, n, r, size):
     }[name]()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["squared_error_given_factors", "cross_sum_square_given_factors"])
 @pytest.mark.parametrize(("m", "n", "r"), [(12, 14, 8), (20, 10, 12)])
 def test_variance_polynomials_against_simulation(name, m, n, r):

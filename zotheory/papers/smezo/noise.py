@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import sympy as sp
-from scipy.stats import t
 
 from zotheory.context import Context
-from zotheory.evidence.compared import Case, Quantity, mean
-from zotheory.evidence.modelled import (
-    BATCH_SIZE,
-    WORDS,
-    Modelled,
-    Studies,
-    language_model,
-    modelled,
-    on_model,
-)
-from zotheory.papers.shared.along import ALONG
-from zotheory.papers.smezo import batches
+from zotheory.evidence.compared import Case, mean
+from zotheory.evidence.exact import conjuncts
+from zotheory.evidence.modelled import BATCH_SIZE, WORDS, Modelled, language_model, on_model
+from zotheory.papers.smezo import batches, finetuned
 from zotheory.papers.smezo.batches import COSINE
 from zotheory.vocabulary import DRAWN, Claim, Kind, Setting, Statement, conjunction
 
-LAW = sp.Rational(1, 2) + sp.asin(COSINE) / sp.pi
 PROBABILITY = sp.Symbol("P(the step lowers the loss)")
 ANOTHER = sp.Symbol("P(the step lowers another batch's loss)")
 DIFFERENCE = sp.Symbol("raise by noise on the largest weights - raise by noise on the smallest")
@@ -47,57 +36,32 @@ def same_batch(statement: Statement, context: Context) -> Modelled:
     return Modelled(cases, numbers, batches.setting(study, context))
 
 
-def held_out(_: Statement, studies: Studies, context: Context) -> Modelled:
+def held_out(statement: Statement, context: Context) -> Modelled:
     """P(a small step on one batch lowers another's loss) by the law of their cosine, at phases."""
-    (study,) = studies.values()
-    law = sp.lambdify(COSINE, LAW, "numpy")
-    pairs = {k: c[np.triu_indices(len(c), 1)] for k, c in study.held_out.items()}
-    shares = {k: law(found) for k, found in pairs.items()}
-    average, others = average_over(list(study.held_out.values()), law, context.alpha)
+    study = finetuned.study(context)
+    law = sp.lambdify(COSINE, finetuned.LAW, "numpy")
+    cosines = {step: study.cosines[step] for step in finetuned.STEPS}
+    found = finetuned.average_over(list(cosines.values()), law, context.alpha)
+    pairs = {step: c[np.triu_indices(len(c), 1)] for step, c in cosines.items()}
     numbers = {
-        f"after {k} steps": {
+        f"after {step} steps": {
             "P(the step lowers another batch's loss), quartiles": np.quantile(
-                share, batches.QUARTILES
+                law(of), batches.QUARTILES
             ).tolist(),
-            "mean": float(share.mean()),
-            "cosines of the pairs": pairs[k].tolist(),
-            "training loss": float(study.losses[k]),
+            "mean": float(law(of).mean()),
+            "cosines of the pairs": of.tolist(),
         }
-        for k, share in shares.items()
+        for step, of in pairs.items()
     }
-    count = len(next(iter(pairs.values())))
-    at = f"after {', '.join(map(str, pairs))} steps, {count} pairs of batches each"
-    setting = {
-        "text": f"batches of {BATCH_SIZE} different review sentences of at most {WORDS} words",
+    at = f"every step from {min(pairs)} to {max(pairs)}, {len(pairs[max(pairs)])} pairs of batches"
+    setting = finetuned.setting(context, cosines) | {
         "step": "small: to first order it lowers the other loss with probability "
         "1/2 + arcsin(cos)/pi, own.held_out",
-        "read as": "the average over the measured pairs, taken as the whole population",
-        "for batches drawn anew": f"between {others[0]:.3f} and {others[1]:.3f}: Student's "
-        "interval over jackknife values, a batch left out at a time",
+        "interval": finetuned.INTERVAL,
     }
-    return Modelled([Case(at, {ANOTHER: average})], numbers, setting)
-
-
-def average_over(
-    phases: Sequence[np.ndarray], law: Callable[[np.ndarray], np.ndarray], alpha: float
-) -> tuple[Quantity, tuple[float, float]]:
-    """The mean over phases of the law's mean over pairs, and an interval for batches drawn anew.
-
-    phases: (B, B) cosines of B independent batches each. A phase's variance is the jackknife's, a
-    batch left out at a time; together they have sum (B - 1) degrees of freedom.
-    """
-    shares = np.array([law(c[np.triu_indices(len(c), 1)]) for c in phases])
-    variance, freedom = 0.0, 0
-    for cosines in phases:
-        count = len(cosines)
-        kept = (np.delete(np.arange(count), left_out) for left_out in range(count))
-        inner = (cosines[np.ix_(k, k)] for k in kept)
-        replicates = np.array([law(c[np.triu_indices(len(c), 1)]).mean() for c in inner])
-        variance += (count - 1) * replicates.var() / len(phases) ** 2
-        freedom += count - 1
-    value = float(shares.mean())
-    half = float(t.ppf(1 - alpha / 2, freedom)) * variance**0.5
-    return Quantity(value, value, value, shares, "np.mean(values)"), (value - half, value + half)
+    bounds = [float(relation.rhs) for relation in conjuncts(statement.formula)]
+    further = finetuned.what_it_takes(found, bounds)
+    return Modelled([Case(at, {ANOTHER: found})], numbers, setting, further)
 
 
 def large_weights(statement: Statement, context: Context) -> Modelled:
@@ -160,7 +124,7 @@ CLAIMS = (
             conjunction(sp.Ge(ANOTHER, sp.Rational(45, 100)), sp.Le(ANOTHER, sp.Rational(65, 100))),
         ),
         needs=(Kind.MODEL,),
-        checks=(modelled((ALONG,), held_out),),
+        checks=(on_model(held_out),),
         mutant=Statement("At least 97% of the time.", sp.Ge(ANOTHER, sp.Rational(97, 100))),
         correction=Statement("More than half of the time.", sp.Gt(ANOTHER, sp.Rational(1, 2))),
     ),

@@ -14,18 +14,11 @@ from proofs_check.steps import follows
 from zotheory.context import Context
 from zotheory.evidence.compared import Case, Quantity
 from zotheory.evidence.exact import exact
-from zotheory.evidence.modelled import (
-    BATCH_SIZE,
-    WORDS,
-    Modelled,
-    language_model,
-    on_model,
-    once,
-    sentences,
-)
+from zotheory.evidence.modelled import Modelled, on_model
 from zotheory.papers.shared.along import ALONG
+from zotheory.papers.smezo import finetuned
 from zotheory.papers.smezo.batches import COSINE
-from zotheory.papers.smezo.noise import LAW, average_over
+from zotheory.papers.smezo.finetuned import AT_FIRST, FIFTH, LATER, SHARES_OF
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 if TYPE_CHECKING:
@@ -35,36 +28,7 @@ SHARE = sp.Symbol("share of the squared gradient on the smallest entries")
 GAIN = sp.Symbol("E cos^2 of S-MeZO / E cos^2 of MeZO")
 RAISED = sp.Symbol("P(the step raises another batch's loss)")
 
-FIFTH = 0.2  # the smallest of each matrix: sparsity 0.8
-AT_FIRST, LATER = 0, (11, 22, 33, 44)  # updates after which batches are looked at
-PHASES = {AT_FIRST: ("vocabulary", "label_words")} | dict.fromkeys(LATER, ("vocabulary",))
-BATCHES = 6  # 15 pairs of them
 OVER = {"vocabulary": "loss over the whole vocabulary", "label_words": "loss over the label words"}
-
-
-def study(context: Context) -> TrainedStudy:
-    """The study of further batches along fine-tuning, measured once a run."""
-    return once("further batches along fine-tuning", context, _measure)
-
-
-def _measure(context: Context) -> TrainedStudy:
-    from zotheory.papers.smezo.trained import measure_trained
-
-    def tell(done: int, of: int) -> None:
-        context.tell(f"{context.claim}  {done} of {of} updates")
-
-    return measure_trained(
-        language_model(context),
-        sentences(context, WORDS),
-        share=FIFTH,
-        phases=PHASES,
-        steps=ALONG.steps,
-        batches=BATCHES,
-        batch_size=BATCH_SIZE,
-        learning_rate=ALONG.learning_rate,
-        seed=context.seed,
-        tell=tell,
-    )
 
 
 def average(phases: Sequence[np.ndarray], alpha: float) -> Quantity:
@@ -83,18 +47,18 @@ def average(phases: Sequence[np.ndarray], alpha: float) -> Quantity:
 
 def _places(found: TrainedStudy) -> dict[str, list[np.ndarray]]:
     """The shares at the initial weights by loss, and along fine-tuning."""
-    first = PHASES[AT_FIRST]
+    first = SHARES_OF[AT_FIRST]
     places = {f"initial weights, {OVER[o]}": [found.shares[o, AT_FIRST]] for o in first}
     later = f"after {', '.join(map(str, LATER))} steps, {OVER[ALONG.loss]}"
     return places | {later: [found.shares[ALONG.loss, phase] for phase in LATER]}
 
 
 def _shares(_: Statement, context: Context) -> Modelled:
-    found = study(context)
+    found = finetuned.study(context)
     places = _places(found)
     alpha = context.alpha / len(places)
     cases = [Case(at, {SHARE: average(rows, alpha)}) for at, rows in places.items()]
-    return Modelled(cases, _numbers(places, found), _setting(context))
+    return Modelled(cases, _numbers(places, found), _setting(found, context))
 
 
 def _gains(_: Statement, context: Context) -> Modelled:
@@ -102,7 +66,7 @@ def _gains(_: Statement, context: Context) -> Modelled:
 
     n of the d entries of the blocks' matrices are on the mask, with a share s.
     """
-    found = study(context)
+    found = finetuned.study(context)
     places, ratio = _places(found), found.weights / found.masked
     alpha = context.alpha / len(places)
     cases = []
@@ -110,28 +74,30 @@ def _gains(_: Statement, context: Context) -> Modelled:
         gains = [ratio * row for row in rows]
         cases.append(Case(at, {GAIN: average(gains, alpha)}))
     numbers = _numbers(places, found) | {"d": found.weights, "n": found.masked}
-    return Modelled(cases, numbers, _setting(context))
+    return Modelled(cases, numbers, _setting(found, context))
 
 
-def _raised(_: Statement, context: Context) -> Modelled:
+def _raised(statement: Statement, context: Context) -> Modelled:
     """By the exact law of a small step at each pair's cosine, own.held_out."""
-    found = study(context)
-    raised = sp.lambdify(COSINE, 1 - LAW, "numpy")
-    measured, others = average_over(list(found.cosines.values()), raised, context.alpha)
+    found = finetuned.study(context)
+    raised = sp.lambdify(COSINE, 1 - finetuned.LAW, "numpy")
+    measured = finetuned.average_over(list(found.cosines.values()), raised, context.alpha)
     pairs = {k: c[np.triu_indices(len(c), 1)] for k, c in found.cosines.items()}
     numbers = {
         f"after {k} steps": {"mean": float(raised(c).mean()), "cosines of the pairs": c.tolist()}
         for k, c in pairs.items()
     }
-    at = f"after {', '.join(map(str, pairs))} steps, {len(pairs[AT_FIRST])} pairs of batches each"
-    setting = _setting(context) | {
+    at = (
+        f"step {AT_FIRST} and every step from {min(finetuned.STEPS)} to {max(pairs)}, "
+        f"{len(pairs[max(pairs)])} pairs of batches or more"
+    )
+    setting = finetuned.setting(context, found.cosines) | {
         "step": "small: to first order it raises the other loss with probability "
         "1/2 - arcsin(cos)/pi, own.held_out",
-        "read as": "the average over the measured pairs, taken as the whole population",
-        "for batches drawn anew": f"between {others[0]:.3f} and {others[1]:.3f}: Student's "
-        "interval over jackknife values, a batch left out at a time",
+        "interval": finetuned.INTERVAL,
     }
-    return Modelled([Case(at, {RAISED: measured})], numbers, setting)
+    further = finetuned.what_it_takes(measured, [float(statement.formula.rhs)])
+    return Modelled([Case(at, {RAISED: measured})], numbers, setting, further)
 
 
 UP, DOWN = sp.symbols("p q", nonnegative=True)
@@ -180,13 +146,10 @@ def _numbers(places: dict[str, list[np.ndarray]], found: TrainedStudy) -> dict[s
     return {"share by batch": by_batch, "training loss, first and last": found.losses[[0, -1]]}
 
 
-def _setting(context: Context) -> dict[str, object]:
-    return {
-        "model": language_model(context).name,
-        "text": f"{BATCHES} batches of {BATCH_SIZE} review sentences of at most {WORDS} words at "
-        "each phase, none of them trained on",
-        "run": f"{ALONG.steps} steps of SGD, {ALONG}",
-        "smallest": f"{FIFTH:.0%} of each matrix by the magnitudes of the weights at hand",
+def _setting(found: TrainedStudy, context: Context) -> dict[str, object]:
+    shares = {phase: of for (_, phase), of in found.shares.items()}
+    return finetuned.setting(context, shares) | {
+        "smallest": f"{FIFTH:.0%} of each matrix by the magnitudes of the weights at hand"
     }
 
 

@@ -1,4 +1,4 @@
-"""Gradients of further batches along fine-tuning: their cosines, and what small weights hold."""
+"""Gradients of several batches along fine-tuning: their cosines, and what small weights hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from zotheory.model.gradients import layer_weights
-from zotheory.model.language_model import LanguageModel, fixed_threads
+from zotheory.model.language_model import LanguageModel, ModelError, fixed_threads
 from zotheory.model.prompts import Batch, Loss, label_word_ids, last_logits, make_batch, prompt_loss
 from zotheory.model.reviews import Example
 
@@ -21,7 +21,7 @@ TRAINED: Loss = "vocabulary"
 
 @dataclass(frozen=True)
 class TrainedStudy:
-    """B batches that are not trained on, looked at after some numbers of updates ("phases").
+    """Independent batches, looked at after some numbers of updates ("phases").
 
     Attributes:
         weights: the number of entries of the blocks' matrices together.
@@ -44,45 +44,67 @@ def measure_trained(
     text: Sequence[Example],
     *,
     share: float,
-    phases: Mapping[int, Sequence[Loss]],
+    shares_of: Mapping[int, Sequence[Loss]],
+    batches: Mapping[int, int],
     steps: int,
-    batches: int,
     batch_size: int,
     learning_rate: float,
     seed: int,
     tell: Tell = lambda done, of: None,
 ) -> TrainedStudy:
-    """Fine-tune a copy by SGD, and take the gradients of `batches` further batches at each phase.
+    """Fine-tune a copy by SGD, and take the gradients of several batches at some of its weights.
 
-    The t-th batch is the t-th slice of a seeded permutation of the text; no sentence is used twice.
-    `phases`: after how many updates, and of which losses. All gradients of a phase and a loss are
-    in memory at once. Raises ValueError for too little text and for a phase beyond the last step.
+    The t-th batch is the t-th slice of a seeded permutation of the text. A phase's batches are
+    the one that is trained on next, whose sentences no weights have seen yet, and further ones of
+    sentences that the run never trains on. Of these each batch is drawn anew, whatever others
+    hold: given the weights, all of a phase's batches are independent.
+
+    Args:
+        model: left as it is.
+        text: more than ``steps * batch_size`` sentences, by a batch at least.
+        share: of a matrix's entries that count as its smallest.
+        shares_of: at which of the phases, and for which losses, shares are taken.
+        batches: by phase, the number of updates before it, how many batches are looked at. All
+            their gradients are in memory at once.
+
+    Raises:
+        ModelError: a gradient is zero or not finite.
+        ValueError: too little text, or a phase beyond the last step.
     """
-    if not all(0 <= phase <= steps for phase in phases):
-        raise ValueError(f"phases lie between 0 and {steps} updates, got {sorted(phases)}")
-    needed = (steps + len(phases) * batches) * batch_size
+    if not all(0 <= phase <= steps for phase in batches):
+        raise ValueError(f"phases lie between 0 and {steps} updates, got {sorted(batches)}")
+    needed = (steps + 1) * batch_size
     if len(text) < needed:
         raise ValueError(f"the run needs {needed} sentences, got {len(text)}")
     order = np.random.default_rng(seed).permutation(len(text))
-    rows = order[:needed].reshape(-1, batch_size)
-    made = [make_batch(model.tokenizer, [text[i] for i in row]) for row in rows]
-    further = dict(zip(sorted(phases), _slices(made[steps:], batches), strict=True))
+    rows, others = np.split(order, [steps * batch_size])
+    made = [_made(model, text, row) for row in rows.reshape(steps, batch_size)]
     trained = LanguageModel(model.name, copy.deepcopy(model.model), model.tokenizer)
     names = {weight.name for weight in layer_weights(trained.model)}
     shares, cosines, losses = {}, {}, []
     with fixed_threads():
         for t in range(steps + 1):
             tell(t, steps)
-            for loss in phases.get(t, ()):
-                gradients = [_gradient(trained, batch, loss)[1] for batch in further[t]]
-                masks = smallest(trained.model, names, share)
-                shares[loss, t] = np.array([_share(g, masks) for g in gradients])
-                if loss == TRAINED:
-                    cosines[t] = _cosines(gradients)
+            drawn = np.random.default_rng([seed, t])
+            looked_at = made[t : t + 1]
+            while len(looked_at) < batches.get(t, 0):
+                row = drawn.choice(others, batch_size, replace=False)
+                looked_at.append(_made(model, text, row))
+            masks = smallest(trained.model, names, share) if t in shares_of else ()
+            for loss in shares_of.get(t, ()):
+                if loss != TRAINED:
+                    gradients = (_gradient(trained, batch, loss)[1] for batch in looked_at)
+                    shares[loss, t] = np.array([_share(g, masks) for g in gradients])
+            found = [_gradient(trained, batch, TRAINED) for batch in looked_at]
+            gradients = [gradient for _, gradient in found]
+            if t in batches:
+                cosines[t] = _cosines(gradients)
+            if TRAINED in shares_of.get(t, ()):
+                shares[TRAINED, t] = np.array([_share(g, masks) for g in gradients])
             if t < steps:
-                value, gradient = _gradient(trained, made[t], TRAINED)
-                losses.append(value)
-                _descend(trained.model, gradient, learning_rate)
+                losses.append(found[0][0])
+                _descend(trained.model, gradients[0], learning_rate)
+            del found, gradients
         masks = [m for m in smallest(model.model, names, share) if m is not None]
     total = sum(m.numel() for m in masks)
     return TrainedStudy(total, sum(int(m.sum()) for m in masks), shares, cosines, np.array(losses))
@@ -99,8 +121,8 @@ def smallest(model: nn.Module, names: set[str], share: float) -> list[Tensor | N
     return masks
 
 
-def _slices(batches: Sequence[Batch], size: int) -> list[Sequence[Batch]]:
-    return [batches[i : i + size] for i in range(0, len(batches), size)]
+def _made(model: LanguageModel, text: Sequence[Example], row: np.ndarray) -> Batch:
+    return make_batch(model.tokenizer, [text[i] for i in row])
 
 
 def _gradient(model: LanguageModel, batch: Batch, loss: Loss) -> tuple[float, list[Tensor]]:
@@ -128,9 +150,12 @@ def _share(gradient: Sequence[Tensor], masks: Sequence[Tensor | None]) -> float:
 
 @torch.no_grad()
 def _cosines(gradients: Sequence[Sequence[Tensor]]) -> np.ndarray:
-    def inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> float:
-        return sum(float(x.flatten() @ y.flatten()) for x, y in zip(a, b, strict=True))
-
-    gram = np.array([[inner(a, b) for b in gradients] for a in gradients])
+    """(B, B): the tensors' inner products in 32 bits, their sum in 64."""
+    gram = np.zeros((len(gradients), len(gradients)))
+    for i, j in zip(*np.triu_indices(len(gradients)), strict=True):
+        pairs = zip(gradients[i], gradients[j], strict=True)
+        gram[i, j] = gram[j, i] = sum(float(x.flatten() @ y.flatten()) for x, y in pairs)
     norms = np.sqrt(np.diag(gram))
+    if not (np.isfinite(norms).all() and (norms > 0).all()):
+        raise ModelError(f"gradients of batches have the norms {norms.tolist()}")
     return (gram / np.outer(norms, norms)).clip(-1, 1)
