@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 import pickle
 import subprocess
 import sys
@@ -112,7 +113,9 @@ def pickle_goes_on(subject: Subject) -> Passed:
 
 
 _RESUME = """
-import pickle, sys, cloudpickle, torch
+import json, sys
+sys.path += [path for path in json.loads(sys.argv[2]) if path not in sys.path]
+import cloudpickle, torch
 subject, path, out = cloudpickle.load(open(sys.argv[1], "rb"))
 weights, state = torch.load(path, weights_only=False)
 scene = subject.scene()
@@ -143,11 +146,10 @@ def a_new_process_goes_on(subject: Subject) -> Passed:
                 f"the factory cannot be sent to a process: {raised(error)}"
             ) from error
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", _RESUME, str(what)],
+            [sys.executable, "-W", "ignore", "-c", _RESUME, str(what), json.dumps(sys.path)],
             capture_output=True,
             text=True,
             check=False,
-            env=_environment(),
         )
         if done.returncode:
             last = done.stderr.strip().splitlines()[-1:] or ["no message"]
@@ -162,13 +164,6 @@ def a_new_process_goes_on(subject: Subject) -> Passed:
                 f"resumed in a new process, step {number} is another ({apart:.2g} of a step apart)"
             )
     return Passed("2 further steps equal bit for bit")
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    paths = [str(Path.cwd()), *(p for p in sys.path if p)]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 @check(
