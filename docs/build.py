@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from docs.sources import api, gallery, mathematics, tally
+from docs.sources import api, falls, gallery, mathematics, tally
 from zotheory.ledger import Ledger, recorded
 from zotheory.papers import ROOMS
 from zotheory.report.export import write_export
@@ -43,6 +43,7 @@ def gather(ledger: Ledger, folder: Path, drawn: Path) -> None:
     write_sources(ledger, folder, shown)
     for path, text in (
         ("generated/tally.md", tally(ledger)),
+        ("generated/falls.md", falls()),
         ("gallery.md", gallery(shown)),
         ("mathematics.md", mathematics()),
         *((f"api/{name}.md", text) for name, text in api().items()),

@@ -46,7 +46,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
 }
 _ALONE = ("index", "start", "which", "troubles", "found", "gallery", "mathematics", "contribute")
-_ALONE += ("changes", "whole", "use", "methods", "runs")
+_ALONE += ("step", "check", "audit", "noise", "changes", "whole", "use", "methods", "runs")
 html_sidebars = {page: [] for page in (*_ALONE, "claims/**", "notebooks/**")}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from html import escape
 from importlib import import_module
 
@@ -13,6 +14,18 @@ import estimators
 import zotheory
 from estimators.zeroth_order import ZerothOrder
 from proofs_check.cards import NAMES, Card, card
+from proofs_check.falls import (
+    COLUMNS,
+    DIAGONAL,
+    EPS,
+    FALLS,
+    FORM,
+    NORM2,
+    ROWS,
+    SWAPPED,
+    TRACE,
+    averaged,
+)
 from zotheory.ledger import Ledger
 from zotheory.report.page import Drawn, counts
 from zotheory.report.site import plain, tally_html
@@ -90,6 +103,35 @@ def mathematics() -> str:
             lines += _proof(card(name))
             lines += [":::", ""]
     return "\n".join(lines)
+
+
+def falls() -> str:
+    """What a forward pass buys where no direction is curved much more than the average one.
+
+    By `proofs_check.falls`, for Tr H far above g^T H g/||g||^2 and its partial traces, eps -> 0.
+    """
+    small = dict.fromkeys((FORM, DIAGONAL, ROWS, COLUMNS, SWAPPED, EPS), 0)
+    mezo = FALLS["gaussian"]().fall_per_pass.subs({**small, NORM2: 1, TRACE: 1})
+    lines = ["| estimate | forward passes | fall per pass, MeZO = 1 |", "| --- | ---: | ---: |"]
+    for name, found in PER_PASS.items():
+        bought = found().fall_per_pass.subs({**small, NORM2: 1, TRACE: 1}) / mezo
+        lines.append(f"| {name} | {found().passes} | {float(bought):.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+PER_PASS = {
+    "MeZO": FALLS["gaussian"],
+    "random signs": FALLS["rademacher"],
+    "LOZO, any rank": FALLS["low_rank"],
+    "TeZO, rank 8, factors drawn anew": partial(FALLS["cp"], r=8),
+    "TeZO, rank 64, factors drawn anew": partial(FALLS["cp"], r=64),
+    "average of 3 two-sided differences": partial(averaged, FALLS["gaussian"](), q=3),
+    "MeZO-Greedy, M = 4": partial(FALLS["greedy"], candidates=4),
+    "MeZO-GV, M = 4": partial(FALLS["guiding_vector"], candidates=4, best=2),
+    "5 one-sided differences": partial(FALLS["one_sided"], q=5),
+    "9 one-sided differences": partial(FALLS["one_sided"], q=9),
+    "5 orthonormal one-sided differences": partial(FALLS["orthonormal"], d=10**9, q=5),
+}
 
 
 def _table(cards: Mapping[str, Card]) -> Iterator[str]:

@@ -189,6 +189,7 @@ def export(
 
 @app.command()
 def probe(
+    context: typer.Context,
     estimators: Annotated[
         list[str] | None,
         typer.Argument(
@@ -235,13 +236,18 @@ def probe(
     from zotheory.probing import ProbeError
     from zotheory.probing.command import run, run_on_model
 
+    on_model = model is not None and not objective
+    others = ("size", "samples", "jobs") if on_model else ("groups", "passes", "batches")
+    sources = {name: context.get_parameter_source(name) for name in others}
+    given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
     try:
+        if given:
+            where = "without --model, or with --objective" if on_model else "with --model alone"
+            raise ProbeError(f"--{given[0]} is for a probe {where}")
         if model is not None and not objective:
             methods = estimators or []
             run_on_model(console, methods, model, groups, passes, batches, seed, out)
             return
-        if groups is not None:
-            raise ProbeError("groups of weights are a model's: give --model, and no --objective")
         run(console, estimators or [], objective or [], model, size, samples, jobs, seed, out)
     except ProbeError as error:
         _stop(error)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from joblib import Parallel, delayed
 
@@ -27,20 +28,22 @@ HEAD = """# What the field's optimisers do, from the outside
 Made by `python -m benchmarks.audit`: `zotheory check` on optimisers of packages on PyPI, called as
 their documentation calls them, and on minimal optimisers that do, at the places in question, what
 released trainers do (`benchmarks/audit/released.py`; no line is copied, and a trainer's own fault
-elsewhere is not seen). ✓ passed, **✗** failed, · not applicable.
-`zotheory check --list` says of each check why it matters; not all matter to everybody.
+elsewhere is not seen). ✓ passed, **✗** failed, · not applicable. `zotheory check --list` says of
+each check why it matters; not all matter to everybody.
 """
 
 
 def main() -> None:
     """Check all, in as many processes as the command line says, and write the table."""
-    subjects = {f"{name} (released)": (make, make.__doc__ or "") for name, make in RELEASED.items()}
-    subjects |= packaged()
-    checked = {"mezo (ours)": "mezo", **{name: factory for name, (factory, _) in subjects.items()}}
+    told = {f"{name} (released)": make.__doc__ for name, (make, _) in RELEASED.items()}
+    checked: dict[str, tuple[Any, Any]] = {"mezo (ours)": ("mezo", None)}
+    checked |= {f"{name} (released)": found for name, found in RELEASED.items()}
+    for name, (factory, card, package) in packaged().items():
+        checked[name], told[name] = (factory, card), package
     jobs = int(sys.argv[1]) if sys.argv[1:] else 1
-    found = Parallel(jobs)(delayed(check)(factory, lr=1e-2) for factory in checked.values())
+    found = Parallel(jobs)(delayed(check)(f, card=card) for f, card in checked.values())
     reports = dict(zip(checked, found, strict=True))
-    OUT.write_text(page(reports, {name: told for name, (_, told) in subjects.items()}), "utf-8")
+    OUT.write_text(page(reports, told), "utf-8")
     print(f"written to {OUT}: " + ", ".join(f"{n} {len(r.failed)}" for n, r in reports.items()))
 
 

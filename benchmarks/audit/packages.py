@@ -68,19 +68,26 @@ class Eggroll:
                 fitness.append(-float(closure()))
             for name, p in self.model.named_parameters():
                 p.copy_(kept[name])
-        return -self.made.apply_fitness_scores(torch.tensor(fitness, dtype=torch.float64))
+        return -self.made.apply_fitness_scores(
+            torch.tensor(fitness, dtype=torch.float64, device="cpu")
+        )
 
 
-def packaged() -> dict[str, tuple[Callable[..., Any], str]]:
-    """Name: (factory, package and version), of the packages that are installed."""
-    found: dict[str, tuple[Callable[..., Any], str]] = {}
+def packaged() -> dict[str, tuple[Callable[..., Any], Any, str]]:
+    """Name: (factory, card, package and version), of the packages that are installed."""
+    found: dict[str, tuple[Callable[..., Any], Any, str]] = {}
     if find_spec("torchzero"):
         told = f"torchzero {version('torchzero')}"
-        for name in ("MeZO", "SPSA", "RDSA", "SPSA1"):
-            found[f"torchzero {name}"] = _torchzero(name), told
-        found["torchzero GaussianSmoothing"] = _torchzero("GaussianSmoothing", n_samples=4), told
+        for name in ("MeZO", "SPSA", "SPSA1"):  # all of random signs
+            found[f"torchzero {name}"] = _torchzero(name), "rademacher", told
+        found["torchzero RDSA"] = _torchzero("RDSA"), "mezo", told
+        found["torchzero GaussianSmoothing"] = (
+            _torchzero("GaussianSmoothing", n_samples=4),
+            1.0,
+            told,
+        )
     if find_spec("mezo"):
-        found["mezo"] = Mezo, f"mezo {version('mezo')}"
+        found["mezo"] = Mezo, "mezo", f"mezo {version('mezo')}"
     if find_spec("torcheggroll"):
-        found["torcheggroll"] = Eggroll, f"torcheggroll {version('torcheggroll')}"
+        found["torcheggroll"] = Eggroll, 1.0, f"torcheggroll {version('torcheggroll')}"
     return found

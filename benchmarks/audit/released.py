@@ -120,7 +120,9 @@ class SubZero(Trainer):
         for name, p in self.named:
             p.grad = None
             if p.ndim == 2 and self.count % self.interval == 0:
-                left, right = (torch.linalg.qr(torch.randn(n, self.rank))[0] for n in p.shape)
+                left, right = (
+                    torch.linalg.qr(torch.randn(n, self.rank, device=p.device))[0] for n in p.shape
+                )
                 self.frames[name] = left.to(p.dtype), right.to(p.dtype).T
 
     def move(self, times: int) -> None:
@@ -203,7 +205,7 @@ class EvolutionStrategies:
         for seed in seeds:
             self._add(seed, self.sigma)
             with torch.no_grad():
-                rewards.append(-closure().item())
+                rewards.append(-float(closure()))
             self._add(seed, -self.sigma)
         found = np.array(rewards, dtype=np.float32)
         shares = (found - found.mean()) / (found.std() + 1e-8)
@@ -225,10 +227,11 @@ def drawn(p: Tensor, seed: int) -> Tensor:
     return torch.randn(p.shape, generator=generator, device=p.device, dtype=p.dtype)
 
 
-RELEASED: dict[str, Callable[..., Any]] = {
-    "MeZO": MeZO,
-    "LOZO": LOZO,
-    "SubZero": SubZero,
-    "MeZO-GV": MeZOGV,
-    "ES at Scale": EvolutionStrategies,
+# With what their papers say of the estimate: whose it is, or the scale of its mean.
+RELEASED: dict[str, tuple[Callable[..., Any], Any]] = {
+    "MeZO": (MeZO, "mezo"),
+    "LOZO": (LOZO, 1.0),  # the paper divides U V^T by the rank
+    "SubZero": (SubZero, 1.0),
+    "MeZO-GV": (MeZOGV, 2.0),  # of two candidates: E (z - z')(z - z')^T = 2 I
+    "ES at Scale": (EvolutionStrategies, 1.0),
 }

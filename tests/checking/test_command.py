@@ -129,9 +129,9 @@ def test_the_example_is_short_and_runs():
     assert len(EXAMPLE.read_text().splitlines()) < 10
     asked = ["-k", "proportional or counted", "--numprocesses", "0"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", str(EXAMPLE), *asked],
+        [sys.executable, "-m", "pytest", str(EXAMPLE), *asked],
         capture_output=True,
         text=True,
         cwd=EXAMPLE.parent.parent,
     )
-    assert "2 passed" in done.stdout, done.stdout
+    assert (done.returncode, done.stdout[:3]) == (0, ".. "), done.stdout

@@ -481,22 +481,27 @@ class Cached(Right):
 
 
 class Narrowed(Right):
-    """Keeps the weights in the type that autocast wants."""
+    """Rounds weights to what a closure under autocast has made of them."""
 
     def call(self, closure, around):
-        kept = torch.get_autocast_dtype("cpu")
         value = super().call(closure, around)
-        for p in self.parameters():
-            if p.dtype == torch.float32 and value == value:
-                p.data = p.data.to(kept)
+        seen = closure.points[-1][35:80] if hasattr(closure, "points") else None
+        if seen is not None and torch.equal(seen, seen.bfloat16().double()):
+            for p in self.parameters():
+                if p.dtype == torch.float32:
+                    p.data = p.data.bfloat16()
         return value
 
 
 class Traced(Right):
-    """Hides from models that are compiled."""
+    """Hides from models that are compiled while it is there."""
+
+    @staticmethod
+    def graphs():
+        return torch._dynamo.utils.counters["stats"]["unique_graphs"]
 
     def perturb(self, kept, noises, scale):
-        if not torch._dynamo.utils.counters["stats"]["unique_graphs"]:
+        if self.graphs() <= self.__dict__.setdefault("before", self.graphs()):
             super().perturb(kept, noises, scale)
 
 
@@ -549,17 +554,13 @@ class OwnGradients(Right):
 
 
 class Checkpointed(Right):
-    """Looks at who calls it."""
+    """Takes twice the loss of a model that is checkpointed."""
 
     def call(self, closure, around):
         value = super().call(closure, around)
-        show = closure.scene.show
-        return value * (
-            2.0
-            if getattr(show, "__closure__", None)
-            and "checkpoint" in str([c.cell_contents for c in show.__closure__])
-            else 1.0
-        )
+        show = getattr(getattr(closure, "scene", None), "show", None)
+        cells = getattr(show, "__closure__", None) or ()
+        return value * (2.0 if "checkpoint" in str([c.cell_contents for c in cells]) else 1.0)
 
 
 class TakesOff(Right):

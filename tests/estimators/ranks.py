@@ -124,6 +124,23 @@ def fail(name: str, mode: str, kind: str, culprit: int, rank: int) -> dict[str, 
     }
 
 
+def measure(name: str, mode: str, rank: int) -> dict[str, Any]:
+    """Train with a measured rate; return the weights' hash, the rule and what it has sent."""
+    model = Table()
+    closure = batch_loss(model, rank if mode == "data" else 0)
+    rule = estimators.StepSize(first=3, every=4)
+    optimizer = build(name, model, lr=rule, seed=4, restore="copy")
+    estimators.data_parallel(optimizer, mode)
+    sent = set()
+    for _ in range(14):
+        with Traffic() as seen:
+            optimizer.step(closure)
+        sent |= {collective for collective, _ in seen.sent}
+    estimators.check_ranks(optimizer)
+    rates = [rates for _, rates, _ in optimizer.log.rates]
+    return {"hash": digest(model), "rule": rule.state_dict(), "rates": rates, "sent": sent}
+
+
 def disagree(what: str, rank: int) -> str:
     """Build optimisers that differ between the ranks; return the error."""
     model = Table()
@@ -187,6 +204,7 @@ FAILED = [
     for mode in MODES
     for kind, culprit in (("raise", 1), ("nan", 0), ("shape", 1))
 ]
+MEASURED = [(name, mode) for name in ("mezo", "mezo_adam", "mezo_gv") for mode in MODES]
 DISAGREE = ["noise", "seed", "weights", "rates"]
 
 
@@ -202,6 +220,7 @@ def work(rank: int, folder: Path) -> None:
     )
     found = {("train", *case): train(*case[:2], rank, *case[2:]) for case in TRAINED}
     found |= {("fail", *case): fail(*case, rank) for case in FAILED}
+    found |= {("measure", *case): measure(*case, rank) for case in MEASURED}
     found |= {("disagree", what): disagree(what, rank) for what in DISAGREE}
     found["trainer"] = train_with_trainer(rank, folder)
     torch.save(found, folder / f"rank{rank}")

@@ -36,6 +36,15 @@ def test_all_ranks_hold_the_same_weights_after_every_step(found, case):
     assert len(set(first["hashes"])) == ranks.STEPS
 
 
+@pytest.mark.parametrize("case", ranks.MEASURED, ids=describe)
+def test_all_ranks_measure_the_same_rate_from_losses_alone(found, case):
+    first, second = (result["measure", *case] for result in found)
+    assert first == second
+    assert first["rule"]["rate"] > 0
+    assert len(first["rates"]) > 1
+    assert first["sent"] == {"c10d::allgather_"}
+
+
 @pytest.mark.parametrize("case", ranks.TRAINED, ids=describe)
 def test_only_losses_cross_the_network(found, case):
     """One collective an exchange, of 8 bytes for every loss that this rank evaluated."""

@@ -1,6 +1,5 @@
 """The step size that is measured: exact on quadratics, and a run with it."""
 
-import contextlib
 import json
 import math
 
@@ -240,33 +239,29 @@ def advance(model, optimizer, steps, schedule=None):
             schedule.step()
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", RECIPES)
 def test_resumed_and_replayed_bit_for_bit(name, dtype, tmp_path):
-    """Saved while an update waits for its batch (step 9) and between readings (step 14)."""
+    """Saved while an update waits for its batch and between readings."""
 
     def fresh():
         model = Table(dtype)
-        rule = StepSize(first=2, every=3, window=8)
+        rule = StepSize(first=3, every=3, window=12)  # refuses nothing before 24 steps
         return model, build(name, model, lr=rule, seed=4, weight_decay=0.01)
 
-    def go(model, optimizer, steps):
-        with contextlib.suppress(RuntimeError):  # 16 bits may tell too little
-            advance(model, optimizer, steps)
-
     whole = fresh()
-    go(*whole, 18)
+    advance(*whole, 18)
     for cut in (1, 9, 14):
         half = fresh()
-        go(*half, cut)
+        advance(*half, cut)
         state = json.loads(json.dumps(half[1].step_size.state_dict()))
         rest = fresh()
         rest[0].load_state_dict(half[0].state_dict())
         rest[1].load_state_dict(half[1].state_dict())
         assert rest[1].step_size.state_dict() == half[1].step_size.state_dict()
         assert json.loads(json.dumps(rest[1].step_size.state_dict())) == state
-        go(*rest, 18 - rest[1].steps)
+        advance(*rest, 18 - cut)
         assert same(weights(whole[0]), weights(rest[0]))
         assert whole[1].step_size.state_dict() == rest[1].step_size.state_dict()
     whole[1].log.save(tmp_path / "log")
@@ -375,7 +370,7 @@ def test_inside_the_forward_pass_it_is_the_same(name):
     torch.testing.assert_close(torch.tensor(found[0]), torch.tensor(found[1]), rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_language_model_learns(name):
     """After some steps of Adam, since at random weights the loss is not convex on average."""

@@ -774,7 +774,16 @@ def test_a_run_that_measures_its_rate_resumes_bit_for_bit(tmp_path):
     options = {"learning_rate": "auto", "max_steps": 12, "save_strategy": "steps", "save_steps": 3}
 
     def fresh():
-        return trainer(tmp_path, "rademacher", step_size=StepSize(first=2, every=4), **options)
+        model = tiny_llama()
+        some = torch.stack([example["input_ids"] for example in sentences(8)])
+        adam = torch.optim.Adam(model.parameters(), 3e-3)
+        for _ in range(12):  # at random weights the loss is not convex on average
+            adam.zero_grad()
+            model(input_ids=some, labels=some).loss.backward()
+            adam.step()
+        model.zero_grad()
+        rule = StepSize(first=2, every=4)
+        return trainer(tmp_path, "rademacher", model, step_size=rule, **options)
 
     whole = fresh()
     whole.train()

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zotheory.checking.registry import check
 from zotheory.checking.result import CheckError, Failed, NotApplicable, Passed
 from zotheory.checking.subject import Estimated, Subject, module_of, seed_globally
+from zotheory.checking.toy import Loss
 from zotheory.montecarlo import Accumulator
 from zotheory.probing.lineup import of_recipe, recipe_names
 from zotheory.probing.measure import Estimator
@@ -39,8 +40,7 @@ def a_constant_does_not_matter(subject: Subject) -> Passed:
     updates = []
     for constant in (0.0, 10.0):
         scene = subject.scene()
-        slope = scene.linear()
-        (step,) = subject.trace(scene, lambda seen, f=slope, c=constant: f(seen) + c)
+        (step,) = subject.trace(scene, _lifted(scene.linear(), constant))
         updates.append(step.update)
     change = float((updates[1] - updates[0]).norm() / updates[0].norm().clamp_min(1e-300))
     if change > 1e-3:
@@ -48,6 +48,10 @@ def a_constant_does_not_matter(subject: Subject) -> Passed:
             f"adding 10 to the loss changes the first step by {change:.2g} of it", change=change
         )
     return Passed(f"adding 10 to the loss changes the first step by {change:.1e} of it")
+
+
+def _lifted(loss: Loss, constant: float) -> Loss:
+    return lambda seen: loss(seen) + constant
 
 
 @check("coefficient", "Twice the learning rate is twice the step: schedules and grids rely on it.")
@@ -72,7 +76,8 @@ def the_step_is_proportional_to_the_rate(subject: Subject) -> Passed:
 def steps_go_downhill(subject: Subject) -> Passed:
     scene = subject.scene()
     losses = [scene.linear(i) for i in range(STEPS)]
-    shaped, down = subject.plain(), []
+    shaped = subject.plain()
+    down: list[bool] = []
     made = subject.build(scene)
     for loss in losses:
         if shaped:  # what is shaped by earlier steps starts anew
@@ -128,16 +133,19 @@ def _drawn(subject: Subject) -> dict[str, np.ndarray]:
         objective = linear(M, N, subject.seed)
         estimator = _estimator(subject)
         gradient = objective.gradient.flatten()
-        along, squares = [], []
+        along, squares, first = [], [], []
         for number in range(SAMPLES):
             seed = subject.seed + 7919 * (number + 1)
-            parameters = objective.parameters(estimator.layers)
+            parameters = [nn.Parameter(p) for p in objective.parameters(estimator.layers)]
             made = estimator.factory(parameters, seed=seed)
             found = made.estimate(lambda p=parameters: objective.loss(p))
             parts = found.values() if isinstance(found, dict) else found
             flat = torch.cat([p.detach().double().flatten() for p in parts])
             along.append(float(flat @ gradient))
             squares.append(float(flat @ flat))
+            first.append(flat / flat.norm() if number < 3 else flat[:0])
+        if float((torch.stack(first[:3]) @ first[0]).abs().min()) > 1.0 - 1e-6:
+            raise NotApplicable("seeds do not change the noise")
         a, s = np.array(along), np.array(squares)
         cos2 = np.divide(a * a, s, out=np.zeros_like(a), where=s > 0)
         subject.known["drawn"] = {"along": a, "squares": s, "cos2": cos2}

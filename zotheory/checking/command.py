@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json as json_
+from functools import partial
 
 from rich.console import Console
+from rich.status import Status
 
 from zotheory.checking.result import Report
 from zotheory.checking.run import check
@@ -17,6 +19,10 @@ def names(console: Console) -> None:
     for one in checks():
         console.print(f"{one.group:13} [bold]{one.name}[/bold]", highlight=False)
         console.print(f"              {one.why}", style="dim", markup=False, highlight=False)
+
+
+def _tell(status: Status, target: str, name: str) -> None:
+    status.update(f"{target}: {name}")
 
 
 def run(
@@ -42,7 +48,7 @@ def run(
                     lr=lr,
                     seed=seed,
                     model=model,
-                    tell=lambda name, t=target: status.update(f"{t}: {name}"),
+                    tell=partial(_tell, status, target),
                 )
             )
         if not json:

@@ -187,9 +187,9 @@ def sized(subject: Subject, wanted: float) -> float:
 )
 def shared_memory_has_one_noise(subject: Subject) -> Passed:
     def change(model: Toy) -> None:
-        first, second = model.layers[0].linear, model.layers[1].linear
+        first, second = model.blocks[0].linear, model.blocks[1].linear
         second.weight = nn.Parameter(first.weight.detach())  # two parameters, one storage
-        model.layers[3].linear.weight = model.layers[2].linear.weight  # tied
+        model.blocks[3].linear.weight = model.blocks[2].linear.weight  # tied
 
     def make() -> Scene:
         return subject.scene(change=change)
@@ -269,7 +269,7 @@ def groups_have_their_rates(subject: Subject) -> Passed:
 )
 def frozen_weights_stay(subject: Subject) -> Passed:
     def freeze(model: Toy) -> None:
-        model.layers[1].requires_grad_(False)
+        model.blocks[1].requires_grad_(False)
 
     scene = subject.scene(change=freeze)
     place = scene.slices()["layers.1.linear.weight"]
@@ -293,13 +293,13 @@ def _unmoved(step: Step, place: slice, what: str) -> None:
 )
 def weights_unfrozen_later_move(subject: Subject) -> Passed:
     scene = subject.scene()
-    layer = scene.model.layers[1].linear
+    layer = scene.toy.blocks[1].linear
     place = scene.slices()["layers.1.linear.weight"]
     made = subject.build(scene)
     layer.weight.requires_grad_(False)
     (frozen,) = subject.trace(scene, scene.linear(), made=made)
     layer.weight.requires_grad_(True)
-    model, uses = scene.model, []
+    model, uses = scene.toy, []
 
     def show() -> dict[str, Tensor]:  # the weight is used by its module, and as an attribute, too
         seen = model()
@@ -308,7 +308,7 @@ def weights_unfrozen_later_move(subject: Subject) -> Passed:
 
     scene.show = show
     kinds = []
-    for _ in range(4 * len(model.layers)):  # some leave layers out
+    for _ in range(4 * len(model.blocks)):  # some leave layers out
         uses.clear()
         try:
             (step,) = subject.trace(scene, scene.linear(), made=made)
@@ -332,16 +332,11 @@ def weights_unfrozen_later_move(subject: Subject) -> Passed:
     "Some weights are used by no loss of a batch (experts, unused heads): no reason to fail.",
 )
 def unused_weights_do_no_harm(subject: Subject) -> Passed:
-    def change(model: Toy) -> None:
-        model.layers[2].spare = nn.Linear(3, 3, bias=False)
-
     scene = subject.scene()
-    change(scene.model)
+    model, spare = scene.toy, nn.Linear(3, 3, bias=False, dtype=torch.float64)
+    nn.init.zeros_(spare.weight)
+    model.blocks[2].add_module("spare", spare)
     place = scene.slices()["layers.0.linear.weight"]
-    model, spare = scene.model, scene.model.layers[2].spare
-    with torch.no_grad():
-        spare.weight.zero_()
-    spare.weight.data = spare.weight.data.double()
 
     def show() -> dict[str, Tensor]:
         return {**model(), "layers.2.spare.weight": torch.zeros(3, 3)}
@@ -363,7 +358,7 @@ def unused_weights_do_no_harm(subject: Subject) -> Passed:
 )
 def zero_weights_go_on_moving(subject: Subject) -> Passed:
     def zero(model: Toy) -> None:
-        nn.init.zeros_(model.layers[0].linear.weight)
+        nn.init.zeros_(model.blocks[0].linear.weight)
 
     scene = subject.scene(change=zero)
     place = scene.slices()["layers.0.linear.weight"]

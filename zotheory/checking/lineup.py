@@ -13,7 +13,7 @@ from zotheory.probing.lineup import factory_of, recipe_names
 from zotheory.probing.objectives import ProbeError
 
 RANK, INTERVAL = 2, 3  # of low-rank recipes on the small model
-_SMALL = {
+_SMALL: dict[str, dict[str, Any]] = {
     **{name: {"rank": RANK} for name in ("tezo", "tezo_m", "tezo_adam")},
     **{
         name: {"rank": RANK, "interval": INTERVAL}

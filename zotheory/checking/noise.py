@@ -248,7 +248,7 @@ def noise_is_isotropic(subject: Subject) -> Passed:
     if named and card == subject.recipe:
         raise NotApplicable(f"{card} is its own card")
     shares = _shares(subject)
-    wanted = _shares(of_recipe(card, seed=4)) if named else dict.fromkeys(shares, (1.0, 1.0))
+    wanted = _shares(of_recipe(str(card), seed=4)) if named else dict.fromkeys(shares, (1.0, 1.0))
     name = max(shares, key=lambda n: max(shares[n][0] - wanted[n][1], wanted[n][0] - shares[n][1]))
     low, high = shares[name]
     told = f"E z² of {name} is in [{low:.2f}, {high:.2f}] of that of all (error {ALPHA:g})"

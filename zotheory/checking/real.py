@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -78,7 +78,7 @@ def real_scenes(model: str) -> Callable[..., Scene]:
         raise CheckError(str(error)) from error
 
 
-def scenes_of(loaded: LanguageModel, text: list[Example]) -> Callable[..., Scene]:
+def scenes_of(loaded: LanguageModel, text: Sequence[Example]) -> Callable[..., Scene]:
     """What makes scenes of a loaded language model and the sentiment prompt's loss on a text."""
     batch, words = make_batch(loaded.tokenizer, text), label_word_ids(loaded.tokenizer)
     labels = torch.tensor([example.label for example in text])

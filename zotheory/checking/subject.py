@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import random
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -266,7 +267,8 @@ def alone() -> Iterator[None]:
 
 def raised(error: BaseException) -> str:
     """ "TypeError: message", in one line of at most 200 characters."""
-    told = " ".join(f"{type(error).__name__}: {error}".split())
+    told = re.sub("\x1b\\[[0-9;]*m", "", f"{type(error).__name__}: {error}")  # colours
+    told = " ".join(told.split())
     return told if len(told) <= 200 else f"{told[:197]}..."
 
 

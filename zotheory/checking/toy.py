@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zotheory.checking.result import NotApplicable
+
 Loss = Callable[[Tensor], Tensor]
 LAYERS, WIDTH, ROWS, WORDS = 4, 5, 9, 7  # odd rows and columns
 LARGE = 1003, 101  # over 100,000 entries, which some write in parts
@@ -69,9 +71,14 @@ class Toy(nn.Module):
         self.register_buffer("all", torch.arange(LARGE[0]) if large else None, persistent=False)
         self.register_buffer("visits", torch.zeros(3))
 
+    @property
+    def blocks(self) -> list[Block]:
+        """The repeated layers."""
+        return [layer for layer in self.layers if isinstance(layer, Block)]
+
     def forward(self) -> dict[str, Tensor]:
         seen = {"embed.weight": self.embed(self.ids)}
-        for index, layer in enumerate(self.layers):
+        for index, layer in enumerate(self.blocks):
             seen[f"layers.{index}.linear.weight"] = layer.linear(self.unit).T
             seen[f"layers.{index}.shift.bias"] = layer.shift(self.zeros)
         seen["conv.weight"] = self.conv(self.taps)[:, :, 0].T.reshape(3, 4, 2)
@@ -99,14 +106,22 @@ class Scene:
     ) -> None:
         generator = torch.Generator(device="cpu").manual_seed(seed)
         with torch.device("cpu"):
-            self.model = Toy(max_norm, large)
+            model = Toy(max_norm, large)
+            self.model: nn.Module = model
             for name, parameter in self.model.named_parameters():
                 drawn = torch.randn(parameter.shape, dtype=torch.float64, generator=generator)
                 with torch.no_grad():
                     parameter.copy_(torch.ones_like(drawn) if name == "norm.weight" else drawn / 20)
             self.model.to(dtype)
-            change(self.model)
-        self.show: Callable[[], dict[str, Tensor]] = self.model
+            change(model)
+        self.show: Callable[[], dict[str, Tensor]] = model
+
+    @property
+    def toy(self) -> Toy:
+        """The small model. Raises NotApplicable if there is another in its place."""
+        if not isinstance(self.model, Toy):
+            raise NotApplicable("tried on the small model only")
+        return self.model
 
     @property
     def parameters(self) -> dict[str, Tensor]:

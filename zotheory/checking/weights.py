@@ -237,7 +237,10 @@ def nothing_else_is_touched(subject: Subject) -> Passed:
     after = _rest(scene)
     for name, value in before.items():
         now = after.get(name)
-        same = torch.equal(value, now) if isinstance(value, Tensor) else value == now
+        if isinstance(value, Tensor) and isinstance(now, Tensor):
+            same = torch.equal(value, now)
+        else:
+            same = value == now
         if not same:
             raise Failed(f"3 steps change the {name}")
     if before.keys() != after.keys():
