@@ -56,10 +56,13 @@ def drawn_seed() -> int:
     return given if fresh else drawn
 
 
-@cache
 def fingerprint(device: torch.device) -> str:
     """Return a checksum of some noise as it is made on `device`: equal noise, equal checksum."""
-    device = torch.device("cpu") if device.type == "meta" else device
+    return _checksum(torch.device("cpu") if device.type == "meta" else device)
+
+
+@cache
+def _checksum(device: torch.device) -> str:
     count, key, offset = 4099, stream_key("fingerprint"), (1 << 33) + 5
     wide = torch.empty(count, dtype=torch.float32, device=device)
     narrow = torch.empty(count, dtype=torch.bfloat16, device=device)

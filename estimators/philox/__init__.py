@@ -7,7 +7,7 @@ by Triton on CUDA, and in plain PyTorch where these are missing. `docs/noise.md`
 On the meta device nothing is computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -20,7 +20,12 @@ from estimators.philox import reference
 from estimators.philox.definition import BITS16, BITS32, NORMAL, SIGN
 from estimators.philox.sums import DTYPES, Sum, check_offset
 
-__all__ = ["Sum", "bits16", "bits32", "gram", "normals", "signs", "write"]
+__all__ = ["Sum", "bits16", "bits32", "gram", "normals", "signs", "watchers", "write"]
+
+watchers: list[Callable[[Sequence[Sum]], None]] = []
+"""Who is told of every sum before it is written, on the meta device, too: instruments that count.
+
+A stream that fills a tensor, or whose norm is taken, is told as the sum of that stream alone."""
 
 
 @cache
@@ -69,6 +74,8 @@ def write(sums: Sequence[Sum]) -> None:
     No two of them may touch the same entries. Raises ValueError where a sum is malformed, before
     anything is written.
     """
+    for watcher in watchers:
+        watcher(sums)
     sums = [one for one in sums if one.out.device.type != "meta" and one.out.numel()]
     for one in sums:
         one.check()
@@ -96,6 +103,11 @@ def gram(
     The order of the sums is part of the definition: see `reference.gram`.
     """
     check_offset(offset)
+    if watchers:
+        drawn = torch.empty(count, device="meta")
+        terms = [Sum(drawn, None, [(1.0, key)], offset=offset, signs=signs) for key in keys]
+        for watcher in watchers:
+            watcher(terms)
     if device.type == "meta":
         return torch.empty(len(keys), len(keys), dtype=torch.float64, device=device)
     kind = SIGN if signs else NORMAL
@@ -107,6 +119,8 @@ def _fill(out: Tensor, kind: int, key: int, offset: int) -> Tensor:
     expected = {BITS16: (torch.int16,), BITS32: (torch.int32,)}.get(kind, DTYPES)
     if out.dtype not in expected:
         raise ValueError(f"out must be one of {expected}, got {out.dtype}")
+    for watcher in watchers:
+        watcher([Sum(out, None, [(1.0, key)], offset=offset, signs=kind == SIGN)])
     if out.device.type == "meta" or not out.numel():
         return out
     flat = (

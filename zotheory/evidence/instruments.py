@@ -16,6 +16,9 @@ from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from estimators import philox
+from estimators.streams import fingerprint
+
 # Bytes held by tensors: weights, state between steps, and the peak within a step.
 
 
@@ -147,30 +150,35 @@ def state_tensors(optimizer: Optimizer) -> list[Tensor]:
     return list({t.untyped_storage()._cdata: t for t in tensors}.values())
 
 
-# How many random numbers a computation draws, read off the numbers themselves.
+# How many random numbers a computation draws.
 
 
 class Draws(TorchDispatchMode):
-    """Counts the random numbers that PyTorch operations produce inside a ``with`` block.
+    """Counts the random numbers that are drawn inside a ``with`` block.
 
-    `drawn` counts every number as often as it is drawn; `distinct` counts different values, so
-    that noise which is regenerated counts once. Different 64-bit draws coincide with probability
-    below 2^-12 for a million numbers; narrower ones coincide often, which is why other types raise
-    TypeError. Work runs on the calling thread meanwhile: a mode does not see other threads. What is
-    drawn outside PyTorch is not seen.
+    `drawn` counts every number as often as it is drawn; `distinct` counts those of different
+    places, so that noise which is regenerated counts once. Numbers of the estimators' own streams
+    are known by key and index, on the meta device, too; what decides how a weight is rounded, and
+    where noise is, is not counted. Of PyTorch's operations the numbers themselves are compared:
+    64-bit draws coincide with probability below 2^-12 for a million numbers; narrower ones coincide
+    often, which is why other types raise TypeError. Work runs on the calling thread meanwhile: a
+    mode does not see other threads. What is drawn elsewhere is not seen.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._threads = OneThread()
         self._values: list[np.ndarray] = []
+        self._spans: dict[tuple[int, bool], list[tuple[int, int]]] = {}
 
     def __enter__(self) -> Draws:
         self._threads.__enter__()
+        philox.watchers.append(self._told)
         return super().__enter__()
 
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)
+        philox.watchers.remove(self._told)
         self._threads.__exit__(*exception)
 
     def __torch_dispatch__(
@@ -194,15 +202,35 @@ class Draws(TorchDispatchMode):
             )
         self._values.append(numbers.detach().numpy().ravel().copy())
 
+    def _told(self, sums: Sequence[philox.Sum]) -> None:
+        for one in sums:
+            width = one.out.numel() if one.rows is None else one.out.shape[-1]
+            rows = [0] if one.rows is None else one.rows.tolist()
+            for _, key in one.terms:
+                spans = self._spans.setdefault((key, one.signs), [])
+                starts = (one.offset + row * width for row in rows)
+                spans += [(start, start + width) for start in starts]
+
     @property
     def drawn(self) -> int:
         """Numbers drawn, repetitions included."""
-        return sum(len(values) for values in self._values)
+        told = sum(stop - start for spans in self._spans.values() for start, stop in spans)
+        return told + sum(len(values) for values in self._values)
 
     @property
     def distinct(self) -> int:
         """Different numbers drawn."""
-        return len(np.unique(np.concatenate(self._values))) if self._values else 0
+        told = sum(_covered(spans) for spans in self._spans.values())
+        return told + (len(np.unique(np.concatenate(self._values))) if self._values else 0)
+
+
+def _covered(spans: Iterable[tuple[int, int]]) -> int:
+    """How many integers lie in at least one of the spans [start, stop)."""
+    covered, end = 0, 0
+    for start, stop in sorted(spans):
+        covered += max(0, stop - max(start, end))
+        end = max(end, stop)
+    return covered
 
 
 # How much a computation computes.
@@ -212,9 +240,10 @@ class Operations(TorchDispatchMode):
     """Counts the arithmetic of PyTorch operations inside a ``with`` block, in `done`.
 
     A matrix product over an inner dimension k counts 2 k for every entry of its result, any other
-    operation on tensors 1 for every floating-point entry that it writes. Views, new tensors without
-    contents and random numbers (see `Draws`) count nothing. Work runs on the calling thread
-    meanwhile: a mode does not see other threads.
+    operation on tensors 1 for every floating-point entry that it writes, and so does every stream
+    of noise that is added to one. Views, new tensors without contents and random numbers (see
+    `Draws`) count nothing. Work runs on the calling thread meanwhile: a mode does not see other
+    threads.
     """
 
     def __init__(self) -> None:
@@ -224,11 +253,19 @@ class Operations(TorchDispatchMode):
 
     def __enter__(self) -> Operations:
         self._threads.__enter__()
+        philox.watchers.append(self._told)
         return super().__enter__()
 
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)
+        philox.watchers.remove(self._told)
         self._threads.__exit__(*exception)
+
+    def _told(self, sums: Sequence[philox.Sum]) -> None:
+        for one in sums:
+            if one.base is not None:  # else it is drawn, and nothing more
+                steps = len(one.terms) + (one.dense is not None) + (one.scale != 1.0)
+                self.done += steps * one.out.numel()
 
     def __torch_dispatch__(
         self,
@@ -255,9 +292,13 @@ PRODUCTS = {getattr(torch.ops.aten, name) for name in ("mm", "addmm", "addmm_", 
 
 
 class OneThread:
-    """Keeps PyTorch, and work that follows its thread count, on the calling thread."""
+    """Keeps PyTorch, and work that follows its thread count, on the calling thread.
+
+    What a process does once, and no step by itself, is done before: the checksum of the noise.
+    """
 
     def __enter__(self) -> OneThread:
+        fingerprint(torch.device("cpu"))
         self._threads = torch.get_num_threads()
         torch.set_num_threads(1)
         return self

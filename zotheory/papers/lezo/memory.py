@@ -15,12 +15,16 @@ from zotheory.evidence.instruments import Footprint, Passes, footprint
 from zotheory.papers.shared.architectures import batch, opt_13b, small_llama
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
-LEZO, MEZO = sp.symbols("LeZO MeZO", positive=True)
+LEZO, MEZO = sp.symbols("LeZO MeZO", positive=True)  # in kilobytes
+KB = 1024
 LAYERS = 4  # of OPT-13B's 40; LeZO leaves out 3 of them, 75% as in the paper
 
 
 def _peaks(_: Statement, __: Context) -> Iterator[Case]:
-    """A step of both on the same model, perturbed the same way."""
+    """A step of both on the same model, perturbed the same way.
+
+    In whole kilobytes: which layers are left out takes a number a layer, of which memory is not.
+    """
     big, small = (f"OPT-13B, {LAYERS} of its layers", "small Llama")
     for name, options in (
         (big, {"restore": "regenerate"}),
@@ -30,8 +34,8 @@ def _peaks(_: Statement, __: Context) -> Iterator[Case]:
         held = {method: _held(method, name == small, options) for method in ("mezo", "lezo")}
         yield Case(
             {"model": name, **options},
-            {LEZO: held["lezo"].peak, MEZO: held["mezo"].peak},
-            {"weights": held["mezo"].weights},
+            {LEZO: held["lezo"].peak // KB, MEZO: held["mezo"].peak // KB},
+            {"weights": held["mezo"].weights // KB},
         )
 
 

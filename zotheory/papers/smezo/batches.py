@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BATCHES = 4
 DIRECTIONS, LENGTH = 144, 3e-5  # twelve for every ordered pair of batches
 SHORT = 7  # words of a sentence where only steps are made
-DRAWS, SHARE, NORMS = 32, 0.2, (0.01, 0.03, 0.05)
+DRAWS, SHARE, NORMS = 64, 0.2, (0.01, 0.03, 0.05)
 SIMULATED = 400_000  # pairs of inner products, drawn from the measured Gram matrices
 QUARTILES = np.arange(5) / 4
 NAMES = ("loss over the whole vocabulary", "loss over the label words")

@@ -99,7 +99,7 @@ def for_hinge(statement: Statement) -> sp.Expr:
 def _admits(statement: Statement) -> Callable[[float], bool]:
     """Whether eta is a step size of the statement's for this loss."""
     at = [c.subs(statement.where).subs(HINGE) for c in statement.domain]
-    return sp.lambdify(ETA, conjunction(*at))
+    return sp.lambdify(ETA, conjunction(*(c for c in at if c != sp.true)))
 
 
 def _judge(statement: Statement, context: Context) -> Evidence:
