@@ -426,8 +426,8 @@ def expected_share(share: float, error: float) -> float:
     Before, its logarithm is uniform between those of 0.01 and 1.
 
     Example:
-        >>> round(expected_share(0.4, 0.01), 3), round(expected_share(0.1, 100.0), 3)
-        (0.4, 0.216)
+        >>> round(expected_share(0.4, 0.01), 2), round(expected_share(0.1, 100.0), 2)
+        (0.4, 0.22)
     """
     error = max(error, 0.005)  # the spacing of the shares
     fits = [-0.5 * ((share - s) / error) ** 2 for s in _SHARES]

@@ -211,4 +211,4 @@ def test_the_command_ranks_methods_on_a_model(command, tmp_path, monkeypatch, ca
     assert command(*asked, "mezoo")[0] == 2
     status, _, error = command("probe", "--groups", "kinds")
     assert status == 2
-    assert "give --model" in error
+    assert "for a probe with --model" in error

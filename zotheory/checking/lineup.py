@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import estimators
+from estimators import CP
 from zotheory.arguments import shown
 from zotheory.checking.result import CheckError
 from zotheory.checking.subject import Subject
@@ -31,7 +32,7 @@ def of_recipe(name: str, *, apply: str = "inplace", seed: int = 0, card: Any = N
     if name == "s_mezo" and apply == "forward":
         options["implementation"] = "forward"
     if name in ("with_guiding_vector", "with_greedy"):
-        options["perturbation"] = estimators.CP(RANK)
+        options["perturbation"] = CP(RANK)
     build = partial(getattr(estimators, name), **options)
     label = name if apply == "inplace" else f"{name} ({apply})"
     return Subject(label, build, seed=seed, card=card, takes_both=True, recipe=name)

@@ -54,7 +54,7 @@ def test_the_study_of_steps(tiny, batches):
     assert study.pairs[:4].tolist() == [[0, 1], [0, 1], [0, 2], [0, 2]]
     assert study.pairs[12].tolist() == [0, 1]
     np.testing.assert_allclose(np.einsum("lbb->lb", study.cosines), 1.0)
-    np.testing.assert_allclose(study.slopes, study.linear, rtol=0.1, atol=0.5)
+    np.testing.assert_allclose(study.slopes, study.linear, rtol=0.1, atol=1.0)  # of slopes of 25
     words = label_word_ids(tiny.tokenizer)
     for row, loss in enumerate(LOSSES):
         gradients = []

@@ -32,8 +32,8 @@ from zotheory.papers.shared.matrix_estimates import Loss, Options, build
 from zotheory.statistics import Catoni, decide_equal
 from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
-TERM = sp.Symbol("l's term of the sum that is 1 at eta*")
-CRITICAL = sp.Symbol("eta*", positive=True)
+TERM = sp.Symbol("l's term of the sum that is 1 at eta_crit")
+CRITICAL = sp.Symbol("eta_crit", positive=True)
 TRACE, LARGEST = sp.symbols("Tr_H l_max", positive=True)
 STABLE = sp.Lt(ETA * EIGENVALUE, 1, evaluate=False)  # eta* < 1/l_max: the terms have poles there
 
@@ -174,7 +174,7 @@ RATES: dict[str, tuple[sp.Expr, sp.Expr]] = {  # s and delta, as the cards have 
 
 
 def _rate(method: str) -> sp.Symbol:
-    return sp.Symbol(f"eta* of {method}", positive=True)
+    return sp.Symbol(f"eta_crit of {method}", positive=True)
 
 
 def _derivations(method: str) -> tuple[Card, Fall, sp.Expr]:
