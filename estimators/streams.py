@@ -15,7 +15,7 @@ from estimators import philox
 
 NOISE = 2  # the version of what is drawn from a key, kept in logs and states
 BLOCK = 1 << 15  # at this size PyTorch's elementwise kernels stay on the calling thread
-ACCELERATOR_BLOCK = 1 << 24  # kernel launches, not caches, set the size there
+ACCELERATOR_BLOCK = 1 << 22  # kernel launches, and the temporaries of an update, set the size there
 
 
 def stream_key(*parts: int | str) -> int:

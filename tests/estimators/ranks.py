@@ -156,7 +156,7 @@ def disagree(what: str, rank: int) -> str:
     except RuntimeError as error:
         return str(error)
     finally:
-        streams.fingerprint.cache_clear()
+        streams._checksum.cache_clear()
     return ""
 
 
@@ -169,7 +169,7 @@ def break_noise() -> None:
         sums[0].out.view(torch.int32)[7] ^= 1
 
     philox.write = broken
-    streams.fingerprint.cache_clear()
+    streams._checksum.cache_clear()
     streams.fingerprint(torch.device("cpu"))
     philox.write = write
 

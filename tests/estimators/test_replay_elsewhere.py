@@ -22,11 +22,11 @@ def plain(monkeypatch):
 
     def leave():
         monkeypatch.setattr(philox, "implementation", lambda device_type: reference)
-        streams.fingerprint.cache_clear()
+        streams._checksum.cache_clear()
 
     yield leave
     monkeypatch.undo()
-    streams.fingerprint.cache_clear()
+    streams._checksum.cache_clear()
 
 
 def logged(name, dtype, path):
@@ -83,7 +83,7 @@ def test_a_log_of_other_noise_is_refused(tmp_path, monkeypatch):
         write(sums)
         sums[0].out.view(-1)[7:8].view(torch.int32).bitwise_xor_(1)
 
-    streams.fingerprint.cache_clear()
+    streams._checksum.cache_clear()
     try:
         with monkeypatch.context() as patch:
             patch.setattr(philox, "write", broken)
@@ -93,7 +93,7 @@ def test_a_log_of_other_noise_is_refused(tmp_path, monkeypatch):
             estimators.replay(build("mezo", model, lr=1e-2), estimators.Log.load(path))
         assert same(weights(model), before)
     finally:
-        streams.fingerprint.cache_clear()
+        streams._checksum.cache_clear()
     replayed("mezo", torch.float32, path)
 
 

@@ -48,7 +48,7 @@ def _memory(_: Statement, __: Context) -> Iterator[Case]:
 
 
 def _held(method: str, **options: str) -> Footprint:
-    return Footprint(*at_depth(lambda layers: _count(method, options, layers), DEPTH))
+    return Footprint(*at_depth(lambda layers: _count(method, options, layers), DEPTH, (2, 3, 4)))
 
 
 def _count(method: str, options: dict[str, str], layers: int) -> tuple[int, int, int]:
