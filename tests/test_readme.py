@@ -15,8 +15,8 @@ def test_its_table_counts_the_verdicts_of_every_room():
     rows = re.findall(r"^\| [^|]+((?:\| \d+ ){4})\|", README, re.M)
     counted = [[int(number) for number in re.findall(r"\d+", row)] for row in rows]
     found = Counter((entry.paper, entry.verdict.value) for entry in recorded().claims)
-    verdicts = ("proved", "confirmed", "refuted", "inconclusive")
-    assert counted == [[found[room, verdict] for verdict in verdicts] for room in ROOMS]
+    columns = (("proved",), ("confirmed",), ("refuted",), ("inconclusive", "not_run"))
+    assert counted == [[sum(found[room, v] for v in of) for of in columns] for room in ROOMS]
     assert sum(map(sum, counted)) == len(recorded().claims)
 
 
