@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import cast
 
 from torch import Tensor
 
 from estimators import philox
 from estimators.interrupts import write_all
+from estimators.kept import kept
 from estimators.noise import Entries, LowRankNoise, Noise, joined
 from estimators.products import add_product
 from estimators.rounding import narrowed
@@ -38,11 +38,11 @@ class Assignment:
     rounding: Stream | None = None
     start: int = 0
 
-    @cached_property
+    @kept
     def low_rank(self) -> bool:
         return bool(self.terms) and all(noise.low_rank for _, noise in self.terms)
 
-    @cached_property
+    @kept
     def entries(self) -> Entries | None:
         """The noise as one pass over memory makes it, None if that takes more."""
         return joined(self.terms)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from estimators import philox
 from estimators.bases import Basis
+from estimators.kept import kept
 from estimators.products import add_product
 from estimators.slots import Slot
 from estimators.streams import Stream
@@ -170,7 +170,7 @@ class DenseNoise(Noise):
         self.slot = slot
         self.stream = stream
 
-    @cached_property
+    @kept
     def entries(self) -> Entries:
         return Entries(((1.0, self.stream.key),))
 

@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from estimators.kept import kept
 from estimators.streams import Stream, block_size, compute_dtype
 
 
@@ -31,11 +31,11 @@ class Slot:
     fixed: tuple[int, ...] = ()
     renormed: bool = False
 
-    @cached_property
+    @kept
     def m(self) -> int:
         return self.param.shape[0] if self.param.ndim else 1
 
-    @cached_property
+    @kept
     def n(self) -> int:
         return math.prod(self.param.shape[1:])
 
@@ -46,7 +46,7 @@ class Slot:
         """
         return self.param.detach().view(self.m, self.n) if self._viewable else self._staged
 
-    @cached_property
+    @kept
     def _viewable(self) -> bool:
         if self.param.ndim <= 2 or self.param.is_contiguous():
             return True
@@ -56,11 +56,11 @@ class Slot:
             return False
         return True
 
-    @cached_property
+    @kept
     def _staged(self) -> Tensor:
         return self.param.detach().reshape(self.m, self.n)
 
-    @cached_property
+    @kept
     def _kept(self) -> Tensor:
         return self.matrix[list(self.fixed)]
 
@@ -98,7 +98,7 @@ class Slot:
         """Whether writing noise rounds it perceptibly: in 16 bits, or below the spacing."""
         return self.param.element_size() < 4 or bool(self.state.get("coarse"))
 
-    @cached_property
+    @kept
     def rows_per_block(self) -> int:
         """Rows that are worked on at a time."""
         return max(1, block_size(self.device) // self.n) if self.n else 1
@@ -107,7 +107,7 @@ class Slot:
         """Rows of whole blocks that hold at most so many entries; one block at least."""
         return self.rows_per_block * max(1, entries // (self.rows_per_block * self.n))
 
-    @cached_property
+    @kept
     def blocks(self) -> int:
         return -(-self.m // self.rows_per_block)
 

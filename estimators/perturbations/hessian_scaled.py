@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from estimators import philox
 from estimators.evaluation import Evaluation
+from estimators.kept import kept
 from estimators.noise import DenseNoise, Entries
 from estimators.perturbations.base import Perturbation, Rebase
 from estimators.slots import Slot
@@ -18,7 +18,7 @@ from estimators.slots import Slot
 class HessianScaledNoise(DenseNoise):
     """Gaussian entries divided by the square roots of a diagonal H."""
 
-    @cached_property
+    @kept
     def entries(self) -> Entries:
         return Entries(((1.0, self.stream.key),), squares=self.slot.state["H"])
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from estimators import philox
 from estimators.evaluation import Evaluation
+from estimators.kept import kept
 from estimators.noise import DenseNoise, Entries
 from estimators.perturbations.base import Perturbation, Rebase, check_sparsity
 from estimators.slots import Slot
@@ -25,7 +25,7 @@ class MagnitudeNoise(DenseNoise):
         self.mask = mask
         self.reads_weights = mask is None
 
-    @cached_property
+    @kept
     def entries(self) -> Entries:
         terms = ((1.0, self.stream.key),)
         if self.mask is not None:
@@ -121,7 +121,7 @@ class RandomMaskNoise(DenseNoise):
         self.mask = mask
         self.level = level
 
-    @cached_property
+    @kept
     def entries(self) -> Entries:
         return Entries(((1.0, self.stream.key),), sparse=(self.mask.key, self.level))
 

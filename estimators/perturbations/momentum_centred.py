@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from estimators import philox
 from estimators.evaluation import Evaluation
+from estimators.kept import kept
 from estimators.noise import DenseNoise, Entries
 from estimators.perturbations.base import Perturbation, Rebase
 from estimators.slots import Slot
@@ -34,7 +34,7 @@ class MomentumCentredNoise(DenseNoise):
         self.beta2 = beta2
         self._shares = beta1 * math.sqrt(alpha), (1.0 - beta1) * math.sqrt(1.0 - alpha)
 
-    @cached_property
+    @kept
     def entries(self) -> Entries:
         terms = ((math.hypot(*self._shares), self.stream.key),)
         return Entries(terms, dense=(1.0 - self.beta1, self.slot.state["m"]))

@@ -1,7 +1,6 @@
 """Rademacher directions."""
 
-from functools import cached_property
-
+from estimators.kept import kept
 from estimators.noise import DenseNoise, Entries
 from estimators.perturbations.base import Perturbation
 from estimators.slots import Slot
@@ -10,7 +9,7 @@ from estimators.slots import Slot
 class RademacherNoise(DenseNoise):
     """Independent entries, +1 or -1 with probability 1/2 each."""
 
-    @cached_property
+    @kept
     def entries(self) -> Entries:
         return Entries(((1.0, self.stream.key),), signs=True)
 

@@ -1,9 +1,9 @@
 """Directions on a sphere."""
 
 import math
-from functools import cached_property
 
 from estimators import philox
+from estimators.kept import kept
 from estimators.noise import DenseNoise, Entries
 from estimators.perturbations.base import Perturbation
 from estimators.slots import Slot
@@ -12,11 +12,11 @@ from estimators.slots import Slot
 class SphereNoise(DenseNoise):
     """Gaussian entries scaled to the norm sqrt(mn), tensor by tensor."""
 
-    @cached_property
+    @kept
     def entries(self) -> Entries:
         return Entries(((self.factor, self.stream.key),))
 
-    @cached_property
+    @kept
     def factor(self) -> float:
         """sqrt(mn) / ||Z||, from one more pass over the Gaussian entries."""
         slot = self.slot
