@@ -38,7 +38,7 @@ def executed(name: str) -> nbformat.NotebookNode:
         coalesce_streams=True,
         resources={"metadata": {"path": str(HERE)}},
     )
-    client.execute(env=os.environ | {"OMP_NUM_THREADS": "1"})
+    client.execute(env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore:IProgress"})
     notebook.metadata = nbformat.from_dict(METADATA)
     return notebook
 
