@@ -53,10 +53,10 @@ def gather(ledger: Ledger, folder: Path, drawn: Path) -> None:
     (folder / "_static" / "claims.css").write_text(style(), encoding="utf-8")
 
 
-def build(sources: Path, site: Path, strict: bool = True) -> int:
-    """Run Sphinx; its exit status. With `strict` a warning is an error."""
+def build(sources: Path, site: Path) -> int:
+    """Run Sphinx; its exit status. A warning is an error."""
     command = [sys.executable, "-m", "sphinx", "-q", "-b", "dirhtml", "-j", "2"]
-    command += ["-W", "--keep-going"] if strict else []
+    command += ["-W", "--keep-going"]
     return subprocess.run([*command, str(sources), str(site)], cwd=ROOT, check=False).returncode
 
 

@@ -11,7 +11,6 @@ release = importlib.metadata.version("zotheory")
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_design",
@@ -25,9 +24,7 @@ suppress_warnings = ["mystnb.unknown_mime_type"]
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 napoleon_use_ivar = True
-autosummary_generate = True
 smartquotes = False
-nitpicky = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "zotheory"

@@ -13,7 +13,7 @@ import sympy as sp
 import estimators
 import zotheory
 from estimators.zeroth_order import ZerothOrder
-from proofs_check.cards import NAMES, Card, card
+from proofs_check.cards import NAMES, PERTURBATIONS, Card, card
 from proofs_check.falls import (
     COLUMNS,
     DIAGONAL,
@@ -32,8 +32,8 @@ from zotheory.report.site import plain, tally_html
 
 AXES = ("perturbations", "directions", "updates")
 CARDS = {  # the ways a practitioner meets them; other sizes and inner cards: `proofs_check.card`
-    "Perturbations, one two-sided difference": NAMES[:15],
-    "Directions, round Gaussian draws": NAMES[15:],
+    "Perturbations, one two-sided difference": tuple(PERTURBATIONS),
+    "Directions, round Gaussian draws": tuple(n for n in NAMES if n not in PERTURBATIONS),
 }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -19,10 +20,63 @@ from torch.utils._pytree import tree_leaves
 from estimators import philox
 from estimators.streams import fingerprint
 
+# Counting on one thread: a dispatch mode does not see what other threads do.
+
+
+class OneThread:
+    """Keeps PyTorch, and work that follows its thread count, on the calling thread.
+
+    What a process does once, and no step by itself, is done before: the checksum of the noise.
+    """
+
+    def __enter__(self) -> OneThread:
+        fingerprint(torch.device("cpu"))
+        self._threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        torch.set_num_threads(self._threads)
+
+
+class _OnOneThread(TorchDispatchMode):
+    """A mode that keeps work on the calling thread meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads = OneThread()
+
+    def __enter__(self) -> Self:
+        self._threads.__enter__()
+        super().__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        self._threads.__exit__(*exception)
+
+
+class _Watching(_OnOneThread, ABC):
+    """One that is also told of the noise that is written."""
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        philox.watchers.append(self._told)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        philox.watchers.remove(self._told)
+        super().__exit__(*exception)
+
+    @abstractmethod
+    def _told(self, sums: Sequence[philox.Sum]) -> None:
+        """See sums before they are written."""
+
+
 # Bytes held by tensors: weights, state between steps, and the peak within a step.
 
 
-class Memory(TorchDispatchMode):
+class Memory(_OnOneThread):
     """Follows the storages that are alive inside a ``with`` block; `now` and `peak` are bytes.
 
     `held` are tensors that exist before; their storages count from the start, shared ones once.
@@ -36,20 +90,11 @@ class Memory(TorchDispatchMode):
 
     def __init__(self, held: Iterable[Tensor] = ()) -> None:
         super().__init__()
-        self._threads = OneThread()
         self._live: dict[int, int] = {}
         self.now = 0
         self.peak = 0
         for tensor in held:
             self._see(tensor)
-
-    def __enter__(self) -> Memory:
-        self._threads.__enter__()
-        return super().__enter__()
-
-    def __exit__(self, *exception: Any) -> None:
-        super().__exit__(*exception)
-        self._threads.__exit__(*exception)
 
     def __torch_dispatch__(
         self,
@@ -153,7 +198,7 @@ def state_tensors(optimizer: Optimizer) -> list[Tensor]:
 # How many random numbers a computation draws.
 
 
-class Draws(TorchDispatchMode):
+class Draws(_Watching):
     """Counts the random numbers that are drawn inside a ``with`` block.
 
     `drawn` counts every number as often as it is drawn; `distinct` counts those of different
@@ -167,19 +212,8 @@ class Draws(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self._threads = OneThread()
         self._values: list[np.ndarray] = []
         self._spans: dict[tuple[int, bool], list[tuple[int, int]]] = {}
-
-    def __enter__(self) -> Draws:
-        self._threads.__enter__()
-        philox.watchers.append(self._told)
-        return super().__enter__()
-
-    def __exit__(self, *exception: Any) -> None:
-        super().__exit__(*exception)
-        philox.watchers.remove(self._told)
-        self._threads.__exit__(*exception)
 
     def __torch_dispatch__(
         self,
@@ -236,7 +270,7 @@ def _covered(spans: Iterable[tuple[int, int]]) -> int:
 # How much a computation computes.
 
 
-class Operations(TorchDispatchMode):
+class Operations(_Watching):
     """Counts the arithmetic of PyTorch operations inside a ``with`` block, in `done`.
 
     A matrix product over an inner dimension k counts 2 k for every entry of its result, any other
@@ -248,18 +282,7 @@ class Operations(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self._threads = OneThread()
         self.done = 0
-
-    def __enter__(self) -> Operations:
-        self._threads.__enter__()
-        philox.watchers.append(self._told)
-        return super().__enter__()
-
-    def __exit__(self, *exception: Any) -> None:
-        super().__exit__(*exception)
-        philox.watchers.remove(self._told)
-        self._threads.__exit__(*exception)
 
     def _told(self, sums: Sequence[philox.Sum]) -> None:
         for one in sums:
@@ -286,25 +309,6 @@ class Operations(TorchDispatchMode):
 
 
 PRODUCTS = {getattr(torch.ops.aten, name) for name in ("mm", "addmm", "addmm_", "bmm", "baddbmm")}
-
-
-# Counting on one thread: a dispatch mode does not see what other threads do.
-
-
-class OneThread:
-    """Keeps PyTorch, and work that follows its thread count, on the calling thread.
-
-    What a process does once, and no step by itself, is done before: the checksum of the noise.
-    """
-
-    def __enter__(self) -> OneThread:
-        fingerprint(torch.device("cpu"))
-        self._threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        torch.set_num_threads(self._threads)
 
 
 # Forward passes, and losses for runs in which the loss is beside the point.

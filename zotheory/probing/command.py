@@ -7,10 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from zotheory.probing.falls import fall_writer
+from zotheory.probing.files import check_file
 from zotheory.probing.model_probe import probe_model
-from zotheory.probing.objectives import ProbeError
-from zotheory.probing.result import writer
 from zotheory.probing.run import probe
 from zotheory.probing.table import table
 
@@ -28,9 +26,7 @@ def run(
 ) -> None:
     """Measure and print; write `out` if given. Raises ProbeError for what cannot be done."""
     if out is not None:
-        writer(out)  # before the work, not after it
-        if not out.parent.is_dir():
-            raise ProbeError(f"cannot write {out}: there is no folder {out.parent}")
+        check_file(out)
     with console.status("preparing") as status:
         comparison = probe(
             *estimators,
@@ -63,9 +59,7 @@ def run_on_model(
     Raises ProbeError for what cannot be done.
     """
     if out is not None:
-        fall_writer(out)
-        if not out.parent.is_dir():
-            raise ProbeError(f"cannot write {out}: there is no folder {out.parent}")
+        check_file(out)
     with console.status("loading the model and the text") as status:
         falls = probe_model(
             model,

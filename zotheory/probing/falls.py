@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from zotheory.arguments import as_path
 from zotheory.probing.fall import Draws, Fall, against, fall_of
-from zotheory.probing.objectives import ProbeError
+from zotheory.probing.files import check_axes, write
 from zotheory.probing.quantities import Interval
 from zotheory.report.notebook import comparison_html
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 REFERENCE = "mezo"  # what others are compared with; without it, the first row
 CAPTION = (
@@ -127,10 +123,7 @@ class Falls:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Falls per pass with their intervals; of groups, their shares of trace and gradient."""
-        from matplotlib.axes import Axes
-
-        if not isinstance(ax, Axes | None):
-            raise ProbeError(f"ax must be one Axes of Matplotlib, got {type(ax).__name__}")
+        check_axes(ax)
         return _shares(self, ax) if self.rows[0].group else _falls(self, ax)
 
     def table(self) -> Table:
@@ -157,12 +150,7 @@ class Falls:
 
         Raises ProbeError for another suffix, or if the file cannot be written.
         """
-        path = as_path("path", path, ProbeError)
-        write = fall_writer(path)
-        try:
-            write(self, path)
-        except OSError as error:
-            raise ProbeError(f"cannot write {path}: {error.strerror or error}") from error
+        write(self, path)
 
     def _repr_html_(self) -> str:
         return comparison_html(self._title(), *self._cells(), CAPTION)
@@ -213,30 +201,6 @@ def _short(value: float) -> str:
     if not math.isfinite(value):
         return "∞" if value > 0 else "-"
     return f"{value:.2g}".replace("e-0", "e-").replace("e+0", "e")
-
-
-def fall_writer(path: Path) -> Callable[[Falls, Path], Any]:
-    """How a file with this suffix is written. Raises ProbeError for one that is not."""
-    if path.suffix not in _WRITERS:
-        raise ProbeError(f"cannot write {path}; suffixes are {', '.join(_WRITERS)}")
-    return _WRITERS[path.suffix]
-
-
-def _draw(falls: Falls, path: Path) -> None:
-    import matplotlib.pyplot as plt
-
-    figure = cast("Figure", falls.plot().figure)
-    figure.savefig(path, dpi=150, bbox_inches="tight")
-    plt.close(figure)
-
-
-_WRITERS: dict[str, Callable[[Falls, Path], Any]] = {
-    ".csv": lambda falls, path: falls.frame().to_csv(path, index=False),
-    ".json": lambda falls, path: falls.frame().to_json(path, orient="records", indent=1),
-    ".png": _draw,
-    ".svg": _draw,
-    ".pdf": _draw,
-}
 
 
 def _falls(falls: Falls, ax: Axes | None) -> Axes:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from zotheory.arguments import as_path, one_of
+from zotheory.arguments import one_of
+from zotheory.probing.files import check_axes, write
 from zotheory.probing.objectives import ProbeError
 from zotheory.probing.plot import efficiencies
 from zotheory.probing.rows import Row, objectives, ranked
@@ -17,7 +16,6 @@ from zotheory.probing.table import html
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,10 +57,7 @@ class Comparison:
 
         Raises ProbeError for `ax` that is no Axes of Matplotlib.
         """
-        from matplotlib.axes import Axes
-
-        if not isinstance(ax, Axes | None):
-            raise ProbeError(f"ax must be one Axes of Matplotlib, got {type(ax).__name__}")
+        check_axes(ax)
         return efficiencies(self.rows, ax)
 
     def write(self, path: str | PathLike[str]) -> None:
@@ -70,39 +65,10 @@ class Comparison:
 
         Raises ProbeError for another suffix, or if the file cannot be written.
         """
-        path = as_path("path", path, ProbeError)
-        write = writer(path)
-        try:
-            write(self, path)
-        except OSError as error:
-            raise ProbeError(f"cannot write {path}: {error.strerror or error}") from error
+        write(self, path)
 
     def _repr_html_(self) -> str:
         return html(self.rows)
-
-
-def writer(path: Path) -> Callable[[Comparison, Path], None]:
-    """How a file with this suffix is written. Raises ProbeError for one that is not."""
-    if path.suffix not in _WRITERS:
-        raise ProbeError(f"cannot write {path}; suffixes are {', '.join(_WRITERS)}")
-    return _WRITERS[path.suffix]
-
-
-def _draw(comparison: Comparison, path: Path) -> None:
-    import matplotlib.pyplot as plt
-
-    figure = cast("Figure", comparison.plot().figure)
-    figure.savefig(path, dpi=150, bbox_inches="tight")
-    plt.close(figure)
-
-
-_WRITERS: dict[str, Callable[[Comparison, Path], Any]] = {
-    ".csv": lambda comparison, path: comparison.frame().to_csv(path, index=False),
-    ".json": lambda comparison, path: comparison.frame().to_json(path, orient="records", indent=1),
-    ".png": _draw,
-    ".svg": _draw,
-    ".pdf": _draw,
-}
 
 
 def _flat(row: Row) -> dict[str, Any]:

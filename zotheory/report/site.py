@@ -78,7 +78,6 @@ def paper(name: str, ledger: Ledger, pictures: Sequence[Drawn] = ()) -> str:
         ],
         parts=[(heading, list(filter(belongs, entries))) for heading, belongs in PARTS],
         pictures=[picture for picture in pictures if picture.paper == name],
-        notebook=True,
     )
 
 
