@@ -22,7 +22,7 @@ def runs(
     Methods come in the order of `needed`, then `more`. Raises MissingData if no protocol has runs
     of every needed method.
     """
-    remedy = f"`python -m zotheory.training.grid {' '.join(needed)}` makes them"
+    remedy = f"`python -m zotheory.training.race {' '.join(needed)}` makes them"
     try:
         rows = read_rows([data.results])
     except TrainingError as error:

@@ -134,6 +134,6 @@ def test_fig3_tells_when_mezo_is_reached(data):
 
 def test_fig3_without_rows_is_one_clear_line(data, tmp_path):
     for place in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(MissingData, match=r"grid mezo s_mezo") as raised:
+        with pytest.raises(MissingData, match=r"race mezo s_mezo") as raised:
             smezo_fig3.draw(replace(data, results=place))
         assert "\n" not in str(raised.value)

@@ -46,6 +46,9 @@ def train(
     max_tokens: Annotated[
         int | None, typer.Option(min=1, help="Leave out sentences with longer prompts.")
     ] = None,
+    max_words: Annotated[
+        int | None, typer.Option(min=1, help="Leave out sentences with more words.")
+    ] = None,
     dtype: Annotated[Dtype, typer.Option(help="Of the weights.")] = "float32",
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda; cuda where there is one.")
@@ -90,6 +93,7 @@ def train(
             validation=validation,
             test=test,
             max_tokens=max_tokens,
+            max_words=max_words,
             dtype=str(dtype),
             device=device or best_device(),
             seed=seed,

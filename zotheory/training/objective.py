@@ -141,13 +141,17 @@ def make_split(setup: Setup, tokenizer: PreTrainedTokenizerBase) -> Split:
         AssetError, TrainingError: as `load_task`, or there are too few sentences.
     """
     sentences = load_task(setup.task)
+    if setup.max_words is not None:
+        sentences = [e for e in sentences if len(e.sentence.split()) <= setup.max_words]
     if setup.max_tokens is not None:
         lengths = (len(tokenizer(prompt(e.sentence)).input_ids) for e in sentences)
         short = zip(sentences, lengths, strict=True)
         sentences = [example for example, length in short if length <= setup.max_tokens]
     asked = setup.train + setup.validation + setup.test
     if asked > len(sentences):
-        short = f" of at most {setup.max_tokens} tokens" if setup.max_tokens else ""
+        limits = {"words": setup.max_words, "tokens": setup.max_tokens}
+        told = " and ".join(f"{most} {unit}" for unit, most in limits.items() if most)
+        short = f" of at most {told}" if told else ""
         raise TrainingError(
             f"{asked} sentences are asked for, {setup.task} has {len(sentences)}{short}"
         )

@@ -118,7 +118,10 @@ COLUMNS = (
 )
 GOAL = "ft_adam"
 # Rows that agree in all of these belong into one table.
-_PROTOCOL = ("model", "task", "loss", "batch_size", "train", "validation", "test", "max_tokens")
+_PROTOCOL = (
+    *("model", "task", "loss", "batch_size", "train", "validation", "test"),
+    *("max_tokens", "max_words"),
+)
 _FREE = ("seed", "lrs", "device")  # what rows of one line may differ in
 
 
@@ -153,7 +156,7 @@ def tables(rows: Iterable[Row]) -> list[tuple[str, list[list[Row]]]]:
     """A title for each protocol, and its rows, those that differ in the seed alone together."""
     found: dict[str, dict[str, list[Row]]] = {}
     for row in sorted(rows, key=_order):
-        protocol = {name: row["setup"][name] for name in _PROTOCOL}
+        protocol = {name: row["setup"].get(name) for name in _PROTOCOL}
         key = json.dumps(protocol)
         rest = {k: v for k, v in row["setup"].items() if k not in (*_PROTOCOL, *_FREE)}
         found.setdefault(key, {}).setdefault(json.dumps(rest), []).append(row)
@@ -250,7 +253,8 @@ def _spread(values: Sequence[float], digits: int) -> str:
 
 def _title(protocol: dict[str, Any]) -> str:
     sizes = "/".join(str(protocol[part]) for part in ("train", "validation", "test"))
-    short = f", at most {protocol['max_tokens']} tokens" if protocol["max_tokens"] else ""
+    limits = {"words": protocol["max_words"], "tokens": protocol["max_tokens"]}
+    short = "".join(f", at most {most} {unit}" for unit, most in limits.items() if most)
     return (
         f"{protocol['model']} on {protocol['task']} ({sizes} sentences{short}), batches of "
         f"{protocol['batch_size']}, loss over the {protocol['loss'].replace('_', ' ')}"

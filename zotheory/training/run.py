@@ -202,6 +202,7 @@ class _Run:
             **_costs(state.steps_cost, evaluations),
             "grid": [_summary(rate, trial) for rate, trial in results.items()],
             "rates": state.rates,
+            "readings": state.readings,
             "seconds": state.seconds,
             "peak_memory": state.peak,
             "parameters": sum(p.numel() for p in parameters),

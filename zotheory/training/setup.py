@@ -45,6 +45,7 @@ class Setup:
             budget. The run also evaluates before the first step and after the last.
         train, validation, test: sentences in each part of the text.
         max_tokens: leave out sentences whose prompt is longer.
+        max_words: leave out sentences with more words.
         dtype, device: what the model is held in and where.
         seed: of the split, the order of the batches and all noise.
     """
@@ -64,6 +65,7 @@ class Setup:
     validation: int = 500
     test: int = 1000
     max_tokens: int | None = None
+    max_words: int | None = None
     dtype: str = "float32"
     device: str = "cpu"
     seed: int = 0
@@ -106,7 +108,7 @@ class Setup:
             raise TrainingError(f"options must be {told}, got {shown(pairs)}") from error
         for name in ("batch_size", "train", "validation", "test"):
             found[name] = whole(name, getattr(self, name), 1, TrainingError)
-        for name in ("passes", "steps", "evaluate_every", "max_tokens"):
+        for name in ("passes", "steps", "evaluate_every", "max_tokens", "max_words"):
             value = getattr(self, name)
             found[name] = None if value is None else whole(name, value, 1, TrainingError)
         found["seed"] = whole("seed", self.seed, 0, TrainingError)

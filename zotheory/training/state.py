@@ -88,7 +88,8 @@ class State:
     """Steps made, what they and the evaluations cost, and the course of the losses.
 
     recent: the sum of the losses of the steps since the last evaluation, and their number.
-    rates: the (step, learning rate) from which on it held, where lr="auto" chose it.
+    rates: the (step, learning rate) from which on it held, where lr="auto" chose it; readings: what
+    it measured, a `Reading` each as (step, own, fresh, curvature).
     seconds, peak: time and largest memory (bytes) of the steps alone.
     """
 
@@ -100,6 +101,7 @@ class State:
     peak: int = 0
     history: list[Point] = field(default_factory=list)
     rates: list[list[float]] = field(default_factory=list)
+    readings: list[list[float]] = field(default_factory=list)
     diverged: bool = False
 
     @property

@@ -75,6 +75,7 @@ class Trial:
                     watch.evaluated(*self._evaluate(interruption))
                     self._save()
                 if self._spent() >= 1.0:
+                    self._check_moved()
                     break
                 interruption.check()
                 self._step()
@@ -104,10 +105,18 @@ class Trial:
         rule = getattr(self.optimizer, "step_size", None)
         if rule is not None:
             state.rates = list(map(list, rule.history))
+            state.readings = [[r.step, r.own, r.fresh, r.curvature] for r in rule.readings]
         state.step += 1
         state.recent = (state.recent[0] + loss, state.recent[1] + 1)
         state.seconds += time.perf_counter() - start
         state.peak = max(state.peak, peak_bytes(self.objective.device))
+
+    def _check_moved(self) -> None:
+        """Raise TrainingError if the whole budget went into measuring a learning rate."""
+        rule = getattr(self.optimizer, "step_size", None)
+        if rule is not None and not rule.history:
+            told = "the first readings of lr auto took the whole budget, and nothing was learnt"
+            raise TrainingError(f"{self.setup.method}: {told}: give more passes, or lr a number")
 
     def _closure(self) -> Callable[[], Tensor]:
         setup = self.setup

@@ -1,0 +1,81 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zotheory.training.rates import (
+    FACTOR,
+    Compared,
+    compared,
+    courses,
+    end,
+    lowest,
+    place_of,
+    rate,
+    run_all,
+    table,
+)
+from zotheory.training.rows import read_rows
+
+
+@given(st.integers(-20, 40))
+def test_a_place_of_the_grid_is_found_again(place):
+    assert place_of(rate(place)) == place
+    assert rate(place + 1) / rate(place) == pytest.approx(FACTOR, rel=0.01)
+
+
+@given(st.integers(-30, 30), st.integers(-30, 30), st.integers(1, 30), st.floats(0.1, 10.0))
+def test_the_walk_ends_at_the_minimum_and_asks_for_no_place_twice(start, least, edge, slope):
+    asked = []
+
+    def loss(place):
+        asked.append(place)
+        return math.nan if place > least + edge else abs(place - least) * slope
+
+    assert lowest(loss, start) == least
+    assert len(asked) == len(set(asked))
+    assert {least - 1, least, least + 1} <= set(asked)
+
+
+def test_what_the_rule_lost_is_measured_by_the_fall_of_the_best_rate():
+    fixed = {rate(0): 5.0, rate(1): 4.0, rate(2): 6.0}
+    one = Compared("mezo", 0, 8.0, 5.0, ((8, 1e-6),), fixed)
+    assert (one.best, one.enclosed, one.regret) == (rate(1), True, 0.25)
+    open_ended = Compared("mezo", 0, 8.0, 3.0, ((8, 1e-6),), {rate(0): 5.0, rate(1): 4.0})
+    assert (open_ended.enclosed, open_ended.regret) == (False, -0.25)
+
+
+def test_runs_are_made_once_and_compared(setup, tmp_path, capsys):
+    common = setup("mezo", passes=300, loss="label_words")
+    found = run_all(["mezo", "subzo", "rademacher"], 1, common, tmp_path)
+    told = capsys.readouterr().err
+    assert "subzo, seed 0: subzo: rank must lie in" in told  # no matrix here has rank 64
+    assert "rademacher, seed 0: rademacher: no step size follows from 32 readings" in told
+    assert {row["method"] for row in found} == {"mezo"}
+    (one,) = compared(read_rows([tmp_path]))
+    rule = found[0]
+    assert rule["passes"] >= 300
+    assert len(rule["readings"]) >= 8
+    assert (one.rule, one.enclosed) == (end(rule), True)
+    assert all(value >= one.fixed[one.best] for value in one.fixed.values())
+    assert all(course.readings for course in courses(rule))
+    assert table([one]).row_count == 1
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("row.json")}
+    assert run_all(["mezo"], 1, common, tmp_path) == found
+    assert all(path.stat().st_mtime_ns == before for path, before in times.items())
+    assert run_all(["mezo"], 1, common, tmp_path / "nothing", found) == found
+
+
+def test_a_fall_is_predicted_from_the_readings_of_its_steps():
+    def point(step, loss):
+        return {"step": step, "passes": 2 * step, "loss": loss}
+
+    history = [point(step, loss) for step, loss in ((0, 9.0), (10, 9.0), (20, 5.0), (30, 4.0))]
+    readings = [[2, 5.0, 9.0, 9.0], [12, 5.0, 4.0, 6.0], [18, 5.0, 2.0, 2.0], [24, 5.0, 1.0, 2.0]]
+    row = {"history": history, "readings": readings, "rates": [[10, 0.1], [15, 0.2]]}
+    first, second = courses(row, parts=2)
+    fall = 5 * (0.1 * 3.0 - 0.1**2 * 2.0) + 5 * (0.2 * 3.0 - 0.2**2 * 2.0)
+    assert (first.passes, first.readings, first.actual) == ((20, 40), 2, 4.0 / 20)
+    assert first.predicted == pytest.approx(fall / 20)
+    assert second.predicted == pytest.approx(10 * (0.2 * 1.0 - 0.2**2 * 1.0) / 20)

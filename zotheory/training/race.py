@@ -1,0 +1,227 @@
+"""Which method needs fewer forward passes? `python -m zotheory.training.race`.
+
+Every method trains at the rate that it measures itself, on the same seeds: the same split, batches
+and initial weights. A method's passes are compared with MeZO's seed by seed, at the loss that both
+have reached. Every run is a row of `zotheory train`; finished ones are read, unfinished ones gone
+on with.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.table import Table
+from scipy import stats
+
+from zotheory.console import console, errors, stop
+from zotheory.files import write_atomically
+from zotheory.model.assets import AssetError
+from zotheory.model.language_model import ModelError
+from zotheory.training.checkpoint import Stopped
+from zotheory.training.methods import FIRST_ORDER, UNTRAINED, ZEROTH_ORDER
+from zotheory.training.model import best_device
+from zotheory.training.rates import PROTOCOL
+from zotheory.training.rows import dump, show
+from zotheory.training.run import train
+from zotheory.training.setup import AUTO, DTYPES, Setup, TrainingError
+from zotheory.training.watch import TrainingProgress, Watch
+
+REFERENCE = "mezo"
+ROWS = (
+    REFERENCE,
+    "mezo_greedy",
+    "mezo_gv",
+    "lezo",
+    "s_mezo",
+    "r_mezo",
+    "lozo",
+    "tezo",
+    "svd0",
+    "subzo",
+    "rademacher",
+    "mezo_adam",
+    "tezo_adam",
+    "zero_shot",
+    "icl",
+    "linear_probe",
+    "ft_adam",
+)
+PASSES = 2000
+LEVEL = 0.95
+
+
+def setups(names: Sequence[str], seeds: int, common: Setup) -> Iterator[tuple[str, Setup]]:
+    """The name and the setup of every row, methods side by side within a seed."""
+    for seed in range(seeds):
+        for name in names:
+            method, _, tuning = name.partition("-")
+            setup = replace(common, method=method, tuning=tuning or "full", seed=seed)
+            if method in UNTRAINED:
+                setup = replace(setup, passes=None)
+            if method in ZEROTH_ORDER:
+                setup = replace(setup, lrs=(AUTO,))
+            if method in FIRST_ORDER and not tuning:
+                setup = replace(setup, dtype="float32")
+            yield name, setup
+
+
+def run_all(
+    names: Sequence[str],
+    seeds: int,
+    common: Setup,
+    work: Path,
+    rows: Path,
+    watch: Watch | None = None,
+) -> list[dict[str, Any]]:
+    """Make or read every row, and keep a copy of each in `rows`; returns them.
+
+    The first seed of a first-order method tries its grid of rates, the others take the one chosen.
+    A row that cannot be made is told and left out.
+    """
+    found: list[dict[str, Any]] = []
+    chosen: dict[str, float] = {}
+    rows.mkdir(parents=True, exist_ok=True)
+    for name, setup in setups(names, seeds, common):
+        if name in chosen:
+            setup = replace(setup, lrs=(chosen[name],))
+        place = f"{name}-seed{setup.seed}"
+        console.print(place, style="bold cyan", highlight=False)
+        try:
+            row = train(setup, work / place, resume=True, watch=watch)
+        except (TrainingError, AssetError, ModelError) as error:
+            errors.print(f"{place}: {error}", style="bold red", markup=False, soft_wrap=True)
+            continue
+        if setup.method in FIRST_ORDER:
+            chosen.setdefault(name, row["hyperparameters"]["lr"])
+        write_atomically(rows / f"{place}.json", dump(row))
+        found.append(row)
+    return found
+
+
+# Passes of two methods to the same loss.
+
+
+@dataclass(frozen=True)
+class Against:
+    """A method's passes over MeZO's to the same validation loss, on the seeds that both have.
+
+    ratios: one a seed. ratio, low, high: their geometric mean and the ends of its 95% interval,
+    Student's for the logarithms; 0 and infinite for one seed, or where a run lowered no loss.
+    """
+
+    method: str
+    ratios: tuple[float, ...]
+    ratio: float
+    low: float
+    high: float
+
+
+def against(rows: Iterable[Mapping[str, Any]]) -> list[Against]:
+    """Every trained method of the rows against MeZO, those that need fewest passes first."""
+    by_seed: dict[str, dict[int, Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["history"] and row["setup"]["lrs"] == [AUTO]:
+            by_seed.setdefault(row["method"], {})[row["seed"]] = row
+    reference = by_seed.pop(REFERENCE, {})
+    found = []
+    for method, runs in by_seed.items():
+        common = sorted(runs.keys() & reference.keys())
+        if common:
+            ratios = tuple(
+                passes_ratio(runs[s]["history"], reference[s]["history"]) for s in common
+            )
+            found.append(Against(method, ratios, *_interval(ratios)))
+    return sorted(found, key=lambda one: one.ratio)
+
+
+def passes_ratio(
+    history: Sequence[Mapping[str, Any]], reference: Sequence[Mapping[str, Any]]
+) -> float:
+    """The passes to the lowest loss that both have reached, over the reference's.
+
+    One of the two was there at its lowest loss, the other before: a run is there when its
+    validation loss first is, between two evaluations by a straight line. Infinite for a run that
+    lowered no loss.
+
+    Raises TrainingError if the reference lowered none.
+    """
+    goal = max(min(point["loss"] for point in run) for run in (history, reference))
+    start = reference[0]["loss"]
+    if min(point["loss"] for point in reference) >= start:
+        raise TrainingError(f"{REFERENCE} lowered no loss: there is nothing to compare with")
+    if goal >= start:
+        return math.inf
+    return _passes_to(history, goal) / _passes_to(reference, goal)
+
+
+def _passes_to(history: Sequence[Mapping[str, Any]], goal: float) -> float:
+    before = history[0]
+    for point in history[1:]:
+        if point["loss"] <= goal:
+            share = (before["loss"] - goal) / (before["loss"] - point["loss"])
+            return before["passes"] + share * (point["passes"] - before["passes"])
+        before = point
+    raise AssertionError("the goal is a loss that the run has reached")
+
+
+def _interval(ratios: Sequence[float]) -> tuple[float, float, float]:
+    if math.inf in ratios:
+        return math.inf, 0.0, math.inf
+    logs = [math.log(ratio) for ratio in ratios]
+    mean, count = fmean(logs), len(logs)
+    if count == 1:
+        return math.exp(mean), 0.0, math.inf
+    half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * stdev(logs) / math.sqrt(count)
+    return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
+
+
+def table(found: Sequence[Against]) -> Table:
+    """A line for every method."""
+    shown = Table(box=SIMPLE, pad_edge=False, title="passes over MeZO's, to the same loss")
+    for name in ("method", "ratio", "95%", "seeds"):
+        shown.add_column(name, justify="left" if name == "method" else "right")
+    for one in found:
+        between = f"{one.low:.2f} to {one.high:.2f}" if one.low > 0.0 else "-"
+        shown.add_row(one.method, f"{one.ratio:.2f}", between, str(len(one.ratios)))
+    return shown
+
+
+def main(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[METHOD|METHOD-TUNING]...", help="Rows.")
+    ] = None,
+    passes: Annotated[int, typer.Option(min=1, help="Budget of every run.")] = PASSES,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ...")] = 4,
+    dtype: Annotated[str, typer.Option(help=" or ".join(DTYPES))] = "float32",
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; cuda where there is one.")
+    ] = None,
+    work: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("out/race"),
+    rows: Annotated[Path, typer.Option(help="Folder of the rows.")] = Path("results"),
+) -> None:
+    """Train every method at the rate that it measures; stop and go on freely."""
+    wanted = names or ROWS
+    try:
+        common = replace(PROTOCOL, passes=passes, dtype=dtype, device=device or best_device())
+        with TrainingProgress(console) as progress:
+            found = run_all(wanted, seeds, common, work, rows, progress)
+        show(console, found)
+        console.print(table(against(found)))
+    except TrainingError as error:
+        stop(error)
+    except Stopped as error:
+        name = signal.Signals(error.signum).name
+        stop(f"stopped by {name}; the same command goes on", 128 + error.signum)
+    raise typer.Exit(0 if len(found) == seeds * len(wanted) else 1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,300 @@
+"""Is the measured learning rate a good one? `python -m zotheory.training.rates`.
+
+For every method and seed there is a run at lr="auto", and runs at fixed rates with the same split,
+batches and budget, the passes that the rule spends on measuring included. The fixed rates are on
+the grid 1e-6 sqrt(3)^j. The search begins at the one nearest to the rule's first rate, and goes
+to the neighbours of the best until both are worse: where the last loss has one minimum in the rate,
+that is the best of the whole grid. Every run is a row of `zotheory train`; finished ones are read,
+unfinished ones gone on with, and all rows are gathered in one file, a line each.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import fmean, median
+from typing import Annotated, Any
+
+import typer
+from filelock import FileLock
+from rich.box import SIMPLE
+from rich.table import Table
+
+from zotheory.console import console, errors, stop
+from zotheory.files import write_atomically
+from zotheory.model.assets import AssetError
+from zotheory.model.language_model import ModelError
+from zotheory.training.checkpoint import Stopped
+from zotheory.training.methods import complete
+from zotheory.training.model import best_device
+from zotheory.training.rows import dump
+from zotheory.training.run import train
+from zotheory.training.setup import AUTO, PASSES, Setup, TrainingError, named
+from zotheory.training.watch import TrainingProgress, Watch
+
+METHODS = (
+    "mezo",
+    "lezo",
+    "lozo",
+    "rademacher",
+    "mezo_greedy",
+    "mezo_gv",
+    "tezo",
+    "s_mezo",
+    "svd0",
+    "subzo",
+)
+PROTOCOL = Setup("mezo", max_words=10, train=800, validation=128, test=64)
+RECORDED = Path("results/rates.jsonl")
+LOWEST, FACTOR = 1e-6, math.sqrt(3.0)
+
+
+def rate(place: int) -> float:
+    """The grid's point at a place, to three digits."""
+    return float(f"{LOWEST * FACTOR**place:.3g}")
+
+
+def place_of(lr: float) -> int:
+    """The place of the grid's point nearest to a rate, by their ratio."""
+    return round(math.log(lr / LOWEST, FACTOR))
+
+
+def lowest(loss: Callable[[int], float], start: int) -> int:
+    """The place of the lowest loss: a walk to a place whose two neighbours are worse.
+
+    Each place is asked for once. Losses that are not finite are worse than all others; if all of
+    `start`'s surroundings are such, the walk goes down.
+    """
+    found: dict[int, float] = {}
+    best = start
+    while True:
+        for place in (best, best - 1, best + 1):
+            if place not in found:
+                value = loss(place)
+                found[place] = value if math.isfinite(value) else math.inf
+        lower = min((best, best - 1, best + 1), key=lambda place: found[place])
+        if math.isinf(found[lower]):
+            lower = best - 1
+        if lower == best:
+            return best
+        best = lower
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One method on one seed: the loss at the end of the rule's run, and of those at fixed rates.
+
+    start: the validation loss before the first step. rule: that of lr="auto" at the end; rates: the
+    (step, rate) that it chose. fixed: the loss at the end by the rate, infinite where it diverged.
+    """
+
+    method: str
+    seed: int
+    start: float
+    rule: float
+    rates: tuple[tuple[int, float], ...]
+    fixed: Mapping[float, float]
+
+    @property
+    def best(self) -> float:
+        """The fixed rate with the lowest loss at the end."""
+        return min(self.fixed, key=lambda lr: self.fixed[lr])
+
+    @property
+    def enclosed(self) -> bool:
+        """Whether both neighbours of the best rate on the grid were tried."""
+        place = place_of(self.best)
+        return all(rate(place + side) in self.fixed for side in (-1, 1))
+
+    @property
+    def regret(self) -> float:
+        """What the rule lost of the fall of the best fixed rate; negative where it fell further."""
+        least = self.fixed[self.best]
+        return (self.rule - least) / (self.start - least)
+
+
+def compared(rows: Iterable[Mapping[str, Any]]) -> list[Compared]:
+    """The methods and seeds of which there is a run of the rule and one at a fixed rate."""
+    runs: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["setup"]["lrs"]:
+            runs.setdefault((row["method"], row["seed"]), []).append(row)
+    found = []
+    for (method, seed), group in runs.items():
+        by_rate = {row["setup"]["lrs"][0]: row for row in group}
+        rule = by_rate.pop(AUTO, None)
+        if rule is None or not by_rate:
+            continue
+        chosen = tuple((int(step), float(lr)) for step, lr in rule["rates"])
+        fixed = {float(lr): end(row) for lr, row in sorted(by_rate.items())}
+        start = rule["history"][0]["loss"]
+        found.append(Compared(method, seed, start, end(rule), chosen, fixed))
+    return found
+
+
+@dataclass(frozen=True)
+class Course:
+    """A part of a run of the rule: the fall of the loss per forward pass, as its readings say.
+
+    A step of rate eta lowers the text's loss by eta E <g_B', D> - eta^2 E D^T H D / 2, the means
+    being those of the readings in the part. actual: of the validation loss.
+    """
+
+    passes: tuple[int, int]
+    readings: int
+    predicted: float
+    actual: float
+
+
+def courses(row: Mapping[str, Any], parts: int = 3) -> list[Course]:
+    """The fall predicted and seen in equal parts of a run of the rule, after its first readings."""
+    first = row["rates"][0][0]
+    points = [point for point in row["history"] if point["step"] >= first]
+    marks = [points[round(i * (len(points) - 1) / parts)] for i in range(parts + 1)]
+    found = []
+    for before, after in pairwise(marks):
+        begin, last = before["step"], after["step"]
+        inside = [r for r in row["readings"] if begin <= r[0] < last]
+        spent = after["passes"] - before["passes"]
+        if not inside or not spent:
+            continue
+        slope, curvature = (fmean(reading[i] for reading in inside) for i in (2, 3))
+        rates = [_rate_at(row["rates"], step) for step in range(begin, last)]
+        fall = sum(eta * slope - eta * eta * curvature / 2.0 for eta in rates)
+        actual = before["loss"] - after["loss"]
+        ends = before["passes"], after["passes"]
+        found.append(Course(ends, len(inside), fall / spent, actual / spent))
+    return found
+
+
+def _rate_at(rates: Sequence[Sequence[float]], step: int) -> float:
+    """The rate of a step; the first reading's steps are written with none."""
+    return next((lr for since, lr in reversed(rates) if since <= step), 0.0)
+
+
+def end(row: Mapping[str, Any]) -> float:
+    """The validation loss after the last step of a row's one rate; infinite if it diverged."""
+    (tried,) = row["grid"]
+    return math.inf if tried["diverged"] else row["history"][-1]["loss"]
+
+
+def run_all(
+    methods: Sequence[str],
+    seeds: int,
+    common: Setup,
+    work: Path,
+    known: Iterable[dict[str, Any]] = (),
+    watch: Watch | None = None,
+) -> list[dict[str, Any]]:
+    """Make or read the runs of every method on seeds 0, 1, ..., each in a folder of `work`.
+
+    known: rows that need not be made again.
+
+    A method that cannot be run, or for which the rule finds no rate, is told and left out.
+    """
+    found: list[dict[str, Any]] = []
+    made = {json.dumps(row["setup"]): row for row in known}
+
+    def run(method: str, seed: int, lr: float | str) -> dict[str, Any]:
+        place = f"{method}-{named(lr)}-seed{seed}"
+        console.print(place, style="bold cyan", highlight=False)
+        setup = complete(replace(common, method=method, seed=seed, lrs=(lr,)))
+        row = made.get(json.dumps(setup.to_json()))
+        row = row or train(setup, work / place, resume=True, watch=watch)
+        found.append(row)
+        return row
+
+    for seed in range(seeds):
+        for method in methods:
+            try:
+                first = run(method, seed, AUTO)["rates"][0][1]
+                lowest(lambda place, m=method, s=seed: end(run(m, s, rate(place))), place_of(first))
+            except (TrainingError, AssetError, ModelError) as error:
+                told = f"{method}, seed {seed}: {error}"
+                errors.print(told, style="bold red", markup=False, soft_wrap=True)
+    return found
+
+
+def table(found: Sequence[Compared]) -> Table:
+    """A line for every method and seed: where the rule landed, the best rate, the regret."""
+    shown = Table(box=SIMPLE, pad_edge=False)
+    for name in ("method", "seed", "rule's rates", "best", "loss", "rule", "best", "regret"):
+        shown.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
+    for one in found:
+        chosen = [lr for _, lr in one.rates]
+        shown.add_row(
+            one.method,
+            str(one.seed),
+            f"{chosen[0]:.1e} to {chosen[-1]:.1e}",
+            f"{one.best:.1e}" + ("" if one.enclosed else " (end of those tried)"),
+            f"{one.start:.3f}",
+            f"{one.rule:.3f}",
+            f"{one.fixed[one.best]:.3f}",
+            f"{one.regret:+.1%}",
+        )
+    if found:
+        shown.caption = f"median regret {median(one.regret for one in found):+.1%}"
+    return shown
+
+
+def recorded(path: Path = RECORDED) -> list[dict[str, Any]]:
+    """The rows in the file that the command has written.
+
+    Raises TrainingError if there is none, or it is damaged.
+    """
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except OSError as error:
+        told = "`python -m zotheory.training.rates` makes it"
+        raise TrainingError(f"cannot read {path}: {error.strerror}; {told}") from error
+    except ValueError as error:
+        raise TrainingError(f"{path} is damaged: {error}") from error
+
+
+def _record(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Add rows to the file, in place of those of the same setup, in order."""
+    before = recorded(path) if path.exists() else []
+    kept = {json.dumps(row["setup"]): row for row in (*before, *rows)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, "".join(map(dump, sorted(kept.values(), key=_order))))
+
+
+def _order(row: Mapping[str, Any]) -> tuple[str, int, float]:
+    lr = row["setup"]["lrs"][0]
+    return row["method"], row["seed"], math.inf if lr == AUTO else lr
+
+
+def main(
+    methods: Annotated[list[str] | None, typer.Argument(metavar="[METHOD]...")] = None,
+    passes: Annotated[int, typer.Option(min=1, help="Budget of every run.")] = PASSES,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ...")] = 1,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; cuda where there is one.")
+    ] = None,
+    work: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("out/rates"),
+    rows: Annotated[Path, typer.Option(help="File of the rows.")] = RECORDED,
+) -> None:
+    """Compare the measured rate with a grid of fixed ones; stop and go on freely."""
+    try:
+        common = replace(PROTOCOL, passes=passes, device=device or best_device())
+        with TrainingProgress(console) as progress:
+            known = recorded(rows) if rows.exists() else []
+            found = run_all(methods or METHODS, seeds, common, work, known, progress)
+        work.mkdir(parents=True, exist_ok=True)
+        with FileLock(work / "lock"):  # others may work on other methods
+            _record(rows, found)
+        console.print(table(compared(found)))
+    except TrainingError as error:
+        stop(error)
+    except Stopped as error:
+        name = signal.Signals(error.signum).name
+        stop(f"stopped by {name}; the same command goes on", 128 + error.signum)
+
+
+if __name__ == "__main__":
+    typer.run(main)
