@@ -16,14 +16,13 @@ def test_every_row_of_the_table_is_a_run(setup):
 
 def test_later_seeds_take_the_rate_that_the_first_one_chose(setup, tmp_path, monkeypatch):
     monkeypatch.setattr("zotheory.training.methods.grid", lambda *_: (1e-4, 1e-3))
-    common = setup("mezo", passes=300)
-    names = ["zero_shot", "ft_adam", "mezo-prefix"]
+    common = setup("mezo", passes=16)
+    names = ["zero_shot", "ft_adam"]
     found = run_all(names, 2, common, tmp_path / "work", tmp_path / "rows")
-    assert [row["seed"] for row in found] == [0, 0, 0, 1, 1, 1]
+    assert [row["seed"] for row in found] == [0, 0, 1, 1]
     assert found[1]["setup"]["lrs"] == [1e-4, 1e-3]
-    assert found[4]["setup"]["lrs"] == [found[1]["hyperparameters"]["lr"]]
-    assert all(found[i]["setup"]["lrs"] == ["auto"] for i in (2, 5))
-    assert len(read_rows([tmp_path / "rows"])) == 6
+    assert found[3]["setup"]["lrs"] == [found[1]["hyperparameters"]["lr"]]
+    assert len(read_rows([tmp_path / "rows"])) == 4
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("row.json")}
     assert run_all(names, 2, common, tmp_path / "work", tmp_path / "rows") == found
     assert all(path.stat().st_mtime_ns == before for path, before in times.items())
@@ -64,7 +63,7 @@ def test_a_row_that_cannot_be_made_is_left_out(setup, tmp_path, capsys):
     )
     assert [row["method"] for row in found] == ["mezo"]  # no matrix here has rank 64
     told = capsys.readouterr().err
-    assert "subzo-seed0: subzo: rank must lie in" in told
+    assert "subzo-seed0: subzo: rank must lie in" in told  # no matrix here has rank 64
     assert "mezo-seed0: mezo: the first readings of lr auto took the whole budget" in told
     with pytest.raises(TrainingError):
         next(setups(["mezo-adapter"], 1, common))
