@@ -199,7 +199,7 @@ class ZerothOrder(Checkpointed):
             self._store(jobs)
             for slot in evaluation.slots:
                 slot.settle()
-            waits = rule is not None and rule.settle()
+            waits = rule is not None and rule.settle(self.steps, estimate.loss)
             self.steps += 1
             if recorded is None:
                 self.log.record(evaluation.losses, self._groups, evaluation.slots, self.eps, waits)

@@ -133,6 +133,58 @@ def test_rounding_is_measured_and_the_radius_stretched_for_it():
     assert rule.choice.best == pytest.approx(0.1, rel=0.2)
 
 
+# What readings do not see in time.
+
+
+def test_a_loss_that_climbs_halves_the_rate_for_good(tmp_path):
+    """Curvature grows eightfold between two readings: past the edge of stability."""
+
+    def run(steps, sharper):
+        problem = Quadratic(spread())
+        optimizer = problem.optimizer(lr=StepSize(every=1000))
+        losses = []
+        for step in range(steps):
+            if step == sharper:
+                problem.h = 8.0 * problem.h
+            losses.append(optimizer.step(problem.loss))
+        return optimizer, losses
+
+    with pytest.warns(UserWarning, match=r"the loss climbed from .* the rate is halved") as warned:
+        optimizer, losses = run(800, 60)
+    rule = optimizer.step_size
+    (first, rate), *halved = rule.history
+    assert first <= 60
+    assert [lr for _, lr in halved] == [rate / 2**k for k in range(1, rule.climbs + 1)]
+    climbs = [w for w in warned if "the loss climbed" in str(w.message)]
+    assert len(climbs) == rule.climbs >= 2
+    assert rule.choice.rate == pytest.approx(rule.rate)
+    assert max(losses[-10:]) < losses[60]  # it has come back
+    calm, _ = run(400, 1000)
+    assert calm.step_size.climbs == 0
+
+    again = Quadratic(spread()).optimizer(lr=StepSize(every=1000))
+    again.load_state_dict(optimizer.state_dict())
+    assert again.step_size.climbs == rule.climbs
+    assert again.step_size.state_dict() == rule.state_dict()
+    replayed = Quadratic(spread()).optimizer(lr=StepSize(every=1000))
+    with pytest.warns(UserWarning, match="the loss climbed"):
+        estimators.replay(replayed, optimizer.log)
+    assert replayed.step_size.history == rule.history
+
+
+def test_losses_round_a_constant_do_not_climb():
+    problem = Quadratic(spread())
+    optimizer = problem.optimizer(lr=StepSize(every=10**6))
+    generator = torch.Generator().manual_seed(2)
+
+    def noise():
+        return float(torch.randn((), generator=generator, dtype=torch.float64)) - 100.0
+
+    for step in range(3000):
+        optimizer.step(problem.loss if step < 60 else noise)
+    assert optimizer.step_size.climbs == 0
+
+
 # What cannot be measured.
 
 
