@@ -13,8 +13,7 @@ from zotheory.judge import judge
 from zotheory.papers import smezo
 from zotheory.papers.smezo.claims import CLAIMS
 from zotheory.papers.smezo.grids import GRIDS
-from zotheory.papers.smezo.table10 import SPARSITY, TABLE9
-from zotheory.papers.smezo.table12 import P, _tests
+from zotheory.papers.smezo.tables1_9_13 import SPARSITY, TABLE9, P, _tests
 from zotheory.vocabulary import Kind
 
 PRINTED = {claim.id: claim for claim in CLAIMS if Kind.PRINTED in claim.needs}
