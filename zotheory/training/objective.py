@@ -147,9 +147,9 @@ def make_split(setup: Setup, tokenizer: PreTrainedTokenizerBase) -> Split:
         sentences = [example for example, length in short if length <= setup.max_tokens]
     asked = setup.train + setup.validation + setup.test
     if asked > len(sentences):
-        short = f" of at most {setup.max_tokens} tokens" if setup.max_tokens else ""
+        which = f" of at most {setup.max_tokens} tokens" if setup.max_tokens else ""
         raise TrainingError(
-            f"{asked} sentences are asked for, {setup.task} has {len(sentences)}{short}"
+            f"{asked} sentences are asked for, {setup.task} has {len(sentences)}{which}"
         )
     parts = split(sentences, seed=setup.seed, train=setup.train, validation=setup.validation)
     return Split(parts.train, parts.validation, parts.test[: setup.test])
