@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -27,6 +28,7 @@ app.command()(results)
 for other in entry_points(group="zotheory.commands"):  # `figures`, which this package does not know
     app.command(other.name)(other.load())
 
+ObjectiveName = StrEnum("ObjectiveName", ["linear", "quadratic", "model"])
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ID|PAPER|FILE.py]...", help="What to judge; everything by default."),
@@ -193,7 +195,7 @@ def probe(
         ),
     ] = None,
     objective: Annotated[
-        list[Literal["linear", "quadratic", "model"]] | None,
+        list[ObjectiveName] | None,
         typer.Option(help="Repeatable; the first is shown in full. [default: linear, quadratic]"),
     ] = None,
     model: Annotated[

@@ -7,7 +7,7 @@ from PIL import Image
 
 from figures.data import Data
 from figures.picture import pictures
-from tests.report.pages import Page
+from tests.report.pages import Page, worded
 from zotheory.ledger import Ledger, LedgerError, recorded
 from zotheory.report.page import page, read_pictures
 from zotheory.vocabulary import Verdict
@@ -57,7 +57,7 @@ def test_every_figure_stands_once_behind_its_paper_and_its_claims_link_to_it(dra
         picture.title for picture in sorted(drawn, key=lambda p: -NAMES.index(p.name))
     ]
     assert "img-src data:;" in text
-    assert "img-src" not in page(recorded())
+    assert "img-src" not in page(worded())
 
 
 def test_a_caption_begins_with_its_title_and_leads_to_its_claims(drawn, text):
