@@ -1,14 +1,14 @@
 """The command `zotheory figures`: a line for each figure.
 
-What draws is imported when it is asked for: the command line is made of this module, too.
+An entry point of the package: the command line imports it by that at every start, and so what draws
+is imported when it is asked for.
 """
 
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from figures.data import Data
     from figures.picture import Picture
 
-FigureBudget = StrEnum("FigureBudget", {name: name for name in ("quick", "standard")})
-
 
 def figures(
     names: Annotated[
@@ -32,7 +30,8 @@ def figures(
         Path | None, typer.Option(help="A ledger.json; the recorded one by default.")
     ] = None,
     budget: Annotated[
-        FigureBudget, typer.Option(help="How much to compute where the ledger has no curve.")
+        Literal["quick", "standard"],
+        typer.Option(help="How much to compute where the ledger has no curve."),
     ] = "standard",
     results: Annotated[
         Path, typer.Option(help="Folder with rows of `zotheory train`, for training curves.")

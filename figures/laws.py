@@ -6,10 +6,9 @@ points lie in the middle of what they should cover, with or without colour.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 from scipy.stats import binom
 
 from figures.data import LEVEL
@@ -40,7 +39,7 @@ def quantile_bounds(values: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
     return np.moveaxis(np.array(ends), 1, 2)
 
 
-def band(ax: Axes, at: Sequence[float], values: np.ndarray, label: str) -> None:
+def band(ax: Axes, at: ArrayLike, values: np.ndarray, label: str) -> None:
     """Quantiles over `at` as two bands and a median; values: (runs, places)."""
     found = quantiles(values)
     for outer, alpha in ((0, 0.45), (1, 0.85)):
@@ -50,7 +49,7 @@ def band(ax: Axes, at: Sequence[float], values: np.ndarray, label: str) -> None:
     ax.fill_between([], [], [], color=BAND.colour, lw=0, label=label)
 
 
-def points(ax: Axes, at: Sequence[float], values: np.ndarray, label: str) -> None:
+def points(ax: Axes, at: ArrayLike, values: np.ndarray, label: str) -> None:
     """Quantiles over `at` as hollow points with their intervals; values: (runs, places)."""
     found, bounds = quantiles(values), quantile_bounds(values)
     for q, row in enumerate(found):
@@ -58,7 +57,7 @@ def points(ax: Axes, at: Sequence[float], values: np.ndarray, label: str) -> Non
         intervals(ax, at, row, bounds[q], POINTS, told, mfc="white", ms=3.2, zorder=4)
 
 
-def control(ax: Axes, at: Sequence[float], values: np.ndarray, label: str) -> None:
+def control(ax: Axes, at: ArrayLike, values: np.ndarray, label: str) -> None:
     """Quantiles over `at` as dashed lines, the median's with points; values: (runs, places)."""
     for q, row in enumerate(quantiles(values)):
         width = 1.1 if q == 2 else 0.7
@@ -67,18 +66,16 @@ def control(ax: Axes, at: Sequence[float], values: np.ndarray, label: str) -> No
     ax.plot(at, quantiles(values)[2], label=label, lw=1.1, zorder=3, **marked)
 
 
-def differences(
-    ax: Axes, found: Sequence[float], bounds: Sequence[Sequence[float]], look: Look, at: np.ndarray
-) -> None:
+def differences(ax: Axes, found: ArrayLike, bounds: ArrayLike, look: Look, at: np.ndarray) -> None:
     """Differences of the means of a test's features at places `at`; bounds: all low, all high."""
     hollow = {"mfc": "white"} if look is POINTS else {}
-    intervals(ax, at, found, np.transpose(bounds), look, zorder=4, ms=3.2, **hollow)
+    intervals(ax, at, found, np.asarray(bounds).T, look, zorder=4, ms=3.2, **hollow)
 
 
 def one_law(ax: Axes, tolerance: float) -> None:
     """Zero, and how far from it the test takes two laws for one."""
-    band = {"color": NOISE.colour, "alpha": 0.25, "lw": 0, "zorder": 0}
-    ax.axhspan(-tolerance, tolerance, label="taken for one law", **band)
+    look = {"alpha": 0.25, "lw": 0, "zorder": 0}
+    ax.axhspan(-tolerance, tolerance, label="taken for one law", color=NOISE.colour, **look)
     ax.axhline(0, color=INK, lw=0.6, zorder=1)
 
 

@@ -30,7 +30,7 @@ def draw(data: Data) -> tuple[Figure, str]:
         ax.barh(place, share, label=PARTS[0], height=0.5, **SERIES[0].on_bars())
         ax.barh(place, 1 - share, left=share, label=PARTS[1], height=0.5, **SERIES[1].on_bars())
         ax.errorbar(share, place, xerr=np.abs(ends - share), color="black", elinewidth=1.1)
-    half = float(claim(CLAIM).statement.formula.rhs)
+    half = float(claim(CLAIM).statement.bound)
     claimed(ax, half, f"claimed: above {half:g}", data.claim(CLAIM), axis="x", zorder=3)
     ax.set(yticks=[0, 1], yticklabels=["published\nloop", "this\ntoolkit"], ylim=(1.5, -0.5))
     ax.set(xlim=(0, 1), xlabel="share of a step's time")

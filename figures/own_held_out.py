@@ -59,12 +59,12 @@ def law(directions: int, cosines: np.ndarray) -> np.ndarray:
     return sp.lambdify(COSINE, agreement(directions).value, "numpy")(cosines)
 
 
-def linear(data: Data) -> tuple[list[float], list[tuple[float, float]], int]:
+def linear(data: Data) -> tuple[np.ndarray, np.ndarray, int]:
     """The claim's measurement in percent: estimates, intervals, number of steps."""
     (key,) = data.number(CLAIM, Kind.MEASURED)
     found = data.quantity(CLAIM, key)
-    bounds = [(100 * low, 100 * high) for low, high in zip(*found.interval, strict=True)]
-    return [100 * share for share in found.estimate], bounds, found.samples
+    rows = 100 * np.array(found.each)
+    return rows[:, 0], rows[:, 1:], found.samples
 
 
 def on_model(data: Data, loss: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

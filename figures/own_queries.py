@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator
 
 import estimators
 from figures.command import main
-from figures.data import Data
+from figures.data import Data, MissingData
 from figures.picture import Picture
 from figures.probed import batches, objective
 from figures.style import (
@@ -83,6 +83,8 @@ def draw(data: Data) -> tuple[Figure, str]:
     figure, (cosines, shares) = panels(2, 1, height=4.7, sharex=True)
     grid = np.geomspace(min(VALUES_SPENT), max(VALUES_SPENT), 100)
     correction = data.claim(CLAIM).correction
+    if correction is None:
+        raise MissingData(f"the ledger has no correction of {CLAIM}")
     for name, label, line in (
         (ANY, "B/d: no estimator is above", (0, (1, 1))),
         (SCALE_FREE, "(B-1)/d: nor any scale-free one", (0, (4, 2))),
@@ -116,8 +118,9 @@ def draw(data: Data) -> tuple[Figure, str]:
 
 def limit(name: Any, values: float, d: int) -> float:
     """What the claim's correction says is the most that B loss values buy."""
-    formula = claim(CLAIM).correction.formula
-    limits = {relation.lhs: relation.rhs for relation in conjuncts(formula)}
+    correction = claim(CLAIM).correction
+    relations = conjuncts(correction and correction.formula)
+    limits = {relation.lhs: relation.rhs for relation in relations}
     return float(limits[name].subs({VALUES: values, D: d}))
 
 
@@ -175,7 +178,7 @@ def _others(cosines: Axes, shares: Axes, data: Data, on: Objective, samples: int
         points = np.array([cos2.value for _, cos2 in group])
         bounds = np.array([(cos2.low, cos2.high) for _, cos2 in group])
         unit = on.entries / (spent - 1)
-        keywords = {"ms": 3, "zorder": 1.8}
+        keywords: dict[str, Any] = {"ms": 3, "zorder": 1.8}
         intervals(cosines, places, points, bounds, OTHERS, "other recipes", **keywords)
         intervals(shares, places, points * unit, bounds * unit, OTHERS, **keywords)
     told = (f"{', '.join(n for n, _ in group)} (B = {b:g})" for b, group in sorted(at.items()))

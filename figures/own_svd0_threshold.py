@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import sqrt
 
 import numpy as np
@@ -68,18 +67,15 @@ def predicted(shape: tuple[int, int], times: float, side: int) -> float:
     return predicted_overlaps(times * sqrt(shape[0] * shape[1]), *shape)[side]
 
 
-def measured(
-    data: Data, shape: tuple[int, int], times: float, samples: int
-) -> tuple[Sequence[float], Sequence[Sequence[float]]]:
-    """Estimates of both overlaps and the ends of their intervals: the ledger's, or sampled."""
+def measured(data: Data, shape: tuple[int, int], times: float, samples: int) -> np.ndarray:
+    """Of both overlaps the estimate and the ends of its interval: the ledger's, or sampled."""
     if times == JUDGED:
         at = f"twice the threshold, {shape[0]} x {shape[1]} (reduced)"
-        found = data.quantity(CLAIM, at)
-        return found.estimate, found.interval
+        return np.array(data.quantity(CLAIM, at).each)
     sampler = Overlaps(*shape, round(times * threshold(shape)))
     name = f"own_svd0_threshold/{shape[0]} x {shape[1]} {times:g}"
     found = sampled(data, name, sampler, Bernstein(), samples)
-    return found.estimate, (found.lower, found.upper)
+    return np.stack([found.estimate, found.lower, found.upper], axis=1)
 
 
 def _predicted(ax: Axes, shape: tuple[int, int], side: int, look: Look, label: str) -> None:
@@ -89,16 +85,10 @@ def _predicted(ax: Axes, shape: tuple[int, int], side: int, look: Look, label: s
 
 
 def _measured(
-    ax: Axes,
-    found: Sequence[tuple[Sequence[float], Sequence[Sequence[float]]]],
-    side: int,
-    look: Look,
-    label: str,
-    shift: float = 1.0,
+    ax: Axes, found: list[np.ndarray], side: int, look: Look, label: str, shift: float = 1.0
 ) -> None:
-    values = [estimate[side] for estimate, _ in found]
-    bounds = [(low[side], high[side]) for _, (low, high) in found]
-    intervals(ax, shift * np.array(TIMES), values, bounds, look, label)
+    rows = np.array(found)[:, side]
+    intervals(ax, shift * np.array(TIMES), rows[:, 0], rows[:, 1:], look, label)
 
 
 PICTURE = Picture(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -42,7 +43,7 @@ def _recipe(name: str, **options: float) -> Estimator:
     return Estimator(name, partial(getattr(estimators, name), **options))
 
 
-def _matrix(name: str, **sizes: float) -> Callable[[int], Card]:
+def _matrix(name: str, **sizes: Any) -> Callable[[int], Card]:
     return lambda side: card(name, m=side, n=side, **sizes)
 
 
@@ -59,7 +60,8 @@ def _magnitude(side: int) -> Card:
 
 GAUSSIAN, SIGNS = Look(INK, "-", "*"), Look("#555555", (0, (3, 1)), "X")
 SMALL = Look("#56b4e9", (0, (3, 1)), "p")
-_RANKED, _SPARSE = {"rank": RANK}, {"sparsity": 1 - KEEP}
+_RANKED: dict[str, Any] = {"rank": RANK}
+_SPARSE: dict[str, Any] = {"sparsity": 1 - KEEP}
 PERTURBATIONS = (
     Perturbation("CP (TeZO)", _recipe("tezo", **_RANKED), _matrix("cp", r=RANK), SERIES[0]),
     Perturbation(
@@ -99,11 +101,12 @@ def draw(data: Data) -> tuple[Figure, str]:
     for i, one in enumerate(PERTURBATIONS):
         shift = 1.1 ** (i - (len(PERTURBATIONS) - 1) / 2)
         places = [shift * side**2 for side in MEASURED]
-        found = [measured(data, one, side, samples) for side in MEASURED]
+        found = (measured(data, one, side, samples) for side in MEASURED)
+        values, bounds = zip(*found, strict=True)
         entries, line = [side**2 for side in SIDES], [exact(one, side) for side in SIDES]
         for ax in axes:
             ax.plot(entries, line, **one.look.on_line())
-            intervals(ax, places, *zip(*found, strict=True), one.look, one.label)
+            intervals(ax, places, values, bounds, one.look, one.label)
     whole, zoomed = axes
     for ax in axes:
         ax.set(xscale="log", ylabel="relative variance / (mn)")

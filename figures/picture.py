@@ -70,9 +70,9 @@ class Picture:
             text = caption(f"{self.title}. {shown}", verdicts, data)
             files: dict[str, bytes | str] = {"txt": text}
             for kind, metadata in self._metadata(text, data).items():
-                content = io.BytesIO()
-                figure.savefig(content, format=kind, metadata=metadata)
-                files[kind] = content.getvalue()
+                drawn = io.BytesIO()
+                figure.savefig(drawn, format=kind, metadata=metadata)
+                files[kind] = drawn.getvalue()
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{self.name}.{kind}" for kind in files]
         for path, content in zip(paths, files.values(), strict=True):
@@ -82,8 +82,10 @@ class Picture:
     def _metadata(self, text: str, data: Data) -> dict[str, dict[str, str | None]]:
         """What the files say of themselves: the same numbers give the same files."""
         verdicts = json.dumps({name: data.claim(name).verdict for name in self.claims})
-        png = {"Title": self.title, "Description": text, "Claims": verdicts}
-        return {"pdf": {"CreationDate": None}, "png": png}
+        return {
+            "pdf": {"CreationDate": None},
+            "png": {"Title": self.title, "Description": text, "Claims": verdicts},
+        }
 
 
 def judgement(data: Data, name: str) -> str:

@@ -40,9 +40,10 @@ def draw(data: Data) -> tuple[Figure, str]:
     for method, claim in CLAIMS.items():
         look = LOOKS[method]
         ax.plot(CANDIDATES, [selected(method, k) for k in CANDIDATES], **look.on_line())
-        found = [measured(data, method, k, samples) for k in CANDIDATES]
+        found = (measured(data, method, k, samples) for k in CANDIDATES)
+        values, bounds = zip(*found, strict=True)
         label = judged(f"{NAMES[method]} ahead at k = {JUDGED}", data.claim(claim))
-        intervals(ax, CANDIDATES, *zip(*found, strict=True), look, label)
+        intervals(ax, CANDIDATES, values, bounds, look, label)
     least = int(break_even().value)
     ax.axvline(least, color="#999999", linewidth=0.7, linestyle=(0, (1, 1.5)), zorder=1)
     ax.set(
@@ -82,18 +83,16 @@ def selected(method: str, k: int) -> float:
 def measured(data: Data, method: str, k: int, samples: int) -> tuple[float, tuple[float, float]]:
     """Estimate and interval: the ledger's where the claim was measured."""
     if k == JUDGED:
-        found = data.quantity(CLAIMS[method], f"M={k} d={DIMENSION}")
-        estimate, bounds = found.estimate[1], [end[1] for end in found.interval]
+        _, (estimate, low, high), *_ = data.quantity(CLAIMS[method], f"M={k} d={DIMENSION}").each
     else:
         law = chosen(method, k)
         second = number(law.fourth / law.spread**2)  # of d cos^2 <= d A^2/(spread chi2_(d-1))
         second *= DIMENSION**2 / ((DIMENSION - 3) * (DIMENSION - 5))
         statistic = Statistic(Reduced(method, k, DIMENSION), scaled_cosine)
-        interval = sampled(data, f"prior_passes/{method} k={k}", statistic, Catoni(second), samples)
-        estimate, bounds = interval.estimate, (interval.lower, interval.upper)
+        found = sampled(data, f"prior_passes/{method} k={k}", statistic, Catoni(second), samples)
+        estimate, low, high = map(float, (found.estimate, found.lower, found.upper))
     spent = passes(method, k)
-    low, high = (float(end) / spent for end in bounds)
-    return float(estimate) / spent, (low, high)
+    return estimate / spent, (low / spent, high / spent)
 
 
 PICTURE = Picture(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import sympy as sp
 from matplotlib.axes import Axes
@@ -29,7 +30,13 @@ from zotheory.statistics import Catoni
 NAMES = {"plain": "ZO", "greedy": "ZO-Greedy", "guided": "ZO-GV"}
 LOOKS = dict(zip(NAMES, SERIES, strict=False))
 CANDIDATES = range(2, 17, 2)
-PRINT = {"linestyle": (0, (4, 2)), "linewidth": 0.8, "mfc": "white", "ms": 2.8, "mew": 0.7}
+PRINT: dict[str, Any] = {
+    "linestyle": (0, (4, 2)),
+    "linewidth": 0.8,
+    "mfc": "white",
+    "ms": 2.8,
+    "mew": 0.7,
+}
 RATIOS = ("ratio 1", "ratio 2")  # the first is drawn times sqrt(d - 1)
 # The claim whose statement has the printed term, its name there, and what it is drawn times.
 PRINTED = {
@@ -108,8 +115,8 @@ def measured(
     if (method, which) in MEASURED:
         claim, at = MEASURED[method, which]
         at = at.format(k=k, s=k // 2, d=DIMENSION)
-        found = data.quantity(claim, at)
-        return found.estimate, tuple(found.interval)
+        ((value, low, high),) = data.quantity(claim, at).each
+        return value, (low, high)
     of = ratio if which == "ratio 1" else along
     statistic = Statistic(Reduced(method, k, DIMENSION), of)
     name = f"prior_table5/{method} {which} k={k}"
@@ -131,8 +138,9 @@ def _series(ax: Axes, data: Data, method: str, which: str, samples: int) -> None
     ax.plot(CANDIDATES, printed, **PRINT, color=look.colour, marker=look.marker)
     ax.plot(CANDIDATES, [exact(method, which, k) for k in CANDIDATES], color=look.colour)
     places = [k for k, _ in SETTINGS]
-    found = [measured(data, method, which, k, samples) for k in places]
-    intervals(ax, places, *zip(*found, strict=True), look)
+    found = (measured(data, method, which, k, samples) for k in places)
+    values, bounds = zip(*found, strict=True)
+    intervals(ax, places, values, bounds, look)
 
 
 def _legend(figure: Figure) -> None:

@@ -13,6 +13,7 @@ from figures.data import LEVEL, Data
 from figures.picture import Picture
 from figures.sampled import SHARDS, sampled
 from figures.style import judged, legend_above, lettered, panels
+from zotheory.evidence.exact import conjuncts
 from zotheory.papers import claim
 from zotheory.papers.own.two_candidates import EPS2, ETA, FRAMES, NOISE, RATE, STARTS
 from zotheory.papers.prior.printed_steps import Method, Trajectories, uneven
@@ -43,9 +44,9 @@ def draw(data: Data) -> tuple[Figure, str]:
     for i, pair in enumerate(PAIRS):
         one = data.quantity(LAW, f"{pair}-GV and {pair}, T={TESTED}")
         other = apart(data, pair, tested)
-        at = np.argsort(np.argsort(other.estimate)) + i * gap
-        laws.differences(test, one.estimate, one.interval, laws.POINTS, at)
-        laws.differences(test, other.estimate, (other.lower, other.upper), laws.CONTROL, at)
+        places_of = np.argsort(np.argsort(other.estimate)) + i * gap
+        laws.differences(test, one.estimate, one.interval, laws.POINTS, places_of)
+        laws.differences(test, other.estimate, (other.lower, other.upper), laws.CONTROL, places_of)
     laws.one_law(test, one.tolerance)
     test.set(
         ylabel="difference of means",
@@ -71,7 +72,8 @@ def draw(data: Data) -> tuple[Figure, str]:
 
 def claimed() -> tuple[float, float]:
     """MeZO's learning rate over eta, and its squared perturbation over eps^2, as claimed."""
-    values = {relation.lhs: float(relation.rhs) for relation in claim(LAW).statement.formula.args}
+    relations = conjuncts(claim(LAW).statement.formula)
+    values = {relation.lhs: float(relation.rhs) for relation in relations}
     return values[RATE], values[EPS2]
 
 

@@ -51,11 +51,12 @@ def draw(data: Data) -> tuple[Figure, str]:
         look = LOOKS[loss]
         own.plot(spread, pairs, ".", ms=3, mfc="none", mec=look.colour, mew=0.6, alpha=0.8)
         bar = replace(look, marker="")
-        intervals(own, [x], [np.mean(bounds)], [bounds], bar, zorder=4)
+        intervals(own, [x], [float(np.mean(bounds))], [bounds], bar, zorder=4)
         own.plot([x], [share], zorder=5, **look.on_points())
     own.set(xticks=range(2), xticklabels=("whole\nvocabulary", "label\nwords"), xlim=(-0.5, 1.5))
 
-    last, shown = max(steps(data, MORE)), set()
+    last = max(steps(data, MORE))
+    shown: set[int] = set()
     for i, (claim, (look, name)) in enumerate(STUDIES.items()):
         _along(other, data, claim, set(steps(data, claim)) - shown, look)
         shown.update(steps(data, claim))
@@ -64,7 +65,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     other.set(xlabel="steps of fine-tuning; averages", xlim=(-4, last + 9))
     for ax, claim in ((own, OWN), (other, OTHER)):
         _claimed(ax, printed(claim), data.claim(claim))
-    more = 100 * float(papers.claim(MORE).statement.formula.rhs)
+    more = 100 * float(papers.claim(MORE).statement.bound)
     claimed(other, more, f"claimed: above {more:g}%", data.claim(MORE))
     for ax in (own, other):
         ax.set(ylim=(-3, 103), ylabel="steps that raise the loss (%)")
@@ -72,13 +73,13 @@ def draw(data: Data) -> tuple[Figure, str]:
     legend_above(figure, (own, other))
     draws = sum(data.drawn(OWN, Kind.MODEL, "draws by pair"))
     band, line = (steps(data, claim) for claim in STUDIES)
-    pairs = len(along(data, OTHER, band[0]))
+    count = len(along(data, OTHER, band[0]))
     return figure, (
         f"(a) Share of {draws} small MeZO steps, each along one Gaussian direction, that raise the "
         "loss of the batch they were made on, on a language model's two losses before fine-tuning: "
         f"counted shares with {LEVEL} intervals; small dots: by batch.\n\n(b) The probability that "
         "such a step raises another batch's loss, 1/2 - arcsin(cos)/π for a small step, from the "
-        f"cosines of the gradients of {pairs} or more pairs of batches at each step looked at "
+        f"cosines of the gradients of {count} or more pairs of batches at each step looked at "
         f"(dots; dashes: their means) along one run ({ALONG}). On the right the averages over "
         f"steps, with {LEVEL} intervals for batches drawn anew. Circle: {_listed(band)}, "
         f"{average(data, OTHER)[0]:.0f}%, which the band is judged by; diamond: {_listed(line)}, "

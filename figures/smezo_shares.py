@@ -34,23 +34,23 @@ def draw(data: Data) -> tuple[Figure, str]:
     for i, (place, name) in enumerate(PLACES.items()):
         rows, even = shares(data, place), entries(data)
         found = average(rows, ALPHA / len(PLACES))
-        for x, share, of in ((0, np.array, even), (1, lambda s: 1 - np.array(s), 1 - even)):
+        dots, mean = np.concatenate(rows), np.array([found.value, found.low, found.high])
+        both = ((dots / even, mean / even), ((1 - dots) / (1 - even), (1 - mean) / (1 - even)))
+        for x, (drawn, (middle, *ends)) in enumerate(both):
             at, look = x + 0.27 * (i - 1), LOOKS[name]
-            dots = share(np.concatenate(rows)) / of
-            spread = at + np.linspace(-0.08, 0.08, len(dots))
-            by_size.plot(spread, dots, ".", ms=2.5, mfc="none", mec=look.colour, mew=0.5)
-            middle, ends = (share(v) / of for v in (found.value, (found.low, found.high)))
+            spread = at + np.linspace(-0.08, 0.08, len(drawn))
+            by_size.plot(spread, drawn, ".", ms=2.5, mfc="none", mec=look.colour, mew=0.5)
             intervals(by_size, [at], [middle], [ends], look, name, zorder=4)
-    found = modules(data)
+    by_module = modules(data)
     for i, (over, look) in enumerate(zip(OVER.values(), LOOKS.values(), strict=False)):
-        for x, of in enumerate(found.values()):
+        for x, of in enumerate(by_module.values()):
             spread = x + 0.28 * (i - 0.5) + np.linspace(-0.1, 0.1, len(of[over]))
             by_matrix.plot(spread, of[over], ms=3, mfc="white", mew=0.8, **look.on_points())
     by_size.set(xticks=range(2), xticklabels=SIZES, xlim=(-0.6, 1.6))
-    by_matrix.set(xticks=range(len(found)), xlim=(-0.6, len(found) - 0.4))
-    by_matrix.set_xticklabels([name.replace("_proj", "") for name in found])
+    by_matrix.set(xticks=range(len(by_module)), xlim=(-0.6, len(by_module) - 0.4))
+    by_matrix.set_xticklabels([name.replace("_proj", "") for name in by_module])
     _least(by_size, data, GAIN, "smallest", 1 / len(SIZES))
-    _least(by_matrix, data, MODULES, "v", 1 / len(found))
+    _least(by_matrix, data, MODULES, "v", 1 / len(by_module))
     for ax in axes:
         ax.axhline(1, color=INK, lw=0.7, zorder=1)
     _logarithmic(by_size)
@@ -74,9 +74,9 @@ def draw(data: Data) -> tuple[Figure, str]:
     )
 
 
-def shares(data: Data, place: str) -> list[list[float]]:
+def shares(data: Data, place: str) -> list[np.ndarray]:
     """By phase, what the smallest entries hold of each batch's squared gradient."""
-    return data.number(SMALL, Kind.MODEL, "share by batch", place)
+    return [np.array(row) for row in data.number(SMALL, Kind.MODEL, "share by batch", place)]
 
 
 def entries(data: Data) -> float:
@@ -114,7 +114,7 @@ def held(data: Data) -> str:
 
 def _least(ax: Axes, data: Data, claim: str, of: str, width: float) -> None:
     """The claimed least value, over the group that it is claimed of, the first one."""
-    least = float(papers.claim(claim).statement.formula.rhs)
+    least = float(papers.claim(claim).statement.bound)
     claimed(ax, least, f"claimed of {of}: at least {least:g}", data.claim(claim), xmax=width)
 
 

@@ -6,7 +6,7 @@ is a dashed line with the verdict in its label; the verdicts have the colours of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
 from zotheory.ledger import Control, Entry
 from zotheory.vocabulary import Verdict
@@ -113,7 +114,7 @@ EXACT = Look(INK, "-", "")
 
 def applied() -> AbstractContextManager[None]:
     """The style, for the length of a `with` block."""
-    return mpl.rc_context({**sns.axes_style("ticks"), **_RC})
+    return mpl.rc_context(sns.axes_style("ticks") | _RC)
 
 
 def panels(
@@ -131,18 +132,18 @@ def panels(
 
 def intervals(
     ax: Axes,
-    x: Sequence[float],
-    values: Sequence[float],
-    bounds: Sequence[Sequence[float]],
+    x: ArrayLike,
+    values: ArrayLike,
+    bounds: ArrayLike,
     look: Look,
     label: str = "",
     **keywords: Any,
 ) -> ErrorbarContainer:
     """Points with (low, high) intervals along y, which need not be symmetric."""
-    values, bounds = np.asarray(values, dtype=float), np.asarray(bounds, dtype=float)
-    lengths = np.abs(bounds.T - values)
+    points, ends = np.asarray(values, dtype=float), np.asarray(bounds, dtype=float)
+    lengths = np.abs(ends.T - points)
     return ax.errorbar(
-        x, values, yerr=lengths, elinewidth=0.9, label=label, **look.on_points(), **keywords
+        x, points, yerr=lengths, elinewidth=0.9, label=label, **look.on_points(), **keywords
     )
 
 
@@ -160,13 +161,13 @@ def judged(label: str, found: Entry | Control) -> str:
     return f"{label} ({found.marked})"
 
 
-def lettered(axes: Sequence[Axes], titles: Sequence[str]) -> None:
+def lettered(axes: Iterable[Axes], titles: Sequence[str]) -> None:
     """Panel letters before short titles."""
     for letter, ax, title in zip("abcdefghijkl", axes, titles, strict=False):
         ax.set_title(rf"$\bf{{({letter})}}$ {title}".rstrip())
 
 
-def legend_above(figure: Figure, axes: Sequence[Axes], columns: int = 2) -> None:
+def legend_above(figure: Figure, axes: Iterable[Axes], columns: int = 2) -> None:
     """One legend over all panels, every label once, outside the axes."""
     found: dict[str, Any] = {}
     for ax in axes:

@@ -22,7 +22,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     estimates = data.drawn(CLAIM, Kind.MODEL, "by estimate")
     layers = data.number(CLAIM, Kind.MODEL, "difference by layer, quartiles")
     low, high = data.number(CLAIM, Kind.MODEL, "interval")
-    least = float(claim(CLAIM).statement.formula.rhs)
+    least = float(claim(CLAIM).statement.bound)
 
     figure, (cosines, gaps) = panels(1, 2, height=2.75, gridspec_kw={"width_ratios": (3, 2)})
     at = np.arange(1, len(estimates) + 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -15,7 +17,7 @@ MOMENT, SUBSPACE = "svd0.thm2.second_moment", "svd0.lemma16.algorithm1"
 PRINTED = {"MeZO": 5.5, "SubZero": 5.6, "SVD-0": 5.0}  # Table 16
 SAMPLES = 1_000  # of each method, as printed
 WIDTH, RANK = 2048, 24  # of OPT-1.3B's square attention matrices; of the subspaces
-CARDS = {
+CARDS: dict[str, tuple[str, dict[str, Any]]] = {
     "MeZO": ("gaussian", {}),
     "SubZero": ("subspace", {"r": RANK}),
     "SVD-0": ("svd_subspace", {"r": RANK}),
@@ -38,8 +40,8 @@ def draw(data: Data) -> tuple[Figure, str]:
     ax.plot(places - 0.1, printed, label="printed", **SERIES[4].on_points())
     for place, name in zip(places, others, strict=True):
         exact = relative(name) / relative("MeZO")
-        label = "exact" if place == 0 else None
-        ax.plot([place - 0.3, place + 0.3], [exact, exact], lw=0.9, label=label, **EXACT.on_line())
+        once = "exact" if place == 0 else None
+        ax.plot([place - 0.3, place + 0.3], [exact, exact], lw=0.9, label=once, **EXACT.on_line())
     ax.set(xticks=places, xticklabels=others, xlim=(-0.6, 1.6), ylabel="variance / MeZO's")
     legend_above(figure, [ax])
     return figure, (
@@ -65,6 +67,8 @@ def variances(rng: np.random.Generator, name: str, tables: int) -> np.ndarray:
     """
     build, sizes = CARDS[name]
     found = card(build, m=WIDTH, n=WIDTH, **sizes)
+    if found.support is None:
+        raise ValueError(f"the estimate of {name} has no support of its own")
     coordinates, share = float(found.support.coordinates), float(found.support.share)
     unit = share / float(found.scale) ** 2
     means = np.empty(tables)

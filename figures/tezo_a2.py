@@ -14,6 +14,7 @@ from figures.style import EXACT, SERIES, claimed, intervals, legend_above, lette
 from proofs_check import matrices
 from proofs_check.matrices import M, N, R
 from zotheory import papers
+from zotheory.evidence.exact import conjuncts
 from zotheory.papers.tezo import terms
 from zotheory.papers.tezo.second_moment import AVERAGE2, COORDINATE2, SIZE
 
@@ -41,9 +42,8 @@ def draw(data: Data) -> tuple[Figure, str]:
     coordinates = np.geomspace(1, m * n, 50)
     averaged.plot(coordinates, rms(r, coordinates), label="exact", lw=0.9, **EXACT.on_line())
     for claim, at, key in ((COORDINATE, 1, f"r={r}"), (AVERAGE, m * n, f"m={m} n={n} r={r}")):
-        found = data.quantity(claim, key)
-        bounds = np.sqrt(found.interval)
-        intervals(averaged, [at], [np.sqrt(found.estimate)], [bounds], SERIES[2], "measured")
+        ((square, *ends),) = data.quantity(claim, key).each
+        intervals(averaged, [at], np.sqrt([square]), np.sqrt([ends]), SERIES[2], "measured")
         _claimed(averaged, data, claim)
     averaged.set(xscale="log", yscale="log", xlabel="coordinates averaged")
     averaged.set_ylabel("RMS cross / mean separable")
@@ -76,7 +76,7 @@ def rms(r: int, coordinates: np.ndarray) -> np.ndarray:
 
 def _claimed(ax: Axes, data: Data, claim: str) -> None:
     """What the claim says of the root mean square; its formula is about the square."""
-    formula = papers.claim(claim).statement.formula
+    (formula,) = conjuncts(papers.claim(claim).statement.formula)
     if formula.lhs not in (AVERAGE2, COORDINATE2):
         raise ValueError(f"{claim} is about {formula.lhs}")
     bound = float(sp.sqrt(formula.rhs))

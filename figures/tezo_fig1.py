@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,11 +20,13 @@ from figures.style import (
     NOISE,
     SERIES,
     VERDICT_COLOURS,
+    Look,
     judged,
     legend_above,
     lettered,
     panels,
 )
+from zotheory.evidence.exact import conjuncts
 from zotheory.papers import claim
 from zotheory.papers.tezo.layers import FAST, SLOW, WORDS_FAST, WORDS_SLOW
 from zotheory.papers.tezo.memory import GIB, RANKS
@@ -83,7 +86,7 @@ def _stacks(ax: Axes, data: Data) -> int:
     return len(values)
 
 
-def _heat(ax: Axes, index: Sequence[int], values: np.ndarray) -> QuadMesh:
+def _heat(ax: Axes, index: Sequence[int] | np.ndarray, values: np.ndarray) -> QuadMesh:
     """Rows at logarithmic places."""
     ax.grid(False)
     edges = [0.7, *np.sqrt(np.multiply(index[1:], index[:-1])), index[-1]]
@@ -102,11 +105,11 @@ def _shares(ax: Axes, data: Data) -> None:
         if run is FAST:
             ax.fill_between(x, quartiles[0], quartiles[4], color=look.colour, alpha=0.15, lw=0)
     ax.plot([0, 1], [0, 1], lw=0.9, **NOISE.on_line())
-    least = float(claim(SUBSPACE).statement.formula.rhs)
+    least = float(claim(SUBSPACE).statement.bound)
     entry = data.claim(SUBSPACE)
-    look = {"color": VERDICT_COLOURS[entry.verdict], "mec": "white", "mew": 0.5}
+    star = Look(VERDICT_COLOURS[entry.verdict], marker="*").on_points()
     label = judged("every matrix above", entry)
-    ax.plot(TOP, least, marker="*", ms=8, linestyle="none", label=label, **look)
+    ax.plot(TOP, least, ms=8, mec="white", mew=0.5, label=label, **star)
     ax.set(xlabel="share of directions", ylabel="share of squared norm", xlim=(0, 1), ylim=(0, 1))
 
 
@@ -130,12 +133,12 @@ def _memory(ax: Axes, data: Data) -> int:
         ax.text(max(amount, PRINTED[name]) + 5, place, f"{amount:.1f}", va="center", fontsize=6.5)
     below, part = (data.claim(claim) for claim in (BELOW, SHARE))
     colour, label = VERDICT_COLOURS[below.verdict], judged("below MeZO", below)
-    bound = {"colors": colour, "linestyles": [(0, (4, 1))], "linewidths": 1.1}
-    ax.vlines(counted["MeZO"], 0.6, 1.4, label=label, **bound)
-    low, high = sorted(float(end.rhs) for end in claim(SHARE).statement.formula.args)
+    bound: dict[str, Any] = {"linestyles": [(0, (4, 1))], "linewidths": 1.1}
+    ax.vlines(counted["MeZO"], 0.6, 1.4, label=label, colors=colour, **bound)
+    low, high = sorted(float(end.rhs) for end in conjuncts(claim(SHARE).statement.formula))
     label = judged(f"{low:.0%}–{high:.0%} MeZO-Adam", part)
     colour = VERDICT_COLOURS[part.verdict]
-    band = {"facecolor": "none", "edgecolor": colour, "hatch": "||||", "lw": 0.5}
+    band: dict[str, Any] = {"facecolor": "none", "edgecolor": colour, "hatch": "||||", "lw": 0.5}
     whole = counted["MeZO-Adam"]
     ax.barh(1, (high - low) * whole, left=low * whole, height=0.85, label=label, **band)
     ax.set(yticks=range(3), yticklabels=["MeZO", "TeZO-\nAdam", "MeZO-\nAdam"], ylim=(2.5, -0.5))

@@ -26,7 +26,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     """Spectra of each attention matrix in four layers; numbers of large values in all layers."""
     found = data.number(CLAIM, Kind.MODEL, DRAWN)
     gradients = data.number(CLAIM, Kind.MODEL, "all attention matrices", "gradients")
-    most = int(claim(CLAIM).statement.formula.rhs)
+    most = int(claim(CLAIM).statement.bound)
     entry = data.claim(CLAIM)
     modules = list(found["numbers"])
 
@@ -46,8 +46,8 @@ def draw(data: Data) -> tuple[Figure, str]:
         numbers = [int(name.removeprefix("layer ")) for name in layers]
         rows = np.array(list(layers.values()))
         below.fill_between(numbers, rows[:, 0], rows[:, 4], color=look.colour, alpha=0.15, lw=0)
-        line = {"marker": look.marker, "ms": 2.4, "lw": 0.7}
-        below.plot(numbers, rows[:, 2], label=module, color=look.colour, **line)
+        line = {**look.on_points(), "linestyle": "-", "ms": 2.4, "lw": 0.7}
+        below.plot(numbers, rows[:, 2], label=module, **line)
     label = judged(f"claimed: at most {most}", entry)
     claimed(below, most, f"claimed: at most {most}", entry)
     below.set(xlabel="layer", ylabel="singular values", yscale="log")

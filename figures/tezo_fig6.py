@@ -44,7 +44,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     line = {**SERIES[0].on_points(), "elinewidth": 0.9}
     below.errorbar(means, places, xerr=np.abs(np.array(bounds).T - means), **line)
     for claim, looks in zip(RUNS, ((0, (4, 2)), (4, (2, 4))), strict=True):
-        least = float(papers.claim(claim).statement.formula.rhs)
+        least = float(papers.claim(claim).statement.bound)
         label = f"{LOSSES[claim]}: above {least:g}"
         claimed(below, least, label, data.claim(claim), axis="x", linestyle=looks)
     below.set(yticks=places, ylim=(-0.5, 3.5), xlabel="mean pairwise cosine")

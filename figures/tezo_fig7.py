@@ -39,7 +39,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     for place, (_, rho, ends, colour, marker) in enumerate(rows):
         sides = np.abs(np.array([ends]).T - rho)
         rhos.errorbar(rho, place, xerr=sides, color=colour, marker=marker, elinewidth=0.9)
-    least = float(claim(CLAIM).statement.formula.rhs)
+    least = float(claim(CLAIM).statement.bound)
     claimed(rhos, least, f"claimed: above {least:g}", data.claim(CLAIM), axis="x")
     rhos.set(yticks=range(len(rows)), yticklabels=[row[0] for row in rows], xlim=(-1, 1))
     rhos.set(xlabel="rank correlation", ylim=(len(rows) - 0.5, -0.5))

@@ -8,6 +8,7 @@ import numpy as np
 import sympy as sp
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from figures.command import main
 from figures.data import LEVEL, Data
@@ -39,8 +40,8 @@ def draw(data: Data) -> tuple[Figure, str]:
     _both(sizes, curve, averaged(curve) * end / RANK, SERIES[0], label)
     label = judged("at a coordinate, falls", data.claim(EACH))
     _both(sizes, curve, np.full(20, each() * end), SERIES[1], label)
-    intervals(sizes, *_ledger(data, AVERAGED, SIZES, end / RANK), SERIES[0])
-    intervals(sizes, *_ledger(data, EACH, (64, 192), end), SERIES[1])
+    _ledger(sizes, data, AVERAGED, SIZES, end / RANK, SERIES[0])
+    _ledger(sizes, data, EACH, (64, 192), end, SERIES[1])
     sizes.set(xscale="log", yscale="log", xlabel="$m = n$", ylabel="RMS error / mean of $V$")
     sizes.set_ylim(1e-4, 0.3)
     sizes.set_xticks(SIZES, [str(size) for size in SIZES])
@@ -76,12 +77,12 @@ def running(errors: np.ndarray) -> np.ndarray:
     return np.sqrt(total / np.minimum(np.arange(1, len(errors) + 1), WINDOW))
 
 
-def weights2(steps: np.ndarray | int) -> np.ndarray | float:
+def weights2(steps: ArrayLike) -> np.ndarray:
     """||w||^2 of the weights (1 - beta2) beta2^(t - s), s = 1 .. t."""
-    return (1 - BETA2) / (1 + BETA2) * (1 - BETA2 ** (2.0 * steps))
+    return (1 - BETA2) / (1 + BETA2) * (1 - BETA2 ** (2.0 * np.asarray(steps)))
 
 
-def averaged(size: np.ndarray | int) -> np.ndarray:
+def averaged(size: ArrayLike) -> np.ndarray:
     """Root mean square of the averaged error, in units of ||w||."""
     square = sp.cancel(matrices.mean(terms.accumulated_sum_square).value / (M * N) ** 2 / W_NORM2)
     return np.sqrt(sp.lambdify(M, square.subs({N: M, R: RANK}))(np.asarray(size, dtype=float)))
@@ -97,15 +98,16 @@ def _both(ax: Axes, x: np.ndarray, y: np.ndarray, look: Look, label: str) -> Non
     ax.plot(x, y, label=label, marker=look.marker, markevery=[-1], **look.on_line())
 
 
-def _ledger(data: Data, claim: str, sizes: tuple[int, ...], unit: float) -> tuple:
-    """Sizes, root mean squares and their intervals: each pair's larger size, the first's both."""
-    values, bounds = [], []
+def _ledger(
+    ax: Axes, data: Data, claim: str, sizes: tuple[int, ...], unit: float, look: Look
+) -> None:
+    """Root mean squares with their intervals: each pair's larger size, the first's both."""
+    squares = []
     for small, large in pairwise(sizes):
-        found = data.quantity(claim, f"m=n={small} to {large}")
-        columns = (1, 0) if small == sizes[0] else (0,)
-        values += [found.estimate[i] for i in columns]
-        bounds += [[end[i] for end in found.interval] for i in columns]
-    return sizes, np.sqrt(values) * unit, np.sqrt(bounds) * unit
+        larger, smaller, *_ = data.quantity(claim, f"m=n={small} to {large}").each
+        squares += [smaller, larger] if small == sizes[0] else [larger]
+    found = np.sqrt(squares) * unit
+    intervals(ax, sizes, found[:, 0], found[:, 1:], look)
 
 
 PICTURE = Picture("tezo_fig8", "Accumulated error of the second moment", (AVERAGED, EACH), draw)

@@ -30,7 +30,9 @@ def runs(
     chosen: list[tuple[str, dict[str, Rows]]] = []
     for title, groups in tables(rows):
         plain = [g for g in groups if g[0]["tuning"] == "full" and not g[0]["setup"]["options"]]
-        found = {m: g for m in (*needed, *more) for g in plain if g[0]["method"] == m}
+        found: dict[str, Rows] = {
+            m: g for m in (*needed, *more) for g in plain if g[0]["method"] == m
+        }
         if found.keys() >= set(needed):
             chosen.append((title, found))
     if not chosen:

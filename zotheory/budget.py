@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 OWN_MODEL = "smollm2-135m"  # what a run measures on unless told otherwise
 ALPHA = 1e-4  # probability that one measured check wrongly refutes a true statement
+
+BudgetName = Literal["quick", "standard", "deep"]
 
 
 @dataclass(frozen=True)
@@ -15,13 +18,13 @@ class Budget:
     `batches` is the number of different text batches that a model claim is measured over.
     """
 
-    name: str
+    name: BudgetName
     samples: float
     evaluations: int
     batches: int
 
 
-BUDGETS = {
+BUDGETS: dict[str, Budget] = {
     budget.name: budget
     for budget in (
         Budget("quick", samples=1.0, evaluations=4_000, batches=25),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from figures.command import figures
-from zotheory.budget import BUDGETS, OWN_MODEL
+from zotheory.budget import BUDGETS, OWN_MODEL, BudgetName
 from zotheory.console import console, run_app
 from zotheory.console import stop as _stop
 from zotheory.training.commands import results, train
@@ -25,13 +25,10 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(results)
-app.command()(figures)
+for other in entry_points(group="zotheory.commands"):  # `figures`, which this package does not know
+    app.command(other.name)(other.load())
 
-# Names that are known when the command runs, of which mypy would like to read a list.
-BudgetName = StrEnum("BudgetName", {name: name for name in BUDGETS})  # type: ignore[misc]
-STANDARD = BudgetName("standard")
 ObjectiveName = StrEnum("ObjectiveName", ["linear", "quadratic", "model"])
-GroupName = StrEnum("GroupName", ["kinds", "layers"])
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ID|PAPER|FILE.py]...", help="What to judge; everything by default."),
@@ -41,7 +38,7 @@ Names = Annotated[
 @app.command()
 def verify(
     names: Names = None,
-    budget: Annotated[BudgetName, typer.Option(help="How much work to spend.")] = STANDARD,
+    budget: Annotated[BudgetName, typer.Option(help="How much work to spend.")] = "standard",
     model: Annotated[
         str, typer.Option(help="Causal LM for model claims: a name, a path, or 'none'.")
     ] = OWN_MODEL,
@@ -208,7 +205,8 @@ def probe(
         ),
     ] = None,
     groups: Annotated[
-        GroupName | None, typer.Option(help="Of a model: MeZO on each group of weights alone.")
+        Literal["kinds", "layers"] | None,
+        typer.Option(help="Of a model: MeZO on each group of weights alone."),
     ] = None,
     passes: Annotated[
         int, typer.Option(min=1, help="Of a model: forward passes for each, about.")

@@ -58,6 +58,12 @@ class Quantity:
     assumption: str | None = None
     telling: int | None = None
 
+    @property
+    def each(self) -> list[tuple[float, float, float]]:
+        """Estimate and both ends of every number, be it one."""
+        columns = (x if isinstance(x, list) else [x] for x in (self.estimate, *self.interval))
+        return list(zip(*columns, strict=True))
+
 
 @dataclass(frozen=True)
 class Control:

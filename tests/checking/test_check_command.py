@@ -125,8 +125,12 @@ def test_a_trainer_that_takes_a_model_and_inputs_is_checked_too():
     assert report.counts["passed"] == 3
 
 
-def test_the_example_is_short_and_runs():
+def test_the_example_is_short():
     assert len(EXAMPLE.read_text().splitlines()) < 10
+
+
+@pytest.mark.slow
+def test_the_example_runs():
     asked = ["-k", "proportional or counted", "--numprocesses", "0"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", str(EXAMPLE), *asked],

@@ -12,6 +12,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"```(python|sh)\n(.*?)```", re.S)
 PAGES = sorted(path for path in DOCS.rglob("*.md") if BLOCK.search(path.read_text()))
 LONG = re.compile("zotheory train|--model smollm2")  # minutes; they are tested where they are
+WHOLE = "zotheory check mezo"  # every check, of which the quick tests make a sample
 
 
 def blocks(path, language):
@@ -36,7 +37,9 @@ COMMANDS = sorted(
 )
 
 
-@pytest.mark.parametrize("line", COMMANDS)
+@pytest.mark.parametrize(
+    "line", [pytest.param(c, marks=pytest.mark.slow if c == WHOLE else ()) for c in COMMANDS]
+)
 def test_its_commands_run(line, tmp_path, monkeypatch):
     monkeypatch.chdir(DOCS.parent)
     _, *arguments = shlex.split(line)

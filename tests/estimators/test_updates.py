@@ -153,7 +153,7 @@ def test_guiding_vector():
     assert_path(path, reference)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("candidates", "elite"), [(4, 0.5), (6, 0.5), (4, 0.25), (3, 0.5)])
 @pytest.mark.parametrize("name", ["mezo_gv", "subzo_gv"])
 def test_candidates_are_independent_draws(name, candidates, elite):

@@ -18,6 +18,26 @@ def judged(claim_id):
     return entry
 
 
+def controlled(claim_id):
+    """The same of a claim that its checks judge, and whose control they judge the other way."""
+    entry = judged(claim_id)
+    assert entry.verdict.judged
+    control = entry.mutant if entry.verdict.holds else entry.correction
+    assert control.verdict.judged
+    assert control.verdict.holds is not entry.verdict.holds
+    return entry
+
+
+def judged_as(claim_id, holds):
+    """It is confirmed and its mutant refuted, or else refuted and its correction confirmed."""
+    entry = controlled(claim_id)
+    control = entry.mutant if holds else entry.correction
+    expected = (
+        (Verdict.CONFIRMED, Verdict.REFUTED) if holds else (Verdict.REFUTED, Verdict.CONFIRMED)
+    )
+    assert (entry.verdict, control.verdict) == expected
+
+
 def would_hold(claim_id, cells):
     """The entry of a claim that is refuted with its correction confirmed, and holds with others."""
     entry = judged(claim_id)

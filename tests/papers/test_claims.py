@@ -1,7 +1,8 @@
 """Every claim: what is declared, what is recorded of it, and what a run finds.
 
-The quick tests read the recorded ledger and judge a sample again; all claims that need neither
-model nor clock are judged in the slow ones, and every claim by `make verify`.
+The quick tests read the recorded ledger and judge a sample again, whose snippets they run; all
+claims that need neither model nor clock are judged in the slow ones, and every recorded snippet
+runs there; `make verify` judges every claim.
 """
 
 import ast
@@ -25,7 +26,7 @@ DEAR = {kind for kind in Kind if kind.needs_model}  # evidence that the quick te
 UNTIMED = [c.id for c in DECLARED.values() if Kind.TIMED not in c.needs]
 JUDGED = [c.id for c in DECLARED.values() if not c.pending and not DEAR & set(c.needs)]
 RECORDED = {entry.id: entry for entry in recorded().claims if entry.id in DECLARED}
-SECONDS = 4  # that the sample's claims took together when they were recorded, at most
+SECONDS = 2  # that the sample's claims took together when they were recorded, at most
 
 
 def sample() -> list[str]:
@@ -46,11 +47,11 @@ IN = {"recorded": list(RECORDED), "sample": sample()}
 IN |= {paper: [id for id in UNTIMED if id.startswith(f"{paper}.")] for paper in ROOMS}
 
 
-def ledgers(*left_out: str):
+def ledgers(*left_out: str, slow: tuple[str, ...] = ROOMS):
     return pytest.mark.parametrize(
         "name",
         [
-            pytest.param(name, marks=pytest.mark.slow if name in ROOMS else ())
+            pytest.param(name, marks=pytest.mark.slow if name in slow else ())
             for name in IN
             if name not in left_out
         ],
@@ -257,7 +258,7 @@ def bare(code: str, folder: Path, given: str = "") -> str:
     return done.stdout
 
 
-@ledgers()
+@ledgers(slow=("recorded", *ROOMS))
 def test_snippets_run_alone_and_show_the_violation(name, ledger_of, tmp_path):
     """In a bare interpreter, each prints the certificate's numbers, which violate the relation.
 

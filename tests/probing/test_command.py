@@ -29,9 +29,14 @@ def test_ones_own_stands_in_the_table_beside_the_named(command, monkeypatch):
     assert lines["one_sided orthonormal"][2] == "5"
 
 
-def test_all_recipes_fit_a_terminal_of_100_columns(command, monkeypatch):
+@pytest.mark.parametrize(
+    "names",
+    [("with_guiding_vector", "one_sided", "s_mezo"), pytest.param((), marks=pytest.mark.slow)],
+    ids=["longest", "all"],
+)
+def test_recipes_fit_a_terminal_of_100_columns(command, monkeypatch, names):
     monkeypatch.setattr(cli.console, "_width", 100)
-    status, out, _ = command("probe", *FEW)
+    status, out, _ = command("probe", *names, *FEW)
     assert status == 0
     rows = [line for line in out.splitlines() if line and line[0].isalpha()]
     assert max(map(len, out.splitlines())) <= 100

@@ -21,7 +21,21 @@ def found(comparison, name, objective="linear"):
 
 @pytest.fixture(scope="module")
 def everything():
+    """Every recipe on both losses: half a minute."""
     return probe(size=SIZE, samples=300)
+
+
+@pytest.fixture(scope="module")
+def few():
+    return probe("one_sided", "q_spsa", "mezo", size=SIZE, samples=300)
+
+
+@pytest.fixture(scope="module", params=[2 * BATCHES, pytest.param(300, marks=pytest.mark.slow)])
+def on_linear(request):
+    """Every recipe on the linear loss: a first look, and for the slow tests a closer one."""
+    if request.param == 300:
+        return request.getfixturevalue("everything").on("linear")
+    return probe(objectives="linear", size=SIZE, samples=request.param).on("linear")
 
 
 @pytest.mark.slow
@@ -40,33 +54,33 @@ def test_every_recipe_agrees_with_its_card(everything):
     assert compared > 250
 
 
-def test_every_recipe_has_a_card_on_a_linear_loss(everything):
-    assert all(row.found.variance.exact is not None for row in everything.on("linear"))
+def test_every_recipe_has_a_card_on_a_linear_loss(on_linear):
+    assert all(row.found.variance.exact is not None for row in on_linear)
 
 
-def test_orthonormal_forward_differences_reach_the_limit(everything):
-    efficiency = found(everything, "one_sided orthonormal").efficiency
+def test_orthonormal_forward_differences_reach_the_limit(few):
+    efficiency = found(few, "one_sided orthonormal").efficiency
     assert efficiency.exact == 1
     assert 0.9 < efficiency.low < 1 < efficiency.high < 1.1
 
 
-def test_two_losses_of_mezo_reach_it_too(everything):
-    got = found(everything, "mezo")
+def test_two_losses_of_mezo_reach_it_too(few):
+    got = found(few, "mezo")
     assert got.losses == 2
     assert got.efficiency.exact == 1
     assert got.efficiency.low < 1 < got.efficiency.high
 
 
-def test_no_recipe_passes_the_limit(everything):
-    for row in everything.on("linear"):
+def test_no_recipe_passes_the_limit(on_linear):
+    for row in on_linear:
         efficiency = row.found.efficiency
         assert efficiency.exact is None or efficiency.exact <= 1 + 1e-12
         assert efficiency.low < 1
 
 
-def test_curvature_spoils_one_sided_differences_only(everything):
+def test_curvature_spoils_one_sided_differences_only(few):
     for name, spoilt in (("one_sided orthonormal", True), ("q_spsa", False), ("mezo", False)):
-        straight, curved = (found(everything, name, on) for on in ("linear", "quadratic"))
+        straight, curved = (found(few, name, on) for on in ("linear", "quadratic"))
         assert (curved.efficiency.high < straight.efficiency.low) == spoilt
 
 
@@ -107,7 +121,10 @@ def test_numbers_depend_on_the_seed_alone():
     assert first != other
 
 
-def test_the_global_generator_decides_nothing_and_is_left_as_it_was():
+@pytest.mark.parametrize(
+    "company", [("mezo", "subzo", "r_mezo"), pytest.param((), marks=pytest.mark.slow)]
+)
+def test_the_global_generator_decides_nothing_and_is_left_as_it_was(company):
     def careless(params, seed):
         torch.rand(3)
         return Random(params, int(torch.randint(2**31, ())))
@@ -116,7 +133,7 @@ def test_the_global_generator_decides_nothing_and_is_left_as_it_was():
     for state in (1, 2):
         torch.manual_seed(state)
         before = torch.get_rng_state()
-        found.append(probe(careless, size=SIZE, samples=50, objectives=("linear",)))
+        found.append(probe(careless, *company, size=SIZE, samples=50, objectives=("linear",)))
         assert torch.equal(torch.get_rng_state(), before)
     assert found[0] == found[1]
 

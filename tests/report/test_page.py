@@ -113,18 +113,18 @@ def test_the_same_ledger_gives_the_same_page(text):
     assert page(LEDGER) == text
 
 
-def test_a_page_is_written_whole(tmp_path):
+def test_a_page_is_written_whole(tmp_path, text):
     write_page(LEDGER, tmp_path / "ledger.html")
-    assert (tmp_path / "ledger.html").read_text(encoding="utf-8") == page(LEDGER)
+    assert (tmp_path / "ledger.html").read_text(encoding="utf-8") == text
 
 
 # --- the commands -------------------------------------------------------------------------------
 
 
-def test_report_renders_the_recorded_ledger(command, tmp_path):
+def test_report_renders_the_recorded_ledger(command, tmp_path, text):
     status, out, error = command("report", "--out", tmp_path / "a.html")
     assert (status, out.strip(), error) == (0, str(tmp_path / "a.html"), "")
-    assert (tmp_path / "a.html").read_text(encoding="utf-8") == page(LEDGER)
+    assert (tmp_path / "a.html").read_text(encoding="utf-8") == text
 
 
 def test_report_renders_any_ledger(command, tmp_path):

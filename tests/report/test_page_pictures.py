@@ -7,7 +7,7 @@ from PIL import Image
 
 from figures.data import Data
 from figures.picture import pictures
-from tests.report.pages import Page
+from tests.report.pages import Page, worded
 from zotheory.ledger import Ledger, LedgerError, recorded
 from zotheory.report.page import page, read_pictures
 from zotheory.vocabulary import Verdict
@@ -29,6 +29,11 @@ def drawn(folder):
     return read_pictures(folder)
 
 
+@pytest.fixture(scope="module")
+def text(drawn):
+    return page(recorded(), drawn)
+
+
 def test_a_figure_comes_back_with_its_caption_and_verdicts(folder, drawn):
     assert [picture.name for picture in drawn] == NAMES
     for picture, known in zip(drawn, pictures(NAMES), strict=True):
@@ -38,8 +43,7 @@ def test_a_figure_comes_back_with_its_caption_and_verdicts(folder, drawn):
         assert all(picture.verdicts[name] == recorded()[name].verdict for name in known.claims)
 
 
-def test_every_figure_stands_once_behind_its_paper_and_its_claims_link_to_it(drawn):
-    text = page(recorded(), drawn)
+def test_every_figure_stands_once_behind_its_paper_and_its_claims_link_to_it(drawn, text):
     read = Page(text)
     for picture in drawn:
         assert text.count(picture.source) == 1
@@ -53,17 +57,17 @@ def test_every_figure_stands_once_behind_its_paper_and_its_claims_link_to_it(dra
         picture.title for picture in sorted(drawn, key=lambda p: -NAMES.index(p.name))
     ]
     assert "img-src data:;" in text
-    assert "img-src" not in page(recorded())
+    assert "img-src" not in page(worded())
 
 
-def test_a_caption_begins_with_its_title_and_leads_to_its_claims(drawn):
+def test_a_caption_begins_with_its_title_and_leads_to_its_claims(drawn, text):
     for picture in drawn:
         leads = [lead for lead, _ in picture.led if lead]
         assert leads == [f"{picture.title}.", *picture.verdicts]
         told = " ".join(picture.caption.split())
         assert " ".join(lead + rest for lead, rest in picture.led) == told
         for name in picture.verdicts:
-            assert f'<p><a href="#{name}">{name}</a> (' in page(recorded(), drawn)
+            assert f'<p><a href="#{name}">{name}</a> (' in text
 
 
 def test_a_figure_of_another_ledger_is_refused(drawn):

@@ -33,7 +33,7 @@ def task(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def setup(model_folder, task):
     """Makes a setup of the toy task."""
 

@@ -5,8 +5,9 @@ from zotheory.training import train
 from zotheory.training.rows import COLUMNS, cells, markdown, passes_to, show, tables
 
 
-@pytest.fixture
-def rows(setup, tmp_path):
+@pytest.fixture(scope="module")
+def rows(setup, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
     asked = [
         setup("mezo", lrs=(1e-3,)),
         setup("mezo", lrs=(1e-3,), seed=1),
@@ -15,7 +16,7 @@ def rows(setup, tmp_path):
         setup("ft_sgd", lrs=(1e-3,)),
         setup("tezo", lrs=(1e-3,), options=(("rank", 2),), batch_size=4),
     ]
-    return [train(one, tmp_path / str(place)) for place, one in enumerate(asked)]
+    return [train(one, folder / str(place)) for place, one in enumerate(asked)]
 
 
 def test_seeds_share_a_line_and_protocols_a_table(rows):

@@ -88,6 +88,11 @@ def cited() -> Mapping[str, Table]:
     return found
 
 
+def cited_table(paper: str, number: int) -> Table:
+    """A paper's table for another's claims; its cells name the paper: "SVD-0 Table 3: MeZO, CB"."""
+    return cited()[f"{PRINTED_AS[paper]} Table {number}"]
+
+
 def _order(name: str) -> list[tuple[int, str]]:
     """Table 3 before Table 10."""
     return [(int(d or 0), text) for text, d in re.findall(r"(\D+)(\d*)", name)]

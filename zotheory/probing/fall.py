@@ -17,7 +17,7 @@ eigenvector, those of best steps in 77 to 80% only.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,7 +105,7 @@ def _best_step(a: np.ndarray, b: np.ndarray) -> Interval:
     return Interval(1 / inverse if inverse > 0 else NAN, ends[1], ends[0])
 
 
-def _positive(statistic: Callable[[np.ndarray], float], like: Sequence[float]) -> Interval:
+def _positive(statistic: Callable[[np.ndarray], float], like: np.ndarray) -> Interval:
     """The interval of a positive statistic of draws, from the jackknife of its logarithm."""
     count = len(like)
     value = statistic(np.arange(count))

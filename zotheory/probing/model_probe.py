@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
@@ -23,7 +23,7 @@ from zotheory.budget import OWN_MODEL
 from zotheory.files import first_line
 from zotheory.model.assets import AssetError
 from zotheory.model.language_model import LanguageModel, ModelError, load_model
-from zotheory.model.prompts import label_word_ids, last_logits, make_batch, prompt_loss
+from zotheory.model.prompts import Batch, label_word_ids, last_logits, make_batch, prompt_loss
 from zotheory.model.reviews import examples, load_reviews, split
 from zotheory.model.source import model_source
 from zotheory.probing.fall import Draws
@@ -114,7 +114,8 @@ def probe_losses(
     company = _groups(module, trained, groups) if groups else _methods(methods)
     counts = {one.name: max(LEAST, round(passes / one.passes)) for one in company}
     measuring = _Measuring(module, closures, seed, {})
-    done, rows = 0, []
+    done = 0
+    rows: list[FallRow] = []
     try:
         for one in company:
             name = ", ".join(one.names)
@@ -275,7 +276,7 @@ def _described(name: str, factory: Factory) -> tuple[str, int]:
     return " | ".join(parts), len(optimizer.log.losses[1])
 
 
-def _groups(module: nn.Module, trained: dict[str, Tensor], by: str) -> list[_Measured]:
+def _groups(module: nn.Module, trained: Mapping[str, Tensor], by: str) -> list[_Measured]:
     """MeZO on each group of weights alone."""
     members: dict[str, list[str]] = {}
     layers = layers_of(list(trained), module, None)
@@ -322,6 +323,8 @@ def _closures(
     for start in range(0, asked, size):
         batch = make_batch(loaded.tokenizer, chosen[start : start + size])
         batch = batch.to(parameter.device, parameter.dtype)
-        yield lambda batch=batch: prompt_loss(
-            last_logits(loaded, batch), batch.labels, ids, "vocabulary"
-        )
+
+        def loss(batch: Batch = batch) -> Tensor:
+            return prompt_loss(last_logits(loaded, batch), batch.labels, ids, "vocabulary")
+
+        yield loss

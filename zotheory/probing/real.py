@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from os import PathLike
 
@@ -28,9 +29,8 @@ def real_gradient(model: str | PathLike[str] | None) -> tuple[Tensor, Tensor]:
 
     Raises ProbeError if the model or the text cannot be had, or the model does not fit.
     """
-    own = model is None or model == OWN_MODEL
     try:
-        return _gradient(None if own else model_source(model))
+        return _gradient(None if model in (None, OWN_MODEL) else model_source(model))
     except (AssetError, ModelError) as error:
         raise ProbeError(str(error)) from error
 
@@ -42,7 +42,7 @@ def _gradient(source: str | None) -> tuple[Tensor, Tensor]:
     return gradient_of(loaded, text)
 
 
-def gradient_of(loaded: LanguageModel, text: list[Example]) -> tuple[Tensor, Tensor]:
+def gradient_of(loaded: LanguageModel, text: Sequence[Example]) -> tuple[Tensor, Tensor]:
     """A matrix of the middle layer and the gradient there of the sentiment prompt's loss.
 
     Raises ModelError if no decoder layer has matrices, or the prompt does not fit the tokenizer.

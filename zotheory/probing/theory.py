@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -62,8 +63,11 @@ def exact(estimator: object, objective: Objective) -> Exact | None:
     found = card_of(estimator, objective.gradient)
     if found is None:
         return None
-    # A target other than G is a projection of G here: <T, G> = ||T||^2 = kept ||G||^2.
-    kept = 1.0 if found.target == "G" else _number(found.support.share)
+    kept = 1.0
+    if found.target != "G":  # a projection of G here: <T, G> = ||T||^2 = kept ||G||^2
+        if found.support is None:
+            return None
+        kept = _number(found.support.share)
     return Exact(
         _number(found.scale) * kept,
         math.degrees(math.acos(math.sqrt(kept))),
@@ -87,7 +91,7 @@ def card_of(optimizer: ZerothOrder, gradient: Tensor) -> Card | None:
     build = _DIRECTIONS.get(type(direction))
     if inner is None or build is None or (_needs_gaussian(direction) and not inner.gaussian):
         return None
-    if getattr(direction, "orthonormal", False):
+    if type(direction) is OneSided and direction.orthonormal:
         if type(perturbation) is not Gaussian:
             return None
         size = sum(slot.param.numel() for slot in optimizer.slots())
@@ -96,7 +100,7 @@ def card_of(optimizer: ZerothOrder, gradient: Tensor) -> Card | None:
 
 
 _TWO_SIDED = (TwoPoint, ThreePoint, Averaged)
-_DIRECTIONS: dict[type[Direction], Callable[[Direction, Card], Card]] = {
+_DIRECTIONS: dict[type[Direction], Callable[[Any, Card], Card]] = {
     TwoPoint: lambda _, inner: inner,
     ThreePoint: lambda _, inner: inner,
     Conservative: lambda _, inner: inner,  # the SGD step lowers every linear loss
@@ -117,7 +121,7 @@ def _perturbed(perturbation: Perturbation, slots: list[Slot], gradient: Tensor) 
     kind = type(perturbation)
     if kind in _DENSE:
         return _DENSE[kind](perturbation, sum(slot.param.numel() for slot in slots))
-    if kind is LayerSubset:
+    if type(perturbation) is LayerSubset:
         return _layers(perturbation, slots)
     if len(slots) != 1 or not slots[0].is_matrix or kind not in _MATRIX:
         return None
@@ -125,7 +129,7 @@ def _perturbed(perturbation: Perturbation, slots: list[Slot], gradient: Tensor) 
 
 
 # A fresh HiZOO has H = 1, a fresh ZO-AdaMU no momentum yet and sigma = 1.
-_DENSE: dict[type[Perturbation], Callable[[Perturbation, int], Card]] = {
+_DENSE: dict[type[Perturbation], Callable[[Any, int], Card]] = {
     Gaussian: lambda _, d: card("gaussian", m=d, n=1),
     HessianScaled: lambda _, d: card("gaussian", m=d, n=1),
     MomentumCentred: lambda _, d: card("gaussian", m=d, n=1),
@@ -149,8 +153,8 @@ def _layers(perturbation: LayerSubset, slots: list[Slot]) -> Card | None:
 def _cp(perturbation: CP, slot: Slot, _: Tensor) -> Card:
     rank = perturbation.rank
     if rank is None:
-        rule = {"threshold": perturbation.threshold, "max_rank": perturbation.max_rank}
-        rank = select_ranks({"": slot.matrix}, {"": ""}, **rule)[""]
+        threshold, most = perturbation.threshold, perturbation.max_rank
+        rank = select_ranks({"": slot.matrix}, {"": ""}, threshold=threshold, max_rank=most)[""]
     return card("cp", m=slot.m, n=slot.n, r=rank)
 
 

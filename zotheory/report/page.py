@@ -135,6 +135,7 @@ def templates() -> jinja2.Environment:
     return environment
 
 
+@cache
 def _highlighted(code: str) -> Markup:
     """A program with its words marked for colouring; its text stays what it is."""
     lexer = PythonLexer(stripnl=False, ensurenl=False)

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import betaln
 from scipy.stats import t
@@ -68,7 +69,7 @@ def bracketed_root(function: Callable[[float], float], low: float, high: float) 
 # A median's interval from order statistics: no assumption on the law of the values.
 
 
-def median_interval(values: Sequence[float], alpha: float) -> tuple[float, float]:
+def median_interval(values: ArrayLike, alpha: float) -> tuple[float, float]:
     """Bounds for the median of independent values, good after every value taken.
 
     Of values that come one after the other, of any continuous law, the bounds after the first n

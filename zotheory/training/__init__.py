@@ -6,12 +6,14 @@
 >>> row["test"]["accuracy"]
 """
 
+from typing import Any
+
 from zotheory.training.setup import Setup, TrainingError
 
 __all__ = ["Setup", "TrainingError", "train"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name != "train":  # it needs PyTorch, which the command line does without
         raise AttributeError(f"module 'zotheory.training' has no attribute {name!r}")
     from zotheory.training.run import train

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import signal
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,11 +11,7 @@ import typer
 
 from zotheory.budget import OWN_MODEL
 from zotheory.console import console, stop
-from zotheory.training.setup import AUTO, DTYPES, LOSSES, TUNINGS, Setup, TrainingError
-
-Tuning = StrEnum("Tuning", {name: name for name in TUNINGS})
-LossName = StrEnum("LossName", {name: name for name in LOSSES})
-Dtype = StrEnum("Dtype", {name: name for name in DTYPES})
+from zotheory.training.setup import AUTO, DType, Loss, Setup, TrainingError, Tuning
 
 
 def train(
@@ -33,7 +28,7 @@ def train(
     options: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Of the method.")
     ] = None,
-    loss: Annotated[LossName, typer.Option(help="What the softmax runs over.")] = "vocabulary",
+    loss: Annotated[Loss, typer.Option(help="What the softmax runs over.")] = "vocabulary",
     passes: Annotated[int | None, typer.Option(min=1, help="Budget in forward passes.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Budget in steps.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Sentences in a batch.")] = 16,
@@ -49,7 +44,7 @@ def train(
     max_words: Annotated[
         int | None, typer.Option(min=1, help="Leave out sentences with more words.")
     ] = None,
-    dtype: Annotated[Dtype, typer.Option(help="Of the weights.")] = "float32",
+    dtype: Annotated[DType, typer.Option(help="Of the weights.")] = "float32",
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda; cuda where there is one.")
     ] = None,
@@ -81,10 +76,10 @@ def train(
             method=method,
             model=model,
             task=task,
-            tuning=str(tuning),
+            tuning=tuning,
             lrs=tuple(map(_rate, lr or ())),
             options=tuple(sorted(map(_option, options or ()), key=lambda pair: pair[0])),
-            loss=str(loss),
+            loss=loss,
             passes=passes,
             steps=steps,
             batch_size=batch_size,
@@ -94,7 +89,7 @@ def train(
             test=test,
             max_tokens=max_tokens,
             max_words=max_words,
-            dtype=str(dtype),
+            dtype=dtype,
             device=device or best_device(),
             seed=seed,
         )
@@ -118,16 +113,16 @@ def results(
     markdown: Annotated[bool, typer.Option(help="As Markdown.")] = False,
 ) -> None:
     """Show the rows that `zotheory train` wrote, under `results` by default, as a table."""
-    from zotheory.training.rows import markdown, read_rows, show
+    from zotheory.training import rows as table
 
     try:
-        rows = read_rows(places or [Path("results")])
+        rows = table.read_rows(places or [Path("results")])
     except TrainingError as error:
         stop(error)
     if markdown:
-        print(markdown(rows), end="")
+        print(table.markdown(rows), end="")
     else:
-        show(console, rows)
+        table.show(console, rows)
 
 
 def _rate(text: str) -> float | str:

@@ -36,10 +36,11 @@ def prepare(language_model: LanguageModel, setup: Setup, some: Sequence[Example]
         ModelError: the model mixes packed prompts.
         TrainingError: the device is missing or too small, or no adapter fits the model.
     """
+    model: nn.Module = language_model.model
     try:
-        language_model.model.to(device(setup))
+        model.to(device(setup))
         check_packing(language_model, some)  # before rounding, which would hide a small mixture
-        language_model.model.to(dtype(setup))
+        model.to(dtype(setup))
     except RuntimeError as error:
         raise TrainingError(f"device {setup.device}: {str(error).splitlines()[0]}") from error
     with warnings.catch_warnings():
@@ -101,20 +102,21 @@ def adapt(language_model: LanguageModel, tuning: str, seed: int) -> LanguageMode
     except ImportError as error:
         raise TrainingError(f"--tuning {tuning} needs the package peft") from error
     model = language_model.model
+    adapted: Any  # called as the model is
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         first = torch.randint(model.config.vocab_size, (1, PREFIX_TOKENS)).to(model.device)
         try:
             if tuning == "lora":
-                config = peft.LoraConfig(r=LORA_RANK, lora_alpha=LORA_ALPHA, task_type="CAUSAL_LM")
-                adapted = peft.get_peft_model(model, config)
+                lora = peft.LoraConfig(r=LORA_RANK, lora_alpha=LORA_ALPHA, task_type="CAUSAL_LM")
+                adapted = peft.get_peft_model(model, lora)
             else:
                 with torch.no_grad():
                     start = model(first, use_cache=True, logits_to_keep=1).past_key_values
-                config = peft.PrefixTuningConfig(
+                prefix = peft.PrefixTuningConfig(
                     num_virtual_tokens=PREFIX_TOKENS, task_type="CAUSAL_LM"
                 )
-                adapted = peft.get_peft_model(model, config)
+                adapted = peft.get_peft_model(model, prefix)
                 peft.initialize_kv_prefix_from_past_key_values(adapted, past_key_values=start)
                 adapted = PrefixTuned(adapted)
         except ValueError as error:
@@ -139,7 +141,7 @@ def load_trainable(model: nn.Module, saved: dict[str, Tensor]) -> None:
 
 def save_model(language_model: LanguageModel, tuning: str, folder: Path) -> None:
     """Save the model in the format of transformers (LoRA merged), or the prefix in PEFT's."""
-    model = language_model.model
+    model: Any = language_model.model
     if tuning == "lora":
         model = model.merge_and_unload()
     if tuning == "prefix":
@@ -181,7 +183,7 @@ class Conditioned(nn.Module, ABC):
 class PrefixTuned(Conditioned):
     """A PEFT model with trainable keys and values in front of every prompt (Li & Liang 2021)."""
 
-    def __init__(self, adapted: nn.Module) -> None:
+    def __init__(self, adapted: Any) -> None:
         super().__init__()
         self.adapted = adapted
 

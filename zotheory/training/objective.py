@@ -151,9 +151,9 @@ def make_split(setup: Setup, tokenizer: PreTrainedTokenizerBase) -> Split:
     if asked > len(sentences):
         limits = {"words": setup.max_words, "tokens": setup.max_tokens}
         told = " and ".join(f"{most} {unit}" for unit, most in limits.items() if most)
-        short = f" of at most {told}" if told else ""
+        which = f" of at most {told}" if told else ""
         raise TrainingError(
-            f"{asked} sentences are asked for, {setup.task} has {len(sentences)}{short}"
+            f"{asked} sentences are asked for, {setup.task} has {len(sentences)}{which}"
         )
     parts = split(sentences, seed=setup.seed, train=setup.train, validation=setup.validation)
     return Split(parts.train, parts.validation, parts.test[: setup.test])

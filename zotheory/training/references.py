@@ -56,7 +56,7 @@ def icl(setup: Setup, objective: Objective, text: Split, check: Callable[[], Non
     else:
         raise ModelError(f"{plain.name} has no room for a demonstration")
     with objective.counter.into(training):
-        model = Demonstrated(plain.model, tokens.to(objective.device))
+        model: Any = Demonstrated(plain.model, tokens.to(objective.device))
     shown = LanguageModel(plain.name, model.eval(), plain.tokenizer)
     behind = Objective(shown, objective.kind, objective.device, objective.dtype, begin=False)
     return _scored(behind, text, training, {"shots": count}, check)
@@ -81,7 +81,8 @@ def linear_probe(
     for penalty in PENALTIES:
         check()
         head = _logistic_regression((x - mean) / scale, y, penalty)
-        fits[penalty] = [_score(head, (a - mean) / scale, b) for a, b in (validation, test)]
+        first, second = (_score(head, (a - mean) / scale, b) for a, b in (validation, test))
+        fits[penalty] = first, second
     penalty = min(fits, key=lambda p: fits[p][0].loss)
     return Found(*fits[penalty], training, evaluation, {"penalty": penalty})
 
@@ -98,8 +99,8 @@ def _scored(
 ) -> Found:
     evaluation = Tally()
     with objective.counter.into(evaluation):
-        scores = [objective.score(part, check) for part in (text.validation, text.test)]
-    return Found(*scores, training, evaluation, chosen)
+        validation, test = (objective.score(part, check) for part in (text.validation, text.test))
+    return Found(validation, test, training, evaluation, chosen)
 
 
 def _demonstrations(model: LanguageModel, shown: Sequence[Example]) -> Tensor:

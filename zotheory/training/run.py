@@ -96,7 +96,7 @@ def _opened(out: Path, setup: Setup, resume: bool) -> Iterator[dict[str, Any]]:
     marker, threads = out / "run.json", torch.get_num_threads()
     try:
         with FileLock(out / "lock", timeout=0):
-            run = {"setup": setup.to_json(), "threads": threads, "commits": []}
+            run: dict[str, Any] = {"setup": setup.to_json(), "threads": threads, "commits": []}
             if marker.exists():
                 run = _known(marker, setup, resume)
             if commit() not in run["commits"]:

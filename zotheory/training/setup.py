@@ -7,14 +7,15 @@ import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal, get_args
 
 from zotheory.arguments import as_path, flat, one_of, shown, whole
 from zotheory.budget import OWN_MODEL
 
-TUNINGS = ("full", "lora", "prefix")
-LOSSES = ("vocabulary", "label_words")
-DTYPES = ("float32", "bfloat16")
+Tuning = Literal["full", "lora", "prefix"]
+Loss = Literal["vocabulary", "label_words"]
+DType = Literal["float32", "bfloat16"]
+TUNINGS, LOSSES, DTYPES = (get_args(names) for names in (Tuning, Loss, DType))
 AUTO = "auto"  # the learning rate that a run measures itself
 
 
@@ -56,7 +57,7 @@ class Setup:
     tuning: str = "full"
     lrs: tuple[float | str, ...] = ()
     options: tuple[tuple[str, Any], ...] = ()
-    loss: str = "vocabulary"
+    loss: Loss = "vocabulary"
     passes: int | None = None
     steps: int | None = None
     batch_size: int = 16

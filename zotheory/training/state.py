@@ -148,8 +148,8 @@ def peak_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     try:
-        found = re.search(r"VmHWM:\s+(\d+) kB", (_SELF / "status").read_text())
-        return 1024 * int(found.group(1))
-    except OSError:
+        (found,) = re.findall(r"VmHWM:\s+(\d+) kB", (_SELF / "status").read_text())
+        return 1024 * int(found)
+    except (OSError, ValueError):
         unit = 1 if sys.platform == "darwin" else 1024
         return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -118,7 +119,7 @@ class Trial:
             told = "the first readings of lr auto took the whole budget, and nothing was learnt"
             raise TrainingError(f"{self.setup.method}: {told}: give more passes, or lr a number")
 
-    def _closure(self) -> Callable[[], Tensor]:
+    def _closure(self) -> Callable[[], Any]:
         setup = self.setup
         examples = batch_at(self.text.train, self.state.step, setup.batch_size, setup.seed)
         batch = self.objective.batch(examples)
@@ -181,9 +182,9 @@ class Trial:
         return min(1.0, max(spent / budget for spent, budget in pairs if budget is not None))
 
     def _budget(self) -> tuple[str, int]:
-        if self.setup.passes is None:
-            return "steps", self.setup.steps
-        return "passes", self.setup.passes
+        if self.setup.passes is not None:
+            return "passes", self.setup.passes
+        return "steps", self.setup.steps or 0
 
     def _done(self, unit: str) -> int:
         return self.state.step if unit == "steps" else self.state.steps_cost.passes

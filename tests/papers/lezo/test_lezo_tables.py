@@ -6,11 +6,9 @@ import pytest
 from scipy import stats
 
 from tests.papers.plain_tables import deviations, mean, numbers
-from zotheory.budget import BUDGETS
-from zotheory.context import Context
-from zotheory.judge import judge
+from tests.papers.printed import judged_as
 from zotheory.papers import declared
-from zotheory.vocabulary import Kind, Verdict
+from zotheory.vocabulary import Kind
 
 CLAIMS = {c.id: c for c in declared() if c.paper == "lezo" and Kind.PRINTED in c.needs}
 T1, T2, T3, T4, T5, RATES = (
@@ -108,16 +106,8 @@ def test_every_printed_claim_is_computed_again():
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_plain_arithmetic_says_the_same(name, tmp_path):
-    claim = CLAIMS[f"lezo.{name}"]
-    entry = judge(claim, Context(claim.id, 0, BUDGETS["quick"], None, None, tmp_path))
-    assert not entry.failed
-    if PLAIN[name]():
-        assert entry.verdict is Verdict.CONFIRMED
-        assert entry.mutant.verdict is Verdict.REFUTED
-    else:
-        assert entry.verdict is Verdict.REFUTED
-        assert entry.correction.verdict is Verdict.CONFIRMED
+def test_plain_arithmetic_says_the_same(name):
+    judged_as(f"lezo.{name}", PLAIN[name]())
 
 
 def test_averages_of_deviations_are_near_their_mean():

@@ -6,18 +6,15 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from zotheory.budget import BUDGETS
-from zotheory.context import Context
+from tests.papers.printed import controlled
 from zotheory.evidence.tables import Table
-from zotheory.judge import judge
 from zotheory.papers import smezo
 from zotheory.papers.smezo.claims import CLAIMS
 from zotheory.papers.smezo.grids import GRIDS
-from zotheory.papers.smezo.table10 import SPARSITY, TABLE9
-from zotheory.papers.smezo.table12 import P, _tests
+from zotheory.papers.smezo.tables1_9_13 import SPARSITY, TABLE9, P, _tests
 from zotheory.vocabulary import Kind
 
-PRINTED = {claim.id: claim for claim in CLAIMS if Kind.PRINTED in claim.needs}
+PRINTED = [claim.id for claim in CLAIMS if Kind.PRINTED in claim.needs]
 TABLES = {
     path.stem: Table.read(path)
     for path in sorted((Path(smezo.__file__).parent / "tables").glob("*.csv"))
@@ -94,12 +91,5 @@ def test_p_values_are_scipys():
 
 
 @pytest.mark.parametrize("id", PRINTED)
-def test_a_claim_is_judged_and_its_control_goes_the_other_way(id, tmp_path):
-    context = Context(id, 0, BUDGETS["quick"], None, None, tmp_path)
-    entry = judge(PRINTED[id], context)
-    assert not entry.failed
-    assert not entry.reason
-    assert entry.verdict.judged
-    control = entry.mutant if entry.verdict.holds else entry.correction
-    assert control.verdict.judged
-    assert control.verdict.holds is not entry.verdict.holds
+def test_a_claim_is_judged_and_its_control_goes_the_other_way(id):
+    controlled(id)

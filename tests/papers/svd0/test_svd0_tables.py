@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from zotheory.budget import BUDGETS
-from zotheory.context import Context
+from tests.papers.printed import controlled
 from zotheory.evidence.grids import Grid
 from zotheory.evidence.tables import Table
-from zotheory.judge import judge
 from zotheory.papers import svd0
 from zotheory.papers.svd0.claims import CLAIMS
 from zotheory.papers.svd0.grids import METHODS, mean_largest, sample_deviation
@@ -20,7 +18,7 @@ from zotheory.papers.svd0.table3 import GROUPS
 from zotheory.statistics.significance import signed_rank
 from zotheory.vocabulary import Kind
 
-PRINTED = {claim.id: claim for claim in CLAIMS if Kind.PRINTED in claim.needs}
+PRINTED = [claim.id for claim in CLAIMS if Kind.PRINTED in claim.needs]
 ROOM = Path(svd0.__file__).parent
 TABLES = {path.stem: Table.read(path) for path in sorted((ROOM / "tables").glob("*.csv"))}
 
@@ -104,12 +102,5 @@ def test_the_estimator_holds_what_arithmetic_says(model):
 
 
 @pytest.mark.parametrize("id", PRINTED)
-def test_a_claim_is_judged_and_its_control_goes_the_other_way(id, tmp_path):
-    context = Context(id, 0, BUDGETS["quick"], None, None, tmp_path)
-    entry = judge(PRINTED[id], context)
-    assert not entry.failed
-    assert not entry.reason
-    assert entry.verdict.judged
-    control = entry.mutant if entry.verdict.holds else entry.correction
-    assert control.verdict.judged
-    assert control.verdict.holds is not entry.verdict.holds
+def test_a_claim_is_judged_and_its_control_goes_the_other_way(id):
+    controlled(id)

@@ -6,12 +6,12 @@ import sympy as sp
 
 from zotheory.evidence.printed import mean, printed
 from zotheory.evidence.tables import Table
+from zotheory.papers import cited_table
 from zotheory.papers.cross.agreement import agree, spread
-from zotheory.papers.shared.tables import of_paper
 from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TEZO4, LEZO1, SMEZO13, SVD03, GV2 = (
-    of_paper(paper, number)
+    cited_table(paper, number)
     for paper, number in (("tezo", 4), ("lezo", 1), ("smezo", 13), ("svd0", 3), ("prior", 2))
 )
 TASKS = GV2.columns

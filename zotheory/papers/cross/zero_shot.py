@@ -5,11 +5,11 @@ from __future__ import annotations
 import sympy as sp
 
 from zotheory.evidence.printed import printed
+from zotheory.papers import cited_table
 from zotheory.papers.cross.agreement import agree, spread
-from zotheory.papers.shared.tables import of_paper
 from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
-TEZO5, SMEZO1 = of_paper("tezo", 5), of_paper("smezo", 1)
+TEZO5, SMEZO1 = cited_table("tezo", 5), cited_table("smezo", 1)
 TASKS = ("SST-2", "RTE", "WIC")
 SPREAD = {task: sp.Symbol(f"spread of zero-shot, {task}", real=True) for task in TASKS}
 SPREADS = {

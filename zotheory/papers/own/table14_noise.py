@@ -14,10 +14,10 @@ from proofs_check.cards import card
 from proofs_check.gaussian import Derivation
 from zotheory.evidence.exact import exact
 from zotheory.evidence.printed import CHANGED, changed, printed
-from zotheory.papers.shared.tables import of_paper
+from zotheory.papers import cited_table
 from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
-TABLE14 = of_paper("svd0", 14)
+TABLE14 = cited_table("svd0", 14)
 ENTRIES = {
     "Origin": 2048 * 2048,
     "PCA": 2048 * 24,

@@ -9,12 +9,12 @@ import sympy as sp
 
 from zotheory.evidence.printed import above, changed, mean, printed
 from zotheory.evidence.tables import Table
+from zotheory.papers import cited_table
 from zotheory.papers.prior.pairs import fewer, least_gain, pairs
-from zotheory.papers.shared.tables import of_paper
 from zotheory.vocabulary import Claim, Kind, Setting, Statement, conjunction
 
 TABLE2 = Table.read(Path(__file__).parent / "tables" / "table2.csv")
-SVD0_TABLE3 = of_paper("svd0", 3)
+SVD0_TABLE3 = cited_table("svd0", 3)
 TASKS = TABLE2.columns
 SCHEMES = ("FT", "LoRA", "Prefix")
 BASES = {f"{m}-GV({s})": f"{m}({s})" for s in SCHEMES for m in ("MeZO", "SubZero")}

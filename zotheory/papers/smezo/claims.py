@@ -10,19 +10,15 @@ from zotheory.papers.smezo import (
     quadratic,
     small_weights,
     smoothing,
-    table1,
     table4,
-    table10,
-    table11,
-    table12,
-    table13,
+    tables1_9_13,
     timing,
 )
 
 CLAIMS = (
     small_weights.MORE_LIKELY,
     table4.SIX,
-    *table1.CLAIMS,
+    tables1_9_13.ICL,
     *smoothing.CLAIMS,
     *timing.CLAIMS,
     *linear_loss.CLAIMS,
@@ -34,10 +30,7 @@ CLAIMS = (
     *memory.CLAIMS,
     *table4.CLAIMS,
     *grids.CLAIMS,
-    *table10.CLAIMS,
-    *table11.CLAIMS,
-    *table12.CLAIMS,
-    *table13.CLAIMS,
+    *tables1_9_13.CLAIMS,
     *masks.STEPS,
     *noise.CLAIMS,
 )
