@@ -6,6 +6,7 @@ SPAN = (
     "update_is_in_the_span_in_float32",
     "update_is_in_the_span_in_bfloat16",
     "shared_memory_has_one_noise",
+    "strides_do_not_matter",
 )
 CARDS = {"Bursts": "mezo"}  # what it claims to be
 
@@ -38,7 +39,6 @@ CONTROLS: dict[str, tuple[str, ...]] = {
     "Seedless": (
         "noise_differs_between_seeds",
         "optimisers_made_in_turn_differ",
-        "scale_of_the_mean",
     ),
     "Unseeded": ("one_seed_one_run",),
     "SeedZero": ("optimisers_made_in_turn_differ",),

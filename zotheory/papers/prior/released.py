@@ -23,7 +23,7 @@ from zotheory.vocabulary import Claim, Kind, Setting, Statement
 
 EPS, LR = 1e-3, 1e-2
 NEAR = 1e-6  # of a tensor's perturbation: rounding of weights of 64 bits is far below, noise above
-CODE = "the code: what stan-anony/MeZO-GV at 70a2551 does in a step (M = 2), as a few lines"
+CODE = "the released code, stan-anony/MeZO-GV at 70a2551 (M = 2), its step in a few lines of ours"
 
 
 class Released(Candidates):
