@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from torch import nn
 
 from zotheory.checking import Report
@@ -77,7 +76,7 @@ def of_trainer(make: Callable[..., Any]) -> Callable[..., Any]:
 
     make(model, lr, seed): returns `step(model, inputs)`, which calls `model(**inputs)` for an
     output with `.loss` and writes the weights. Its model is the checked one, whose forward gives
-    the loss of the checks; inputs are empty.
+    the loss of the checks, a tensor or a number as a `compute_loss` may return; inputs are empty.
     """
 
     def factory(model: nn.Module, lr: float, seed: int) -> Any:
@@ -102,7 +101,7 @@ class _Trained:
                 return forward()
             calls.append(1)
             try:
-                return _Output(torch.as_tensor(closure()))
+                return _Output(closure())
             finally:
                 calls.clear()
 

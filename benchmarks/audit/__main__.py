@@ -29,7 +29,8 @@ Made by `python -m benchmarks.audit`: `zotheory check` on optimisers of packages
 their documentation calls them, and on minimal optimisers that do, at the places in question, what
 released trainers do (`benchmarks/audit/released.py`; no line is copied, and a trainer's own fault
 elsewhere is not seen). ✓ passed, **✗** failed, · not applicable. `zotheory check --list` says of
-each check why it matters; not all matter to everybody.
+each check why it matters; not all matter to everybody. What contradicts a trainer's paper is judged
+as a claim: `zotheory list prior.code`.
 """
 
 

@@ -6,6 +6,7 @@ SPAN = (
     "update_is_in_the_span_in_float32",
     "update_is_in_the_span_in_bfloat16",
     "shared_memory_has_one_noise",
+    "strides_do_not_matter",
 )
 CARDS = {"Bursts": "mezo"}  # what it claims to be
 
@@ -20,6 +21,7 @@ CONTROLS: dict[str, tuple[str, ...]] = {
     "OneRate": ("groups_have_their_rates",),
     "Thawed": ("frozen_weights_stay",),
     "FixedList": ("weights_unfrozen_later_move",),
+    "LeavesOut": ("names_do_not_decide_what_moves",),
     "Demanding": ("unused_weights_do_no_harm",),
     "SmallOnly": ("zero_weights_go_on_moving",),
     "OneLoss": ("a_constant_does_not_matter",),
@@ -37,7 +39,6 @@ CONTROLS: dict[str, tuple[str, ...]] = {
     "Seedless": (
         "noise_differs_between_seeds",
         "optimisers_made_in_turn_differ",
-        "scale_of_the_mean",
     ),
     "Unseeded": ("one_seed_one_run",),
     "SeedZero": ("optimisers_made_in_turn_differ",),
@@ -77,6 +78,7 @@ CONTROLS: dict[str, tuple[str, ...]] = {
         "the_loss_is_returned",
     ),
     "Sum": ("the_loss_is_returned",),
+    "Redrawing": ("draws_do_not_grow",),
     "Hoarding": ("memory_does_not_grow",),
     "Forgetful": (
         "state_dict_goes_on",
@@ -118,5 +120,6 @@ CONTROLS: dict[str, tuple[str, ...]] = {
     "Tensors": ("losses_may_be_numbers",),
     "Rows": ("strides_do_not_matter",),
     "Blind": ("weights_that_are_not_there_are_refused",),
-    "Silent": ("blind_losses_are_told",),
+    "Silent": ("blind_losses_are_told", "sharded_weights_are_trained_or_refused"),
+    "SilentOnRanks": ("sharded_weights_are_trained_or_refused",),
 }

@@ -125,6 +125,23 @@ def test_a_trainer_that_takes_a_model_and_inputs_is_checked_too():
     assert report.counts["passed"] == 3
 
 
+def test_a_trainer_that_takes_no_number_for_a_loss_is_found_out():
+    def make(item):
+        def trainer(model, lr, seed):
+            optimizer = Right(model.parameters(), lr=lr, seed=seed)
+            return lambda model, inputs: optimizer.step(lambda: item(model(**inputs).loss))
+
+        return of_trainer(trainer)
+
+    name = "losses_may_be_numbers"
+    assert zotheory.check(make(float), only=name)[name].status == "passed"
+    found = zotheory.check(make(lambda loss: loss.item()), only=name)[name]
+    assert (found.status, "'float' object has no attribute 'item'" in found.told) == (
+        "failed",
+        True,
+    )
+
+
 def test_the_example_is_short():
     assert len(EXAMPLE.read_text().splitlines()) < 10
 

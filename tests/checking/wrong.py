@@ -109,6 +109,15 @@ class FixedList(Right):
         return {**self.__dict__, "found": {}}
 
 
+class LeavesOut(Right):
+    """Takes the first of named tensors for a layer, and leaves it out of every other step."""
+
+    def noise(self, p, index, where):
+        z = super().noise(p, index, where)
+        names = self.param_groups[0].get("param_names", ())
+        return z * 0.0 if len(names) > 2 and index == 0 and self.steps % 2 else z
+
+
 class Demanding(Right):
     """Stops where a weight is not used by the loss."""
 
@@ -355,6 +364,17 @@ class Hoarding(Right):
         return found
 
 
+class Redrawing(Right):
+    """Draws the noise of all steps before again."""
+
+    def noises(self, where):
+        now = self.steps
+        for self.steps in range(now):
+            super().noises(where)
+        self.steps = now
+        return super().noises(where)
+
+
 class Forgetful(Right):
     """Leaves its step out of the state."""
 
@@ -469,6 +489,14 @@ class Shared(Right):
         found = super().step(closure)
         self.last[0] = self
         return found
+
+
+class SilentOnRanks(Right):
+    """Says nothing of equal losses where processes work together."""
+
+    def look(self, losses):
+        if not torch.distributed.is_initialized():
+            super().look(losses)
 
 
 class Cached(Right):

@@ -139,16 +139,19 @@ def test_conservative_takes_the_best_of_three():
     assert signs >= {0.0, 1.0}
 
 
-def test_guiding_vector():
-    _, path, calls = run("mezo_gv")
+@pytest.mark.parametrize(("candidates", "elite"), [(4, 0.5), (4, 0.25), (5, 0.5)])
+def test_guiding_vector(candidates, elite):
+    """Also where the elite and the others are not equally many."""
+    _, path, calls = run("mezo_gv", candidates=candidates, elite=elite)
+    best = int(elite * candidates)
     reference = [path[0]]
     for points, losses in calls:
-        assert len(points) == 6
-        z = [(point - reference[-1]) / EPS for point in points[:4]]
-        order = sorted(range(4), key=losses[:4].__getitem__)
-        v = (z[order[0]] + z[order[1]] - z[order[2]] - z[order[3]]) / 2
-        torch.testing.assert_close(points[4], reference[-1] + EPS * v, rtol=0, atol=1e-10)
-        kappa = (losses[4] - losses[5]) / (2 * EPS)
+        assert len(points) == candidates + 2
+        z = torch.stack([(point - reference[-1]) / EPS for point in points[:candidates]])
+        order = sorted(range(candidates), key=losses[:candidates].__getitem__)
+        v = z[order[:best]].mean(0) - z[order[best:]].mean(0)
+        torch.testing.assert_close(points[-2], reference[-1] + EPS * v, rtol=0, atol=1e-10)
+        kappa = (losses[-2] - losses[-1]) / (2 * EPS)
         reference.append(reference[-1] - LR * kappa * v)
     assert_path(path, reference)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import math
+from collections import Counter
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from zotheory.checking.drawing import Drawn
 from zotheory.checking.registry import check
 from zotheory.checking.result import Failed, NotApplicable, Passed
 from zotheory.checking.subject import Subject
@@ -48,6 +50,42 @@ def the_loss_is_returned(subject: Subject) -> Passed:
     ):
         raise Failed(f"step returns {value:.4g}; its losses were {low:.4g} to {high:.4g}")
     return Passed(f"returns {value:.4g}; its losses were {low:.4g} to {high:.4g}")
+
+
+@check(
+    "accounting",
+    "Random numbers are what a step costs beside its losses; one that draws the noise of all steps "
+    "before it again makes a run's cost grow with its square.",
+)
+def draws_do_not_grow(subject: Subject) -> Passed:
+    scene = subject.scene()
+    loss, drawn, counts = scene.linear(), Drawn(), []
+    with drawn:
+        made = subject.build(scene)
+    before = Counter(drawn.numbers)
+    for _ in range(32 if subject.is_toy else 4):
+        start = drawn.total
+        with drawn:
+            subject.trace(scene, loss, made=made)
+        counts.append(drawn.total - start)
+    if not any(counts):
+        raise NotApplicable("no random numbers are seen (threads, kernels, libraries of its own)")
+    quarter = len(counts) // 4
+    first, last = sum(counts[:quarter]) / quarter, sum(counts[-quarter:]) / quarter
+    size = sum(p.numel() for p in scene.model.parameters())
+    if last > 1.5 * max(first, size):
+        raise Failed(
+            f"the last {quarter} of {len(counts)} steps draw {last:.0f} random numbers each, the"
+            f" first {quarter} drew {first:.0f}",
+            first=first,
+            last=last,
+        )
+    mean = sum(counts) / len(counts)
+    sources = ", ".join(name for name, n in (drawn.numbers - before).items() if n)
+    told = f"{mean:.0f} random numbers a step, {mean / size:.3g} for each weight ({sources})"
+    if before.total():
+        told += f", and {before.total()} when it is made"
+    return Passed(told, {"drawn": mean, "drawn for each weight": mean / size})
 
 
 class _Bytes(TorchDispatchMode):

@@ -327,6 +327,53 @@ def weights_unfrozen_later_move(subject: Subject) -> Passed:
     return Passed("left alone while frozen, moved again after")
 
 
+NAMED = 24  # steps of which a method that leaves layers out leaves each out of some
+
+
+@check(
+    "direction",
+    "Methods that work layer by layer read layers off names; given weights without, they may take "
+    "every tensor for a layer, and leave embeddings out.",
+)
+def names_do_not_decide_what_moves(subject: Subject) -> Passed:
+    if not subject.is_toy:
+        raise NotApplicable("tried on the small model only")
+    if subject.takes_model and not subject.takes_both:
+        raise NotApplicable("it takes a model, whose parameters have their names")
+    ways: dict[str, Callable[[nn.Module], Any]] = {
+        "a list of parameters": lambda model: list(model.parameters()),
+        "named parameters": lambda model: list(model.named_parameters()),
+    }
+    if subject.takes_both:
+        ways["model.parameters()"] = lambda model: model.parameters()
+        ways["the model"] = lambda model: model
+    moved: dict[str, dict[str, int]] = {}
+    refused = []
+    for way, give in ways.items():
+        scene = subject.scene()
+        try:
+            made = subject.build(scene, given=give(scene.model))
+            steps = subject.trace(scene, scene.linear(), NAMED, made=made)
+        except Exception as error:
+            refused.append(f"{way}: {error}")
+            continue
+        moved[way] = {
+            name: sum(any(float(v[place].norm()) for v in (*s.moves, s.update)) for s in steps)
+            for name, place in scene.slices().items()
+        }
+    if len(moved) < 2:
+        raise NotApplicable(f"it takes no {'; '.join(refused)}"[:200])
+    (first, one), *others = moved.items()
+    for way, other in others:
+        for name in one:
+            if (one[name] == NAMED) != (other[name] == NAMED):
+                raise Failed(
+                    f"{name} moves in {one[name]} of {NAMED} steps given {first}, in {other[name]}"
+                    f" given {way}"
+                )
+    return Passed(f"the same tensors move at every step, given {' or '.join(moved)}")
+
+
 @check(
     "direction",
     "Some weights are used by no loss of a batch (experts, unused heads): no reason to fail.",

@@ -120,13 +120,15 @@ class Subject:
         globally: int | None = None,
         seedless: bool = False,
         groups: list[dict[str, Any]] | None = None,
+        given: Any = None,
         **options: Any,
     ) -> Any:
         """A fresh optimiser of a scene's weights.
 
         seed: given if the factory takes one, unless `seedless`. globally: of the global generators,
         `seed` by default; they are left as they are if seedless without it.
-        groups: of parameters, instead of all of them. Raises Failed if the factory raises.
+        groups: of parameters, instead of all of them. given: what the factory is called with, in
+        place of all this. Raises Failed if the factory raises.
         """
         seed = self.seed if seed is None else seed
         lr = self.lr if lr is None else lr
@@ -134,8 +136,10 @@ class Subject:
             seed_globally(seed if globally is None else globally)
         if groups is not None and self.takes_model and not self.takes_both:
             raise NotApplicable("it takes a model, and no groups of parameters")
-        if groups is not None:
-            given: Any = groups
+        if given is not None:
+            pass
+        elif groups is not None:
+            given = groups
             if self.takes_both:
                 options["model"] = scene.model
         elif self.takes_model:

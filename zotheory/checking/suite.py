@@ -7,6 +7,7 @@ from zotheory.checking import (  # noqa: F401
     coefficient,
     direction,
     noise,
+    ranks,
     state,
     surroundings,
     weights,

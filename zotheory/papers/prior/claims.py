@@ -13,6 +13,7 @@ from zotheory.papers.prior import (
     lemma4_proof,
     memory,
     passes,
+    released,
     scale,
     table1,
     table2,
@@ -55,4 +56,5 @@ CLAIMS = (
     *table7.CLAIMS,
     *tables9_11.CLAIMS,
     *memory.CLAIMS,
+    *released.CLAIMS,
 )

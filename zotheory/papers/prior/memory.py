@@ -22,7 +22,7 @@ GIB = 2**30
 def peak(method: str) -> int:
     """Bytes of weights and temporaries at the peak of a step on OPT-13B in 16 bits.
 
-    method: guided, greedy, rebuilt, or mezo, whose step is the released one.
+    method: guided, greedy, rebuilt; released, the released trainer's; or mezo, as released, too.
     """
     from zotheory.evidence.instruments import at_depth
 
@@ -40,11 +40,13 @@ def _peak(method: str, layers: int) -> int:
 
 
 def _steps(method: str) -> Callable:
-    from zotheory.papers.prior import algorithms
+    from zotheory.papers.prior import algorithms, released
     from zotheory.papers.shared.steps import MeZO
 
     if method == "mezo":
         return lambda weights: lambda closure: MeZO(weights, 1e-3, 1e-7, False).step(closure, 0)
+    if method == "released":
+        return lambda weights: released.Released(weights, 1e-3, 1e-7, 2).step
     of = {
         "guided": algorithms.Guided,
         "rebuilt": algorithms.Rebuilt,
