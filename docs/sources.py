@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from html import escape
@@ -45,8 +46,9 @@ def tally(ledger: Ledger) -> str:
     elsewhere = sum(entry.elsewhere for entry in ledger.claims)
     return (
         f"```{{raw}} html\n<p class='judged'>{tally_html(found)}</p>\n```\n\n"
-        f"{len(ledger.claims)} claims, each judged by checks that could have said the opposite; "
-        f"{elsewhere} of them could be judged only in another setting than the paper's, and say so.\n"
+        f"{len(ledger.claims)} claims, each judged by checks that could have said the opposite;"
+        f" {elsewhere} of them could be judged only in another setting than the paper's, and say"
+        " so.\n"
     )
 
 
@@ -162,9 +164,19 @@ def _mean(found: Card) -> str:
 
 
 def _ml(expression: sp.Expr) -> str:
-    """An expression as MathML, the way SymPy prints it."""
-    shown = sp.mathml(sp.factor_terms(expression), printer="presentation")
-    return f'<math display="inline">{shown}</math>'
+    """An expression as MathML, the way SymPy prints it, with true minuses.
+
+    In partial fractions where that is less than half as long.
+    """
+    found = sp.factor_terms(expression)
+    if expression.is_rational_function():
+        symbols = sorted(expression.free_symbols, key=str)
+        forms = (sp.apart(sp.cancel(expression), symbol) for symbol in symbols)
+        shortest = min(forms, key=sp.count_ops, default=found)
+        found = shortest if 2 * sp.count_ops(shortest) < sp.count_ops(found) else found
+    shown = sp.mathml(found, printer="presentation")
+    shown = re.sub("<mn>-(.*?)</mn>", r"<mrow><mo>-</mo><mn>\1</mn></mrow>", shown)
+    return f'<math display="inline">{shown.replace("<mo>-</mo>", "<mo>−</mo>")}</math>'
 
 
 def _proof(found: Card) -> list[str]:
@@ -227,7 +239,8 @@ def _modules(title: str, modules: Mapping[str, Sequence[str] | None]) -> str:
     for module, names in modules.items():
         found = import_module(module)
         names = [n for n in names or _public(found) if _is_shown(getattr(found, n))]
-        lines += [f"## {module}", "", "```{eval-rst}", f".. automodule:: {module}", "```", ""]
+        lines += [f"## {module}", "", "```{eval-rst}", f".. automodule:: {module}"]
+        lines += ["   :no-index:", "```", ""]
         lines += [line for name in names for line in _object(module, name)]
     return "\n".join(lines)
 

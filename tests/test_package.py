@@ -122,7 +122,9 @@ def command(python, tmp_path):
 
 
 def test_what_runs_is_what_was_installed(python, folder, tmp_path):
-    told = f"import {', '.join(PACKAGES)}; print(*({', '.join(f'{p}.__file__' for p in PACKAGES)},))"
+    told = (
+        f"import {', '.join(PACKAGES)}; print(*({', '.join(f'{p}.__file__' for p in PACKAGES)},))"
+    )
     for path in run(python, "-c", told, cwd=tmp_path).split():
         assert Path(path).is_relative_to(folder / "venv")
 

@@ -1,4 +1,6 @@
-"""The checks in one's own tests::
+"""The checks in one's own tests.
+
+This is a whole file of them::
 
     from zotheory.testing import parametrize_with_checks
 

@@ -23,7 +23,7 @@ from zotheory.history import history
 from zotheory.ledger import recorded
 from zotheory.papers import ROOMS
 from zotheory.report.page import read_pictures
-from zotheory.report.site import claim, plain, write_sources
+from zotheory.report.site import claim, linked, paper, plain, write_sources
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
@@ -74,10 +74,19 @@ def test_text_is_shown_letter_by_letter(text):
     assert shown == text.replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 
+def test_the_address_of_a_paper_is_a_link():
+    assert linked("A_B (2025), https://arxiv.org/abs/2501.19057").split()[-1] == (
+        "<https://arxiv.org/abs/2501.19057>"
+    )
+    assert "<https://arxiv.org/abs/2501.19057>" in paper("tezo", recorded())
+
+
 @cache
 def documented():
     """What the pages of the API show."""
-    shown = re.findall(r"\.\. auto(?:class|function|data):: (\S+)\.(\w+)", "\n".join(api().values()))
+    shown = re.findall(
+        r"\.\. auto(?:class|function|data):: (\S+)\.(\w+)", "\n".join(api().values())
+    )
     return [getattr(import_module(module), name) for module, name in shown]
 
 
