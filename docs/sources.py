@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from html import escape
 from importlib import import_module
+from types import ModuleType
 
 import sympy as sp
 
 import estimators
 import zotheory
+from estimators import philox
 from estimators.zeroth_order import ZerothOrder
 from proofs_check.cards import NAMES, PERTURBATIONS, Card, card
 from proofs_check.falls import (
@@ -38,9 +41,15 @@ CARDS = {  # the ways a practitioner meets them; other sizes and inner cards: `p
 
 
 def tally(ledger: Ledger) -> str:
-    """How many claims have each verdict."""
+    """How many claims have each verdict, and how many say nothing of their paper's setting."""
     found = counts(entry.verdict for entry in ledger.claims)
-    return f"```{{raw}} html\n<p class='judged'>{tally_html(found)}</p>\n```\n"
+    elsewhere = sum(entry.elsewhere for entry in ledger.claims)
+    return (
+        f"```{{raw}} html\n<p class='judged'>{tally_html(found)}</p>\n```\n\n"
+        f"{len(ledger.claims)} claims, each judged by checks that could have said the opposite;"
+        f" {elsewhere} of them could be judged only in another setting than the paper's, and say"
+        " so.\n"
+    )
 
 
 def gallery(pictures: Sequence[Drawn]) -> str:
@@ -50,8 +59,8 @@ def gallery(pictures: Sequence[Drawn]) -> str:
     lines += ["```{toctree}", ":maxdepth: 1", ":glob:", "", "notebooks/*", "```", ""]
     lines += ["## Examples", "", "Each is run by the tests.", ""]
     for name, title in EXAMPLES.items():
-        lines += [f":::{{dropdown}} {title}", f"```{{literalinclude}} examples/{name}", "```"]
-        lines += [":::", ""]
+        lines += [f"### {title}", "", f":::{{dropdown}} `examples/{name}`"]
+        lines += [f"```{{literalinclude}} examples/{name}", "```", ":::", ""]
     lines += ["## Figures", "", "`zotheory figures NAME` draws one again from the ledger.", ""]
     for picture in pictures:
         claims = [lead + rest for lead, rest in picture.led if lead in picture.verdicts]
@@ -69,9 +78,14 @@ def gallery(pictures: Sequence[Drawn]) -> str:
 
 EXAMPLES = {
     "my_claims.py": "A claim of your own",
+    "my_paper/claims.py": "A paper of your own",
     "my_estimator.py": "An estimator of your own, to be probed",
+    "test_my_optimizer.py": "An optimiser of your own, checked by pytest",
     "train_plain.py": "A network trained without a backward pass",
-    "train_trainer.py": "The same with the Trainer of transformers",
+    "train_trainer.py": "A language model by the Trainer of transformers",
+    "train_lora.py": "Adapters of PEFT",
+    "train_data_parallel.py": "Several processes, data parallel",
+    "train_reward.py": "A reward of generated text",
 }
 
 
@@ -150,9 +164,19 @@ def _mean(found: Card) -> str:
 
 
 def _ml(expression: sp.Expr) -> str:
-    """An expression as MathML, the way SymPy prints it."""
-    shown = sp.mathml(sp.factor_terms(expression), printer="presentation")
-    return f'<math display="inline">{shown}</math>'
+    """An expression as MathML, the way SymPy prints it, with true minuses.
+
+    In partial fractions where that is less than half as long.
+    """
+    found = sp.factor_terms(expression)
+    if expression.is_rational_function():
+        symbols = sorted(expression.free_symbols, key=str)
+        forms = (sp.apart(sp.cancel(expression), symbol) for symbol in symbols)
+        shortest = min(forms, key=sp.count_ops, default=found)
+        found = shortest if 2 * sp.count_ops(shortest) < sp.count_ops(found) else found
+    shown = sp.mathml(found, printer="presentation")
+    shown = re.sub("<mn>-(.*?)</mn>", r"<mrow><mo>-</mo><mn>\1</mn></mrow>", shown)
+    return f'<math display="inline">{shown.replace("<mo>-</mo>", "<mo>−</mo>")}</math>'
 
 
 def _proof(found: Card) -> list[str]:
@@ -164,22 +188,86 @@ def _proof(found: Card) -> list[str]:
 def api() -> Mapping[str, str]:
     """The pages of the API by name: everything public, in the order in which it is met."""
     pages = {
-        "recipes": _page("Recipes", "estimators", _functions()),
-        "optimiser": _page("The optimiser", "estimators", ["ZerothOrder", *_others()]),
+        "recipes": _page("Recipes", [("estimators", _functions())]),
+        "optimiser": _page(
+            "The optimiser",
+            [("estimators", ["ZerothOrder", *_others()]), ("estimators.trainer", TRAINER)],
+        ),
         "parts": "\n".join(["# Parts of the three axes", "", *_parts()]),
-        "judge": _page("The judge", "zotheory", zotheory.__all__),
+        "noise": _page("Noise", [("estimators.philox", philox.__all__)]),
+        "judge": _page("The judge", [("zotheory", zotheory.__all__)]),
+        **{name: _modules(title, modules) for name, (title, modules) in MODULES.items()},
     }
     listed = "\n".join(pages)
     index = f"# API\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
     return {**pages, "index": index}
 
 
-def _page(title: str, module: str, names: Iterable[str]) -> str:
-    return "\n".join([f"# {title}", "", *(line for n in names for line in _object(module, n))])
+TRAINER = ("ZerothOrderTrainer",)
+EVIDENCE = {  # what a claim's checks are made of, beside what `zotheory` itself has
+    "zotheory.evidence.compared": ("Case", "Quantity", "Sample", "mean", "median"),
+    "zotheory.evidence.counted": ("counted",),
+    "zotheory.evidence.enclosed": ("enclosed",),
+    "zotheory.evidence.modelled": ("Modelled", "Trajectory", "modelled", "on_model"),
+    "zotheory.evidence.printed": ("Computed", "above", "at_least", "changed", "mean", "printed"),
+    "zotheory.evidence.tables": ("Table",),
+    "zotheory.evidence.timed": ("Rounds", "Timing", "timed"),
+}
+MODULES: dict[str, tuple[str, Mapping[str, Sequence[str] | None]]] = {  # None: all that is public
+    "evidence": ("Evidence", EVIDENCE),
+    "statistics": (
+        "Statistics and searches",
+        dict.fromkeys(("zotheory.statistics", "zotheory.montecarlo", "zotheory.search")),
+    ),
+    "check": ("Checks of optimisers", dict.fromkeys(("zotheory.checking", "zotheory.testing"))),
+    "probe": ("Probes and training", dict.fromkeys(("zotheory.probing", "zotheory.training"))),
+    "exact": (
+        "Exact mathematics",
+        {
+            **dict.fromkeys(("proofs_check.gaussian", "proofs_check.inequalities")),
+            "proofs_check.cards": ("Card", "Support", "card"),
+            "proofs_check.cards.card": ("count", "share"),
+            "proofs_check.falls": None,
+        },
+    ),
+}
+
+
+def _modules(title: str, modules: Mapping[str, Sequence[str] | None]) -> str:
+    """A page with a section for each module: what it is for, then its names."""
+    lines = [f"# {title}", ""]
+    for module, names in modules.items():
+        found = import_module(module)
+        names = [n for n in names or _public(found) if _is_shown(getattr(found, n))]
+        lines += [f"## {module}", "", "```{eval-rst}", f".. automodule:: {module}"]
+        lines += ["   :no-index:", "```", ""]
+        lines += [line for name in names for line in _object(module, name)]
+    return "\n".join(lines)
+
+
+def _public(module: ModuleType) -> Sequence[str]:
+    """What a module says that it offers, or the functions and classes that it defines."""
+    if hasattr(module, "__all__"):
+        return module.__all__
+    own = {n: x for n, x in vars(module).items() if getattr(x, "__module__", "") == module.__name__}
+    return [name for name in own if not name.startswith("_")]
+
+
+def _is_shown(found: object) -> bool:
+    """Whether it is a function or a class that does not stand on the page of the judge."""
+    told = inspect.isfunction(found) or inspect.isclass(found)
+    return told and not any(found is getattr(zotheory, name) for name in zotheory.__all__)
+
+
+def _page(title: str, parts: Iterable[tuple[str, Iterable[str]]]) -> str:
+    found = (line for module, names in parts for n in names for line in _object(module, n))
+    return "\n".join([f"# {title}", "", *found])
 
 
 def _object(module: str, name: str) -> list[str]:
-    kind = "class" if inspect.isclass(getattr(import_module(module), name)) else "function"
+    found = getattr(import_module(module), name)
+    kind = "class" if inspect.isclass(found) else "data"
+    kind = "function" if inspect.isfunction(found) else kind
     members = ["   :members:"] if kind == "class" else []
     return ["```{eval-rst}", f".. auto{kind}:: {module}.{name}", *members, "```", ""]
 

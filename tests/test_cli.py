@@ -357,6 +357,21 @@ def test_the_example_is_proved_and_its_mutant_refuted(own_claim):
     assert found == {Kind.EXACT: "proved", Kind.MEASURED: "confirmed"}
 
 
+def test_the_example_of_a_paper_has_a_verdict_of_each_kind(tmp_path, command):
+    paper = EXAMPLE.parent / "my_paper" / "claims.py"
+    status, _, _ = command("verify", paper, "--budget", "quick", "--out", tmp_path)
+    assert status == 0
+    found = {c.id.partition(".")[2]: c for c in Ledger.read(tmp_path / "ledger.json").claims}
+    assert {place: claim.verdict for place, claim in found.items()} == {
+        "lemma1": Verdict.PROVED,
+        "corollary2": Verdict.REFUTED,
+        "table1": Verdict.REFUTED,
+    }
+    assert found["lemma1"].mutant.verdict is Verdict.REFUTED
+    assert found["corollary2"].correction.verdict is Verdict.PROVED
+    assert found["table1"].correction.verdict.holds
+
+
 def test_the_example_is_short():
     code = [line for line in EXAMPLE.read_text().splitlines() if line.strip()]
     assert len(code) < 30

@@ -1,10 +1,12 @@
 """The checks in one's own tests.
 
-from zotheory.testing import parametrize_with_checks
+This is a whole file of them::
 
-@parametrize_with_checks([MyOptimizer])
-def test_it_does_what_its_formula_says(check):
-    check()
+    from zotheory.testing import parametrize_with_checks
+
+    @parametrize_with_checks([MyOptimizer])
+    def test_it_does_what_its_formula_says(check):
+        check()
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.sources import EXAMPLES
 from zotheory.cli import main
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -53,3 +54,13 @@ def test_its_commands_run(line, tmp_path, monkeypatch):
 def test_there_are_programs_and_commands():
     assert len(COMMANDS) >= 4
     assert {path.stem for path in PAGES if blocks(path, "python")} >= {"start", "troubles"}
+
+
+def test_every_example_is_shown_and_is_run_by_a_test():
+    examples, tests = DOCS.parent / "examples", DOCS.parent / "tests"
+    there = {path.relative_to(examples).as_posix() for path in examples.rglob("*.py")}
+    assert there == set(EXAMPLES)
+    told = "".join(path.read_text(encoding="utf-8") for path in tests.rglob("test_*.py"))
+    for name in EXAMPLES:
+        *folders, file = name.split("/")
+        assert all(f'"{part}"' in told for part in (*folders, file)), name

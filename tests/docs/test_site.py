@@ -1,18 +1,19 @@
 """The site: a page for every claim and paper, all that is public in the API, no broken link."""
 
+import inspect
 import re
+import shutil
 import subprocess
 import sys
 import threading
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from markupsafe import escape
 
-import estimators
-import zotheory
 from docs.build import build, finish, gather
 from docs.sources import api, mathematics
 from figures.data import Data
@@ -22,7 +23,10 @@ from zotheory.history import history
 from zotheory.ledger import recorded
 from zotheory.papers import ROOMS
 from zotheory.report.page import read_pictures
-from zotheory.report.site import claim, plain, write_sources
+from zotheory.report.site import claim, linked, paper, plain, write_sources
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +74,40 @@ def test_text_is_shown_letter_by_letter(text):
     assert shown == text.replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 
-def test_the_api_has_every_public_name():
-    shown = set(re.findall(r"\.\. auto(?:class|function):: (\S+)", "\n".join(api().values())))
-    assert shown >= {f"estimators.{name}" for name in estimators.__all__}
-    assert shown >= {f"zotheory.{name}" for name in zotheory.__all__}
+def test_the_address_of_a_paper_is_a_link():
+    assert linked("A_B (2025), https://arxiv.org/abs/2501.19057").split()[-1] == (
+        "<https://arxiv.org/abs/2501.19057>"
+    )
+    assert "<https://arxiv.org/abs/2501.19057>" in paper("tezo", recorded())
+
+
+@cache
+def documented():
+    """What the pages of the API show."""
+    shown = re.findall(
+        r"\.\. auto(?:class|function|data):: (\S+)\.(\w+)", "\n".join(api().values())
+    )
+    return [getattr(import_module(module), name) for module, name in shown]
+
+
+PUBLIC = [  # a module that says what it has to offer
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for package in ("estimators", "proofs_check", "zotheory")
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if re.search("^__all__ =", path.read_text(encoding="utf-8"), re.M)
+]
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_the_api_has_every_public_function_and_class(module):
+    found = {name: getattr(import_module(module), name) for name in import_module(module).__all__}
+    for name, public in found.items():
+        if inspect.isclass(public) or inspect.isfunction(public):
+            assert any(public is shown for shown in documented()), name
+
+
+def test_the_api_shows_nothing_twice():
+    assert len({id(shown) for shown in documented()}) == len(documented())
 
 
 def test_the_mathematics_has_every_card():
@@ -98,20 +132,25 @@ def site(sources, tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
-def test_no_link_and_no_anchor_is_broken(site, tmp_path):
-    assert len(list(site.rglob("index.html"))) > len(recorded().claims)
-    (tmp_path / "rc").write_text("[filtering]\ncheckextern=0\n[AnchorCheck]\n")
+@pytest.fixture(scope="module")
+def address(site):
+    """Where the site is served."""
     handler = partial(Silent, directory=str(site))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        command = ["linkchecker", "--config", str(tmp_path / "rc"), "--no-status", "--no-robots"]
-        checker = Path(sys.executable).with_name(command[0])
-        address = f"http://127.0.0.1:{server.server_port}/"
-        done = subprocess.run(
-            [str(checker), *command[1:], address], capture_output=True, text=True, check=False
-        )
+        yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+@pytest.mark.slow
+def test_no_link_and_no_anchor_is_broken(site, address, tmp_path):
+    assert len(list(site.rglob("index.html"))) > len(recorded().claims)
+    (tmp_path / "rc").write_text("[filtering]\ncheckextern=0\n[AnchorCheck]\n")
+    command = ["linkchecker", "--config", str(tmp_path / "rc"), "--no-status", "--no-robots"]
+    checker = Path(sys.executable).with_name(command[0])
+    done = subprocess.run(
+        [str(checker), *command[1:], address], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout[-3000:]
     assert int(re.search(r"(\d+) links? in", done.stdout)[1]) > 1000
 
@@ -121,6 +160,28 @@ def test_nothing_on_it_asks_the_network(site):
     loads = re.compile(r'<(?:script|img|iframe|link)\b[^>]*(?:src|href)="(?:https?:)?//[^"]+"')
     for page in site.rglob("*.html"):
         assert not loads.findall(page.read_text(encoding="utf-8")), page
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH to show the site in")
+@pytest.mark.parametrize("width", [390, 800, 1400])
+def test_no_page_is_wider_than_its_window(site, address, width):
+    """Every page by hand, one claim of each verdict, each paper; the API and the ledger."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    claims = {entry.verdict: f"claims/{entry.id}/" for entry in recorded().claims}.values()
+    others = [path.parent.relative_to(site).as_posix() for path in site.rglob("index.html")]
+    names = [*claims, *(f"{name}/" for name in others if not name.startswith("claims/"))]
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": width, "height": 900})
+        wide = []
+        for name in (*names, "ledger.html"):
+            page.goto(f"{address}{name}")
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                wide.append(name)
+        chromium.close()
+    assert len(names) > 40
+    assert wide == []
 
 
 class Silent(SimpleHTTPRequestHandler):

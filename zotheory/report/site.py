@@ -111,13 +111,21 @@ def _render(template: str, **values: object) -> str:
 @cache
 def _templates() -> jinja2.Environment:
     environment = templates().overlay()
-    environment.filters = environment.filters | {"plain": plain, "dense": dense}
+    environment.filters = environment.filters | {"plain": plain, "linked": linked, "dense": dense}
     return environment
 
 
 def plain(text: str) -> Markup:
     """Text as Markdown that shows it letter by letter."""
     return Markup(_PUNCTUATION.sub(r"\\\1", " ".join(str(text).split())))
+
+
+def linked(text: str) -> Markup:
+    """The same, where an address is a link."""
+    pieces = re.split(r"(https?://\S+)", str(text))
+    return Markup(" ").join(
+        Markup(f"<{piece}>") if place % 2 else plain(piece) for place, piece in enumerate(pieces)
+    )
 
 
 def dense(html: str) -> Markup:
