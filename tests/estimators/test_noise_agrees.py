@@ -160,8 +160,8 @@ def test_sums(tested):
         found = [moved(one, tested.device) for one in given]
         for one in given:
             one.check()
-        reference.write(given)
-        module.write(found)
+        reference.write(given, [set() for _ in given])
+        module.write(found, [set() for _ in found])
         for one, other in zip(given, found, strict=True):
             assert_same_bits(other.out, one.out)
 
@@ -180,8 +180,8 @@ def test_rounding_to_sixteen_bits_at_every_size(tested, dtype):
     for rounding in (None, 5, 6):
         expected = Sum(torch.empty(len(base), dtype=dtype), base, rounding=rounding)
         found = moved(expected, tested.device)
-        reference.write([expected])
-        module.write([found])
+        reference.write([expected], [set()])
+        module.write([found], [set()])
         assert_same_bits(found.out, expected.out)
         if rounding is None:
             assert_same_bits(found.out, base.to(dtype))
