@@ -21,7 +21,7 @@ _PIECE = 1 << 20  # entries of a 16-bit matrix that are widened to 32 bits at on
 _SQUARES = 1 << 22  # entries of a diagonal whose square roots are held at once
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Assignment:
     """out <- scale * base + sum of weighted noise, for one tensor or some rows of it.
 
@@ -57,7 +57,7 @@ class Assignment:
         """Return what writes some rows in one pass."""
         there = slice(self.start + rows.start, self.start + rows.stop)
         out, base = self.out, self.base
-        if rows.stop - rows.start < len(out):
+        if rows.stop - rows.start < out.shape[0]:
             out = out[rows]
             base = out if self.out is self.base else base[rows]
         return entries.at(there).added(out, base, there, scale=self.scale, rounding=self.rounding)
@@ -185,7 +185,7 @@ def assign(assignments: Sequence[Assignment]) -> None:
         elif entries.squares is not None:
             pieces += [(one, entries, rows) for rows in one.parts(one.slot.rows_within(_SQUARES))]
         else:
-            sums.append(one.sum(entries, slice(0, len(one.out))))
+            sums.append(one.sum(entries, slice(0, one.out.shape[0])))
     whole = philox.Writing(sums)
     begun: dict[int, philox.Writing] = {}
     written: list[tuple[Assignment, slice]] = []

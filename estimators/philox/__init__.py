@@ -73,10 +73,11 @@ class Writing(list[Sum]):
 
     def __init__(self, sums: Sequence[Sum]) -> None:
         super().__init__(sums)
-        there = [one for one in sums if one.out.device.type != "meta" and one.out.numel()]
-        for one in there:
-            one.check()
-        self._done: dict[Sum, set[Part]] = {one: set() for one in there}
+        self._done: dict[Sum, set[Part]] = {}
+        for one in sums:
+            if not one.out.is_meta and one.out.numel():
+                one.check()
+                self._done[one] = set()
 
     def run(self) -> None:
         """Write what is left."""
@@ -158,7 +159,8 @@ def _fill(out: Tensor, kind: int, key: int, offset: int) -> Tensor:
 
 
 def _is_contiguous(one: Sum) -> bool:
-    return one.out.is_contiguous() and all(tensor.is_contiguous() for tensor in one.beside())
+    beside = one.beside()
+    return one.out.is_contiguous() and (not beside or all(t.is_contiguous() for t in beside))
 
 
 def _contiguous(one: Sum) -> Sum:

@@ -464,25 +464,24 @@ def _start(sums: Sequence[Sum], done: Sequence[set[Part]], *, assign: bool) -> N
     weights: list[float] = []
     streams: list[int] = []
     sizes: list[int] = []
+    indices: list[Tensor] = []  # held for as long as they are read
     for one in sums:
-        out, base, count = one.out, one.base, one.out.numel()
-        rows = None if one.rows is None else one.rows.contiguous()
+        out, base, rows, dense, sparse = one.out, one.base, one.rows, one.dense, one.sparse
+        count, place = out.numel(), _memory(out)
+        if rows is not None:
+            indices.append(rows.contiguous())
         first = len(weights)
         for weight, key in one.terms:
             weights.append(weight)
             streams.append(key)
         narrow = one.rounding is not None and out.element_size() == 2
-        dense = one.dense
-        sparse = one.sparse
         jobs.append(
             (
-                out.data_ptr(),
-                _CODES[out.dtype],
-                0 if base is None else base.data_ptr(),
-                0 if base is None else _CODES[base.dtype],
+                *place,
+                *(place if base is out else _memory(base)),
                 one.offset,
                 count if rows is None else out.shape[1],
-                0 if rows is None else rows.data_ptr(),
+                0 if rows is None else indices[-1].data_ptr(),
                 0 if dense is None else dense[1].data_ptr(),
                 0 if one.factor is None else one.factor.data_ptr(),
                 0 if one.mask is None else one.mask.data_ptr(),
@@ -517,6 +516,11 @@ def _start(sums: Sequence[Sum], done: Sequence[set[Part]], *, assign: bool) -> N
                 done[which].add((low, high))
 
     parallel(task, len(shares), torch.device("cpu"), sum(sizes))
+
+
+def _memory(tensor: Tensor | None) -> tuple[int, int]:
+    """Return where a tensor is, and the code of its type."""
+    return (0, 0) if tensor is None else (tensor.data_ptr(), _CODES[tensor.dtype])
 
 
 def _shares(sizes: Sequence[int]) -> list[list[tuple[int, int, int]]]:
