@@ -9,7 +9,7 @@ from estimators.assignment import Assignment, Terms, assign
 from estimators.interrupts import write_all
 from estimators.noise import Noise
 from estimators.perturbations.momentum_centred import MomentumCentredNoise
-from estimators.rounding import narrowed
+from estimators.rounding import store
 from estimators.slots import Slot
 from estimators.updates.base import PIECE, Job, Update, kernels, root
 
@@ -88,7 +88,7 @@ class AdaMU(Update):
             wide = weights[rows].to(slot.compute_dtype)
             wide = noise.added(wide, s, rows, back) if back else wide
             wide = (wide * job.scale).add_((first * (-job.lr * slope)).div_(below))
-            weights[rows] = narrowed(slot, wide, job.rounding, rows)
+            store(slot, wide, job.rounding, rows)
             momentum[rows] = first
 
         write_all(block, slot.blocks, slot.device, slot.m * slot.n)

@@ -19,7 +19,7 @@ from estimators.directions.base import Estimate
 from estimators.evaluation import Evaluation
 from estimators.interrupts import write_all
 from estimators.noise import LowRankNoise, Noise
-from estimators.rounding import Written, narrowed
+from estimators.rounding import Written, store
 from estimators.slots import Slot
 from estimators.streams import Stream
 
@@ -256,8 +256,7 @@ class Elementwise(Update):
             gradient = restored_block(job, weights[rows], rows)
             wide = weights[rows].to(slot.compute_dtype)
             step = self.direction({k: v[rows] for k, v in state.items()}, gradient, job) * job.lr
-            wide = wide.mul_(job.scale).sub_(step)
-            weights[rows] = narrowed(slot, wide, job.rounding, rows)
+            store(slot, wide.mul_(job.scale).sub_(step), job.rounding, rows)
 
         write_all(block, slot.blocks, slot.device, slot.m * slot.n)
 

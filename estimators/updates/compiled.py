@@ -16,6 +16,16 @@ from estimators.philox.compiled import jit
 
 
 @jit
+def sign(w: Any, z: Any, numbers: Any) -> None:
+    """w <- scale (w + back z) - lr sign(g) with g = weight z."""
+    weight, back, scale, lr = numbers[0], numbers[1], numbers[2], numbers[3]
+    for i in range(len(w)):
+        g = z[i] * weight
+        step = lr if g > 0 else -lr if g < 0 else lr - lr
+        w[i] = (w[i] + z[i] * back) * scale - step
+
+
+@jit
 def momentum(w: Any, z: Any, m: Any, numbers: Any) -> None:
     """m <- beta m + rest g and w <- scale (w + back z) - lr m with g = weight z."""
     weight, back, scale, lr = numbers[0], numbers[1], numbers[2], numbers[3]

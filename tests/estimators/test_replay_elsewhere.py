@@ -63,7 +63,7 @@ def test_dense_noise_in_place_with_sgd_is_rebuilt_bit_for_bit(name, dtype, tmp_p
     assert same(replayed(name, dtype, tmp_path / "log"), goal)
 
 
-MOMENTS = ["mezo_m", "mezo_adam", "zo_adamu"]
+MOMENTS = ["mezo_m", "mezo_adam", "zo_adamu", "zo_sgd_sign"]
 
 
 @pytest.mark.filterwarnings("ignore:eps")
