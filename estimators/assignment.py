@@ -21,7 +21,7 @@ _PIECE = 1 << 20  # entries of a 16-bit matrix that are widened to 32 bits at on
 _SQUARES = 1 << 22  # entries of a diagonal whose square roots are held at once
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Assignment:
     """out <- scale * base + sum of weighted noise, for one tensor or some rows of it.
 
@@ -57,7 +57,7 @@ class Assignment:
         """Return what writes some rows in one pass."""
         there = slice(self.start + rows.start, self.start + rows.stop)
         out, base = self.out, self.base
-        if rows.stop - rows.start < len(out):
+        if rows.stop - rows.start < out.shape[0]:
             out = out[rows]
             base = out if self.out is self.base else base[rows]
         return entries.at(there).added(out, base, there, scale=self.scale, rounding=self.rounding)
@@ -109,8 +109,11 @@ class Assignment:
             scale = 1.0
 
     def undo(self, rows: slice) -> None:
-        """Take back what has been written to some rows in place."""
-        if self.out is not self.base:
+        """Take back what has been written to some rows in place, up to rounding.
+
+        Noise that depends on the weights stays: those that it has read are there no more.
+        """
+        if self.out is not self.base or any(noise.reads_weights for _, noise in self.terms):
             return
         back = replace(self, scale=1.0, terms=[(-w, z) for w, z in self.terms], rounding=None)
         if back.low_rank:
@@ -170,28 +173,29 @@ def assign(assignments: Sequence[Assignment]) -> None:
     If noise cannot be drawn, `write_all` tries once more; if it cannot be drawn then, weights are
     back where they were (up to rounding) when the error is raised.
     """
-    whole: list[tuple[philox.Sum, Assignment, slice]] = []
+    sums: list[philox.Sum] = []
     pieces: list[tuple[Assignment, Entries, slice]] = []  # with a tensor more for each
     blocks: list[tuple[Assignment, slice]] = []
     for one in assignments:
         if one.low_rank:
             continue
-        every, entries = slice(0, len(one.out)), one.entries
+        entries = one.entries
         if entries is None:
             blocks += [(one, rows) for rows in one.parts(one.slot.rows_per_block)]
         elif entries.squares is not None:
             pieces += [(one, entries, rows) for rows in one.parts(one.slot.rows_within(_SQUARES))]
         else:
-            whole.append((one.sum(entries, every), one, every))
+            sums.append(one.sum(entries, slice(0, one.out.shape[0])))
+    whole = philox.Writing(sums)
+    begun: dict[int, philox.Writing] = {}
     written: list[tuple[Assignment, slice]] = []
-
-    def write_whole(_: int) -> None:
-        philox.write([one for one, *_ in whole])
-        written.extend((one, rows) for _, one, rows in whole)
 
     def write_piece(index: int) -> None:
         one, entries, rows = pieces[index]
-        philox.write([one.sum(entries, rows)])
+        if index not in begun:
+            begun[index] = philox.Writing([one.sum(entries, rows)])
+        philox.write(begun[index])
+        del begun[index]
         written.append((one, rows))
 
     def write_block(index: int) -> None:
@@ -201,7 +205,7 @@ def assign(assignments: Sequence[Assignment]) -> None:
 
     try:
         if whole:
-            write_all(write_whole, 1, whole[0][1].slot.device, 0)
+            write_all(lambda _: philox.write(whole), 1, whole[0].out.device, 0)
         if pieces:  # one after the other: what writes them has threads of its own
             write_all(write_piece, len(pieces), pieces[0][0].slot.device, 0)
         if blocks:
@@ -212,6 +216,8 @@ def assign(assignments: Sequence[Assignment]) -> None:
                 one.run_low_rank()
                 written.append((one, slice(0, len(one.out))))
     except BaseException:
+        for writing in (whole, *begun.values()):
+            writing.take_back()
         for one, rows in written:
             one.undo(rows)
         raise

@@ -66,7 +66,7 @@ class Noise(ABC):
         return out
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Entries:
     """sum_j w_j z_j where masks are on, plus w M: what `philox.Sum` adds to a tensor in one pass.
 
@@ -142,11 +142,12 @@ def joined(terms: Sequence[tuple[float, Noise]]) -> Entries | None:
     """Return weighted noise as one pass over memory makes it, None if that takes several."""
     if not terms:
         return Entries()
+    if len(terms) == 1:
+        ((weight, noise),) = terms
+        return None if noise.entries is None else noise.entries.scaled(weight)
     parts = [part for _, noise in terms if (part := noise.entries) is not None]
     if len(parts) < len(terms):
         return None
-    if len(terms) == 1:
-        return parts[0].scaled(terms[0][0])
     first = parts[0]
     for other in parts[1:]:
         if other.signs != first.signs or other.threshold != first.threshold:

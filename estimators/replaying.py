@@ -13,8 +13,10 @@ def replay(optimizer: ZerothOrder, log: Log) -> None:
     Bit for bit where it was made (one device, library and number of threads); and on any device,
     with compiled noise or without, for weights perturbed in place with dense noise (`mezo`, signs,
     random and magnitude masks, layers left out, guiding vectors, ...) and updated by SGD: that
-    arithmetic is ours. PyTorch's is its own on every device, so that it is to rounding there for
-    low-rank noise (products of matrices), `hizoo` (roots) and moments (momentum, Adam, ZO-AdaMU).
+    arithmetic is ours. So is, on CPUs, that of dense moments and signs in 32 and 16 bits
+    (`mezo_m`, `mezo_adam`, `zo_adamu`, `zo_sgd_sign`). PyTorch's is its own on every device, so
+    that it is to rounding there for low-rank noise (products of matrices), `hizoo` (roots) and
+    moments in other cases.
 
     `optimizer` is built like that of the run, over the weights it started from (or, resumed,
     those it had after `optimizer.steps` steps). Seed, learning rates, weight decays and, where

@@ -75,3 +75,10 @@ def narrowed(slot: Slot, wide: Tensor, rounding: Stream | None, rows: slice | Te
     narrow = torch.empty(wide.shape, dtype=slot.dtype, device=wide.device)
     philox.write([Entries().added(narrow, wide, rows, rounding=rounding)])
     return narrow
+
+
+def store(slot: Slot, wide: Tensor, rounding: Stream | None, rows: slice) -> None:
+    """Write some rows of the weights: `narrowed`, or nothing where `wide` is their own memory."""
+    weights = slot.matrix[rows]
+    if wide.data_ptr() != weights.data_ptr() or slot.device.type == "meta":
+        weights.copy_(narrowed(slot, wide, rounding, rows))

@@ -44,7 +44,10 @@ class Slot:
         """The weights as an m x n view, detached; a copy, kept with the slot, where strides such
         as those of channels_last allow no view: `settle` writes it through.
         """
-        return self.param.detach().view(self.m, self.n) if self._viewable else self._staged
+        if not self._viewable:
+            return self._staged
+        weights = self.param.detach()
+        return weights if weights.ndim == 2 else weights.view(self.m, self.n)
 
     @kept
     def _viewable(self) -> bool:

@@ -54,8 +54,9 @@ class ZerothOrder(Checkpointed):
             it inside the forward passes of the module, whose weights are never written.
         restore: for "inplace", "regenerate" takes the noise back off (no memory; float32
             weights come back up to rounding) or "copy" (a copy of the weights while a step runs;
-            bit for bit). Default: "copy" for 16-bit tensors, weights that lose noise to rounding
-            and weights with a `max_norm`; "regenerate" for others.
+            bit for bit). Default: "copy" for 16-bit tensors and weights that lose noise to
+            rounding, "regenerate" for others; always "copy" for weights with a `max_norm` and for
+            noise that depends on the weights (magnitude masks that are not stored).
         model: the module that the parameters are of, if `params` is not it; where `params` is
             `model.parameters()` it is known, but parameters are not named after it.
         layers: the names of the model's repeated blocks, for methods that work layer by layer;
@@ -371,6 +372,6 @@ class ZerothOrder(Checkpointed):
             raise
 
     def _keeps_copy(self, slot: Slot) -> bool:
-        if self.restore is None:
-            return slot.rounds or slot.renormed
-        return self.restore == "copy" or slot.renormed
+        if slot.renormed or self.perturbation.reads_weights:
+            return True
+        return slot.rounds if self.restore is None else self.restore == "copy"

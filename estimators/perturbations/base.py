@@ -15,7 +15,15 @@ Rebase = Callable[[Slot, Basis, Basis], None]
 
 
 class Perturbation(Source):
-    """A distribution of Z for every tensor; what it keeps lives in `slot.state`."""
+    """A distribution of Z for every tensor; what it keeps lives in `slot.state`.
+
+    reads_weights: whether Z is made of the unperturbed weights wherever it is added, so that these
+    have to be there.
+    """
+
+    @property
+    def reads_weights(self) -> bool:
+        return False
 
     def validate(self, slot: Slot) -> None:
         """Raise ValueError if the tensor cannot be perturbed this way."""

@@ -29,6 +29,10 @@ class LayerSubset(Perturbation):
         self.sparsity = check_sparsity(sparsity)
         self._off: frozenset[str] = frozenset()
 
+    @property
+    def reads_weights(self) -> bool:
+        return self.inner.reads_weights
+
     def validate(self, slot: Slot) -> None:
         self.inner.validate(slot)
 

@@ -59,6 +59,10 @@ class MagnitudeMask(Perturbation):
         self.stored = stored
         self._masks: dict[str, Tensor] = {}
 
+    @property
+    def reads_weights(self) -> bool:
+        return not self.stored
+
     def prepare(self, slots: Sequence[Slot], evaluation: Evaluation, rebase: Rebase) -> None:
         self._masks.clear()
         for slot in slots:

@@ -36,20 +36,33 @@ class MomentumCentredNoise(DenseNoise):
 
     @kept
     def entries(self) -> Entries:
-        terms = ((math.hypot(*self._shares), self.stream.key),)
-        return Entries(terms, dense=(1.0 - self.beta1, self.slot.state["m"]))
+        keep, r = self.both
+        return Entries(((r, self.stream.key),), dense=(keep, self.slot.state["m"]))
+
+    @kept
+    def mix(self) -> tuple[float, float, float, float]:
+        """(a, b, c, d) of z0 = a s + b t and z1 = m + c s + d t, t the second normal numbers."""
+        (c0, c1), size = self._shares, math.hypot(*self._shares)
+        a0, a1 = math.sqrt(self.alpha) / size, math.sqrt(1.0 - self.alpha) / size
+        return a0 * c0, a0 * c1, a1 * c1, -a1 * c0
+
+    @property
+    def both(self) -> tuple[float, float]:
+        """(1 - beta1, r) of m' = (1 - beta1) m + r s."""
+        return 1.0 - self.beta1, math.hypot(*self._shares)
+
+    def normals(self, rows: slice) -> tuple[Tensor, Tensor | None]:
+        """Return some rows of s and of t, None if z0 and z1 are made of s alone."""
+        _, b, _, d = self.mix
+        return self._drawn(self.stream, rows), self._drawn(self.second, rows) if b or d else None
 
     def parts(self, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
         """Return some rows of s, z0 and z1."""
-        momentum = self.slot.state["m"][rows]
-        (c0, c1), size = self._shares, math.hypot(*self._shares)
-        a0, a1 = math.sqrt(self.alpha) / size, math.sqrt(1.0 - self.alpha) / size
-        s = self._drawn(self.stream, rows)
-        z0, z1 = s * (a0 * c0), momentum + s * (a1 * c1) if a1 * c1 else momentum.clone()
-        if a0 * c1 or a1 * c0:
-            other = self._drawn(self.second, rows)
-            z0.add_(other * (a0 * c1))
-            z1.add_(other * (-a1 * c0))
+        (a, b, c, d), (s, t) = self.mix, self.normals(rows)
+        z0, z1 = s * a, (s * c).add_(self.slot.state["m"][rows])
+        if t is not None:
+            z0.add_(t * b)
+            z1.add_(t * d)
         return s, z0, z1
 
     def _drawn(self, stream: Stream, rows: slice) -> Tensor:
@@ -64,9 +77,10 @@ class MomentumCentredNoise(DenseNoise):
 
     def added(self, base: Tensor | None, s: Tensor, rows: slice, weight: float) -> Tensor:
         """Return some rows of `base` + `weight` m', rounded as `entries` are added."""
-        mean = self.slot.state["m"][rows] * (weight * (1.0 - self.beta1))
+        keep, r = self.both
+        mean = self.slot.state["m"][rows] * (weight * keep)
         total = mean if base is None else mean.add_(base)
-        return total.add_(s * (weight * math.hypot(*self._shares)))
+        return total.add_(s * (weight * r))
 
 
 class MomentumCentred(Perturbation):

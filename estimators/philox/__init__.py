@@ -18,9 +18,9 @@ from torch import Tensor
 
 from estimators.philox import reference
 from estimators.philox.definition import BITS16, BITS32, NORMAL, SIGN
-from estimators.philox.sums import DTYPES, Sum, check_offset
+from estimators.philox.sums import DTYPES, Part, Sum, check_offset
 
-__all__ = ["Sum", "bits16", "bits32", "gram", "normals", "signs", "watchers", "write"]
+__all__ = ["Sum", "Writing", "bits16", "bits32", "gram", "normals", "signs", "watchers", "write"]
 
 watchers: list[Callable[[Sequence[Sum]], None]] = []
 """Who is told of every sum before it is written, on the meta device, too: instruments that count.
@@ -68,6 +68,44 @@ def bits32(out: Tensor, key: int, offset: int = 0) -> Tensor:
     return _fill(out, BITS32, key, offset)
 
 
+class Writing(list[Sum]):
+    """Sums of which is known what is written: after an error, `write` goes on with the rest."""
+
+    def __init__(self, sums: Sequence[Sum]) -> None:
+        super().__init__(sums)
+        self._done: dict[Sum, set[Part]] = {}
+        for one in sums:
+            if not one.out.is_meta and one.out.numel():
+                one.check()
+                self._done[one] = set()
+
+    def run(self) -> None:
+        """Write what is left."""
+        by_device: dict[torch.device, list[Sum]] = {}
+        for one, parts in self._done.items():
+            if _is_contiguous(one):
+                by_device.setdefault(one.out.device, []).append(one)
+            elif not parts:
+                flat = _contiguous(one)
+                implementation(one.out.device.type).write([flat], [set()])
+                one.out.copy_(flat.out)
+                parts.add((0, one.out.numel()))
+        for device, here in by_device.items():
+            implementation(device.type).write(here, [self._done[one] for one in here])
+
+    def take_back(self) -> None:
+        """Take off, up to rounding, what is written in place.
+
+        But for sums with a threshold, which stay: what it was compared with is there no more.
+        """
+        for one, parts in self._done.items():
+            if one.out is one.base and one.threshold is None and one.rows is None:
+                for low, high in sorted(parts):
+                    write([_opposite(one, low, high)])
+                    _entries(one.out, low, high).div_(one.scale)
+                parts.clear()
+
+
 def write(sums: Sequence[Sum]) -> None:
     """Write sums to memory in one call, each in one pass; see `Sum` for what a sum is.
 
@@ -76,18 +114,8 @@ def write(sums: Sequence[Sum]) -> None:
     """
     for watcher in watchers:
         watcher(sums)
-    sums = [one for one in sums if one.out.device.type != "meta" and one.out.numel()]
-    for one in sums:
-        one.check()
-    by_device: dict[torch.device, list[Sum]] = {}
-    for one in sums:
-        by_device.setdefault(one.out.device, []).append(one)
-    for device, here in by_device.items():
-        flat = [_contiguous(one) for one in here]
-        implementation(device.type).write(flat)
-        for one, sent in zip(here, flat, strict=True):
-            if sent.out is not one.out:
-                one.out.copy_(sent.out)
+    writing = sums if isinstance(sums, Writing) else Writing(sums)
+    writing.run()
 
 
 def gram(
@@ -130,14 +158,42 @@ def _fill(out: Tensor, kind: int, key: int, offset: int) -> Tensor:
     return out if flat is out else out.copy_(flat)
 
 
+def _is_contiguous(one: Sum) -> bool:
+    beside = one.beside()
+    return one.out.is_contiguous() and (not beside or all(t.is_contiguous() for t in beside))
+
+
 def _contiguous(one: Sum) -> Sum:
-    """Return `one` with every tensor contiguous; an `out` that is not is replaced."""
-    if one.out.is_contiguous() and all(tensor.is_contiguous() for tensor in one.beside()):
-        return one
+    """Return `one` with other tensors, contiguous ones."""
     dense = one.dense and (one.dense[0], one.dense[1].contiguous())
     base, factor, mask = (
         tensor if tensor is None else tensor.contiguous()
         for tensor in (one.base, one.factor, one.mask)
     )
-    out = one.out.contiguous()
+    out = torch.empty_like(one.out, memory_format=torch.contiguous_format)
     return replace(one, out=out, base=base, dense=dense, factor=factor, mask=mask)
+
+
+def _entries(tensor: Tensor, low: int, high: int) -> Tensor:
+    """Return entries low..high of a tensor, or all."""
+    return tensor if high - low == tensor.numel() else tensor.view(-1)[low:high]
+
+
+def _opposite(one: Sum, low: int, high: int) -> Sum:
+    """Return what takes off the noise that `one` has added to entries low..high in place."""
+    out = _entries(one.out, low, high)
+    factor, mask = (
+        None if tensor is None else _entries(tensor, low, high) for tensor in (one.factor, one.mask)
+    )
+    dense = one.dense and (-one.dense[0], _entries(one.dense[1], low, high))
+    return Sum(
+        out,
+        out,
+        [(-weight, key) for weight, key in one.terms],
+        one.offset + low,
+        signs=one.signs,
+        dense=dense,
+        factor=factor,
+        mask=mask,
+        sparse=one.sparse,
+    )

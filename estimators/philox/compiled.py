@@ -32,7 +32,7 @@ from estimators.philox.definition import (
     TILE,
     TWO_LOG_2,
 )
-from estimators.philox.sums import Sum
+from estimators.philox.sums import Part, Sum
 from estimators.threads import parallel
 
 BLOCK = 2048  # entries in the first cache: 8 KiB each of sums, noise and words
@@ -44,7 +44,7 @@ _njit: Any = njit  # its declared types and `intrinsic`'s are not those of what 
 _intrinsic: Any = intrinsic
 
 
-def _jit(function: Callable[..., Any]) -> Any:
+def jit(function: Callable[..., Any]) -> Any:
     """Compile on first call, kept on disk where there is a place to write."""
     try:
         return _njit(cache=True, **_OPTIONS)(function)
@@ -412,7 +412,7 @@ def _segment(
         start = stop
 
 
-@_jit
+@jit
 def _run(pieces: Any, jobs: Any, numbers: Any, keys: Any, weights: Any, streams: Any) -> None:
     """Write pieces (sum, low, high) of the sums in the tables."""
     z = np.empty(_SCRATCH, np.float32)
@@ -442,10 +442,12 @@ def _run(pieces: Any, jobs: Any, numbers: Any, keys: Any, weights: Any, streams:
             low = end
 
 
-def write(sums: Sequence[Sum]) -> None:
-    """Write sums, every tensor of which is contiguous and on the CPU."""
-    _start(sums, assign=False)
-    _written([one.out for one in sums])
+def write(sums: Sequence[Sum], done: Sequence[set[Part]]) -> None:
+    """Write sums, every tensor of which is contiguous and on the CPU; see `reference.write`."""
+    try:
+        _start(sums, done, assign=False)
+    finally:
+        _written([one.out for one in sums])
 
 
 def _written(outs: Sequence[Tensor]) -> None:
@@ -455,32 +457,31 @@ def _written(outs: Sequence[Tensor]) -> None:
             torch.autograd.graph.increment_version(out)
 
 
-def _start(sums: Sequence[Sum], *, assign: bool) -> None:
+def _start(sums: Sequence[Sum], done: Sequence[set[Part]], *, assign: bool) -> None:
     jobs: list[tuple[int, ...]] = []
     numbers: list[tuple[float, float, float]] = []
     keys: list[tuple[int, int]] = []
     weights: list[float] = []
     streams: list[int] = []
     sizes: list[int] = []
+    indices: list[Tensor] = []  # held for as long as they are read
     for one in sums:
-        out, base, count = one.out, one.base, one.out.numel()
-        rows = None if one.rows is None else one.rows.contiguous()
+        out, base, rows, dense, sparse = one.out, one.base, one.rows, one.dense, one.sparse
+        count, place = out.numel(), _memory(out)
+        if rows is not None:
+            indices.append(rows.contiguous())
         first = len(weights)
         for weight, key in one.terms:
             weights.append(weight)
             streams.append(key)
         narrow = one.rounding is not None and out.element_size() == 2
-        dense = one.dense
-        sparse = one.sparse
         jobs.append(
             (
-                out.data_ptr(),
-                _CODES[out.dtype],
-                0 if base is None else base.data_ptr(),
-                0 if base is None else _CODES[base.dtype],
+                *place,
+                *(place if base is out else _memory(base)),
                 one.offset,
                 count if rows is None else out.shape[1],
-                0 if rows is None else rows.data_ptr(),
+                0 if rows is None else indices[-1].data_ptr(),
                 0 if dense is None else dense[1].data_ptr(),
                 0 if one.factor is None else one.factor.data_ptr(),
                 0 if one.mask is None else one.mask.data_ptr(),
@@ -507,13 +508,23 @@ def _start(sums: Sequence[Sum], *, assign: bool) -> None:
     shares = _shares(sizes)
 
     def task(index: int) -> None:
-        _run(shares[index], *tables)
+        pieces = shares[index]
+        first, low, high = pieces[0]
+        if (low, high) not in done[first]:
+            _run(np.array(pieces, np.int64), *tables)
+            for which, low, high in pieces:
+                done[which].add((low, high))
 
     parallel(task, len(shares), torch.device("cpu"), sum(sizes))
 
 
-def _shares(sizes: Sequence[int]) -> list[Any]:
-    """Return tables of pieces (tensor, low, high), each of about `_PIECE` entries."""
+def _memory(tensor: Tensor | None) -> tuple[int, int]:
+    """Return where a tensor is, and the code of its type."""
+    return (0, 0) if tensor is None else (tensor.data_ptr(), _CODES[tensor.dtype])
+
+
+def _shares(sizes: Sequence[int]) -> list[list[tuple[int, int, int]]]:
+    """Return pieces (tensor, low, high), together those that are written at once: `_PIECE`."""
     shares: list[list[tuple[int, int, int]]] = [[]]
     room = _PIECE
     for index, size in enumerate(sizes):
@@ -526,10 +537,10 @@ def _shares(sizes: Sequence[int]) -> list[Any]:
             if not room:
                 shares.append([])
                 room = _PIECE
-    return [np.array(share, np.int64) for share in shares if share]
+    return [share for share in shares if share]
 
 
-@_jit
+@jit
 def _run_integers(address: int, kind: int, key: int, offset: int, low: int, high: int) -> None:
     """Write integers low..high of a stream that begins at entry `offset`."""
     r = np.empty(_SCRATCH, np.int32)
@@ -552,7 +563,7 @@ def fill(out: Tensor, kind: int, key: int, offset: int) -> None:
     """Write entries offset, offset + 1, ... of a stream to a contiguous `out` on the CPU."""
     if kind in (NORMAL, SIGN):
         one = Sum(out, None, [(1.0, key)], offset, signs=kind == SIGN)
-        _start([one], assign=True)
+        _start([one], [set()], assign=True)
     else:
         pieces = -(-out.numel() // _PIECE)
 
@@ -565,7 +576,7 @@ def fill(out: Tensor, kind: int, key: int, offset: int) -> None:
     _written([out])
 
 
-@_jit
+@jit
 def _gram_chunk(keys: Any, start: int, stop: int, kind: int, total: Any) -> None:
     """Write the inner products of streams over entries start..stop to total, float64 (K, K)."""
     count = len(keys)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from estimators.philox import definition
 from estimators.philox.definition import BITS16, BITS32, GRAM_CHUNK, NORMAL, SIGN, TILE
-from estimators.philox.sums import Sum
+from estimators.philox.sums import Part, Sum
 
 _BLOCK = 2048
 _CHUNKS = 64  # chunks of a Gram matrix whose streams are held at a time
@@ -274,9 +274,11 @@ def _wide(dtype: torch.dtype) -> Any:
     )
 
 
-def write(sums: Sequence[Sum]) -> None:
-    """Write sums, every tensor of which is contiguous and on one GPU."""
-    for one in sums:
+def write(sums: Sequence[Sum], done: Sequence[set[Part]]) -> None:
+    """Write sums, every tensor of which is contiguous and on one GPU; see `reference.write`."""
+    for one, parts in zip(sums, done, strict=True):
+        if parts:
+            continue
         dense_weight, dense = one.dense or (0.0, one.out)
         sparse_key, level = one.sparse or (0, 0)
         numbers = [float(one.scale), float(dense_weight), float(one.threshold or 0.0)]
@@ -313,6 +315,7 @@ def write(sums: Sequence[Sum]) -> None:
             enable_fp_fusion=False,
         )
         _written(out)
+        parts.add((0, out.numel()))
 
 
 def fill(out: Tensor, kind: int, key: int, offset: int) -> None:

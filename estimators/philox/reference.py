@@ -1,6 +1,6 @@
 """The noise in plain PyTorch, on any device: what every other implementation must equal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ from estimators.philox.definition import (
     TWO_LOG_2,
 )
 from estimators.philox.rounding import stochastic_round
-from estimators.philox.sums import Sum
+from estimators.philox.sums import Part, Sum
 
 _LOW = 0xFFFFFFFF
 _CHUNK = 1 << 17  # entries computed at a time: a word takes eight bytes, and there are copies
@@ -104,19 +104,32 @@ def fill(out: Tensor, kind: int, key: int, offset: int) -> None:
         part.copy_(drawn)
 
 
-def write(sums: Sequence[Sum]) -> None:
-    """Write sums, every tensor of which is contiguous."""
-    for one in sums:
-        if one.rows is None:
-            for low in range(0, one.out.numel(), _CHUNK):
-                _part(one, low, min(one.out.numel(), low + _CHUNK), one.offset + low)
-            continue
+def write(sums: Sequence[Sum], done: Sequence[set[Part]]) -> None:
+    """Write sums, every tensor of which is contiguous.
+
+    done: the parts of each that are written already, to which those are added that now are.
+    """
+    for one, parts in zip(sums, done, strict=True):
+        for low, high, start in _parts(one):
+            if (low, high) not in parts:
+                _write(one, low, high, start)
+                parts.add((low, high))
+
+
+def _parts(one: Sum) -> Iterator[tuple[int, int, int]]:
+    """Yield entries low..high of `out` to be written at once, the first entry `start` of the
+    streams: (low, high, start).
+    """
+    if one.rows is None:
+        for low in range(0, one.out.numel(), _CHUNK):
+            yield low, min(one.out.numel(), low + _CHUNK), one.offset + low
+    else:
         n = one.out.shape[1]
         for index, row in enumerate(one.rows.tolist()):
-            _part(one, index * n, (index + 1) * n, one.offset + row * n)
+            yield index * n, (index + 1) * n, one.offset + row * n
 
 
-def _part(one: Sum, low: int, high: int, start: int) -> None:
+def _write(one: Sum, low: int, high: int, start: int) -> None:
     """Write entries low..high of `out`, the first of which is entry `start` of the streams."""
     wide, device = one.wide, one.out.device
     stop = start + high - low

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+Part = tuple[int, int]
+"""Entries of an `out`, from one to another, that are written at once or not at all."""
+
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)  # not frozen, which takes three times as long to make: tensors may be many
 class Sum:
     """out = scale * base + weight * dense + sum_j w_j z_j for the entries of one tensor.
 
@@ -58,23 +61,43 @@ class Sum:
         return torch.float64 if self.out.dtype == torch.float64 else torch.float32
 
     def beside(self) -> list[Tensor]:
-        """Return the tensors that are read entry by entry."""
-        given = self.base, self.dense and self.dense[1], self.factor, self.mask
-        return [tensor for tensor in given if tensor is not None]
+        """Return the tensors, other than `out`, that are read entry by entry."""
+        base, dense, factor, mask = self.base, self.dense, self.factor, self.mask
+        found = [] if base is None or base is self.out else [base]
+        if dense is not None or factor is not None or mask is not None:
+            given = dense and dense[1], factor, mask
+            found += [tensor for tensor in given if tensor is not None]
+        return found
 
     def check(self) -> None:
         """Raise ValueError where something does not fit."""
-        out = self.out
+        out, base = self.out, self.base
         if out.dtype not in DTYPES:
             raise ValueError(f"out must be one of {DTYPES}, got {out.dtype}")
-        for tensor in self.beside():
+        check_offset(self.offset)
+        if self.threshold is not None and base is None:
+            raise ValueError("threshold needs base, of which it selects the entries")
+        beside = self.beside()
+        if beside:
+            self._check_beside(beside)
+        if self.rows is not None and (
+            self.rows.dtype != torch.int64 or self.rows.shape != out.shape[:1] or out.ndim != 2
+        ):
+            raise ValueError(
+                f"rows must be int64 of shape ({out.shape[0] if out.ndim else ''},) for an out of "
+                f"shape (rows, n); got {self.rows.dtype} {tuple(self.rows.shape)} for "
+                f"{tuple(out.shape)}"
+            )
+
+    def _check_beside(self, beside: Sequence[Tensor]) -> None:
+        out, base = self.out, self.base
+        for tensor in beside:
             if tensor.shape != out.shape or tensor.device != out.device:
                 raise ValueError(
                     f"base, dense, factor and mask must have out's shape and device, "
                     f"{tuple(out.shape)} on {out.device}; got {tuple(tensor.shape)} on "
                     f"{tensor.device}"
                 )
-        base = self.base
         if base is not None and (
             base.dtype not in DTYPES
             or (base.dtype == torch.float64) != (out.dtype == torch.float64)
@@ -85,17 +108,6 @@ class Sum:
             raise ValueError(f"dense and factor must be {self.wide}")
         if self.mask is not None and self.mask.dtype != torch.bool:
             raise ValueError(f"mask must be boolean, got {self.mask.dtype}")
-        if self.threshold is not None and base is None:
-            raise ValueError("threshold needs base, of which it selects the entries")
-        if self.rows is not None and (
-            self.rows.dtype != torch.int64 or self.rows.shape != out.shape[:1] or out.ndim != 2
-        ):
-            raise ValueError(
-                f"rows must be int64 of shape ({out.shape[0] if out.ndim else ''},) for an out of "
-                f"shape (rows, n); got {self.rows.dtype} {tuple(self.rows.shape)} for "
-                f"{tuple(out.shape)}"
-            )
-        check_offset(self.offset)
 
 
 def check_offset(offset: int) -> None:

@@ -1,12 +1,13 @@
 """Adam, in the coordinates of the noise."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 
 from estimators.bases import Basis
 from estimators.slots import Slot
-from estimators.updates.base import Elementwise, Job, check_beta
+from estimators.updates.base import Elementwise, Job, check_beta, root
 
 
 class Adam(Elementwise):
@@ -31,11 +32,22 @@ class Adam(Elementwise):
         job.slot.state["count"] = job.slot.state.get("count", 0) + 1
 
     def direction(self, state: dict[str, Tensor], gradient: Tensor, job: Job) -> Tensor:
+        v_share, m_share = self._shares(job)
+        share = gradient * (1.0 - self.beta1)
+        square = gradient.square().mul_(1.0 - self.beta2)
+        first = state["m"].mul_(self.beta1).add_(share)
+        second = state["v"].mul_(self.beta2).add_(square)
+        return first / root(second * v_share).add_(self.delta).mul_(m_share)
+
+    def in_one_pass(self, job: Job) -> tuple[str, Sequence[float]]:
+        v_share, m_share = self._shares(job)
+        betas = (self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2)
+        return "adam", (*betas, v_share, self.delta, m_share)
+
+    def _shares(self, job: Job) -> tuple[float, float]:
+        """Return what corrects the bias: v is multiplied by the one, m divided by the other."""
         count = job.slot.state["count"]
-        first = state["m"].lerp_(gradient, 1.0 - self.beta1)
-        second = state["v"].mul_(self.beta2).addcmul_(gradient, gradient, value=1.0 - self.beta2)
-        root = (second / (1.0 - self.beta2**count)).sqrt_().add_(self.delta)
-        return first / root.mul_(1.0 - self.beta1**count)
+        return 1.0 / (1.0 - self.beta2**count), 1.0 - self.beta1**count
 
     def alone(self, slot: Slot, gradient: Tensor, rows: Any) -> Tensor:
         count = slot.state.get("count", 0) + 1

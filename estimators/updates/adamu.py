@@ -9,9 +9,9 @@ from estimators.assignment import Assignment, Terms, assign
 from estimators.interrupts import write_all
 from estimators.noise import Noise
 from estimators.perturbations.momentum_centred import MomentumCentredNoise
-from estimators.rounding import narrowed
+from estimators.rounding import store
 from estimators.slots import Slot
-from estimators.updates.base import Job, Update
+from estimators.updates.base import PIECE, Job, Update, kernels, root
 
 
 class AdaMU(Update):
@@ -38,7 +38,8 @@ class AdaMU(Update):
                 ((back, _),) = job.restore
             elif job.restore:
                 assign([Assignment(job.slot, weights, weights, 1.0, job.restore)])
-            self._step(job, weights, noise, slope, back)
+            if not self._write_in_one_pass(job, noise, slope, back):
+                self._write_blocks(job, noise, slope, back)
 
     def displacement(self, slot: Slot, terms: Terms) -> Noise:
         ((slope, noise),) = terms
@@ -46,29 +47,57 @@ class AdaMU(Update):
             raise TypeError("ZO-AdaMU's update needs the noise of MomentumCentred")
         return AdaMUStep(noise, slope, self.delta)
 
-    def _step(
-        self, job: Job, weights: Tensor, noise: MomentumCentredNoise, slope: float, back: float
+    def _write_in_one_pass(
+        self, job: Job, noise: MomentumCentredNoise, slope: float, back: float
+    ) -> bool:
+        slot, momentum = job.slot, job.slot.state["m"]
+        compiled = kernels(slot, [momentum])
+        if compiled is None or job.written is not None:
+            return False
+        weights, height = slot.matrix, slot.rows_within(PIECE)
+        keep, r = noise.both
+        numbers = (
+            *(*noise.mix, keep, r, back * keep, back * r, job.scale, -job.lr * slope),
+            *(noise.beta2, 1.0 - noise.beta2, self.delta),
+        )
+
+        def piece(index: int) -> None:
+            rows = slice(index * height, min(slot.m, (index + 1) * height))
+            s, t = noise.normals(rows)
+            entries = weights[rows], s, s if t is None else t, momentum[rows]
+            compiled.run(compiled.adamu, entries, numbers)
+
+        write_all(piece, -(-slot.m // height), slot.device, slot.m * slot.n)
+        return True
+
+    def _write_blocks(
+        self, job: Job, noise: MomentumCentredNoise, slope: float, back: float
     ) -> None:
         slot, height = job.slot, job.slot.rows_per_block
-        momentum = slot.state["m"]
+        weights, momentum = slot.matrix, slot.state["m"]
 
         def block(index: int) -> None:
             rows = slice(index * height, min(slot.m, (index + 1) * height))
             s, fresh, past = noise.parts(rows)
-            second = past.square_().lerp_(fresh.square_(), noise.beta2).add_(self.delta)
+            below = root(second_moment(noise, fresh, past).add_(self.delta))
             if job.written is not None and slope:
-                first = torch.zeros_like(second)
+                first = torch.zeros_like(below)
                 job.written.add_rows(first, rows.start, rows.stop, 1.0 / slope, weights[rows])
             else:
                 first = noise.mixed(s, rows)
             wide = weights[rows].to(slot.compute_dtype)
             wide = noise.added(wide, s, rows, back) if back else wide
-            wide = wide * job.scale
-            wide.addcdiv_(first, second.sqrt_(), value=-job.lr * slope)
-            weights[rows] = narrowed(slot, wide, job.rounding, rows)
+            wide = (wide * job.scale).add_((first * (-job.lr * slope)).div_(below))
+            store(slot, wide, job.rounding, rows)
             momentum[rows] = first
 
         write_all(block, slot.blocks, slot.device, slot.m * slot.n)
+
+
+def second_moment(noise: MomentumCentredNoise, fresh: Tensor, past: Tensor) -> Tensor:
+    """Return beta2 z0^2 + (1 - beta2) z1^2; z0 and z1 are overwritten."""
+    share = fresh.square_().mul_(noise.beta2)
+    return past.square_().mul_(1.0 - noise.beta2).add_(share)
 
 
 class AdaMUStep(Noise):
@@ -85,8 +114,8 @@ class AdaMUStep(Noise):
         for low in range(start, stop, height):
             rows = slice(low, min(stop, low + height))
             s, fresh, past = self.noise.parts(rows)
-            second = past.square_().lerp_(fresh.square_(), self.noise.beta2).add_(self.delta)
-            step = self.noise.mixed(s, rows).mul_(self.slope).div_(second.sqrt_())
+            below = root(second_moment(self.noise, fresh, past).add_(self.delta))
+            step = self.noise.mixed(s, rows).mul_(self.slope).div_(below)
             out[low - start : rows.stop - start].add_(step, alpha=weight)
 
     def lookup(self, rows: Tensor, base: Tensor) -> Tensor:

@@ -5,20 +5,25 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from estimators import philox
 from estimators.assignment import Assignment, Terms, assign, low_rank
 from estimators.bases import Basis
 from estimators.directions.base import Estimate
 from estimators.evaluation import Evaluation
 from estimators.interrupts import write_all
 from estimators.noise import LowRankNoise, Noise
-from estimators.rounding import Written, narrowed
+from estimators.rounding import Written, store
 from estimators.slots import Slot
 from estimators.streams import Stream
+
+PIECE = 1 << 16  # entries that a thread updates at a time in one pass
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +32,8 @@ class Job:
 
     restore: noise that takes the weights back to where they were before the step. terms: the
     gradient estimate of this tensor, as weighted noise. written: the same as the losses have seen
-    it, where writing the noise rounded it perceptibly. estimate: that of all tensors.
+    it, where writing the noise rounded it perceptibly. estimate: that of all tensors. rounding: the
+    stream by which 16-bit weights are rounded.
     """
 
     slot: Slot
@@ -36,13 +42,24 @@ class Job:
     estimate: Estimate
     lr: float
     decay: float
-    rounding: Stream
+    rounding: Stream | None = None
     written: Written | None = None
 
     @property
     def evaluated(self) -> Terms:
         """The gradient estimate of this tensor along what was evaluated."""
         return self.terms if self.written is None else [(1.0, self.written)]
+
+    @property
+    def single(self) -> tuple[Noise, float, float] | None:
+        """The noise with its weights in the estimate and on the way back, if it is one for both."""
+        if len(self.evaluated) != 1 or len(self.restore) > 1:
+            return None
+        ((weight, noise),) = self.evaluated
+        if not self.restore:
+            return noise, weight, 0.0
+        ((back, other),) = self.restore
+        return (noise, weight, back) if other is noise else None
 
     @property
     def scale(self) -> float:
@@ -65,7 +82,9 @@ def jobs_of(evaluation: Evaluation, estimate: Estimate, restore: dict[Slot, Term
                 estimate,
                 float(group["lr"]),
                 float(group["weight_decay"]),
-                slot.stream(evaluation.seed, "round", evaluation.step),
+                slot.stream(evaluation.seed, "round", evaluation.step)
+                if slot.param.element_size() == 2
+                else None,
                 evaluation.written(slot, estimate.points) if estimate.points else None,
             )
         )
@@ -163,6 +182,12 @@ class Elementwise(Update):
     def begin(self, job: Job) -> None:
         """Do what is done once a step for each tensor."""
 
+    def in_one_pass(self, job: Job) -> tuple[str, Sequence[float]] | None:
+        """Return what makes the step of dense entries in one pass: the name of a kernel of
+        `updates.compiled` and its numbers after lr. None if nothing does.
+        """
+        return None
+
     def write(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             self.begin(job)
@@ -199,20 +224,59 @@ class Elementwise(Update):
         assign([Assignment(job.slot, weights, weights, job.scale, terms, job.rounding)])
 
     def write_entries(self, job: Job) -> None:
-        """Take the step entry by entry, block by block."""
+        """Take the step entry by entry."""
+        state = self.state(job, (job.slot.m, job.slot.n))
+        if not self._write_in_one_pass(job, state):
+            self._write_blocks(job, state)
+
+    def _write_in_one_pass(self, job: Job, state: dict[str, Tensor]) -> bool:
+        slot, single = job.slot, job.single
+        compiled, found = kernels(slot, list(state.values())), self.in_one_pass(job)
+        if compiled is None or single is None or found is None:
+            return False
+        noise, weight, back = single
+        kernel, numbers = getattr(compiled, found[0]), (weight, back, job.scale, job.lr, *found[1])
+        weights, height = slot.matrix, slot.rows_within(PIECE)
+
+        def piece(index: int) -> None:
+            rows = slice(index * height, min(slot.m, (index + 1) * height))
+            entries = drawn(noise, weights[rows], rows)
+            moments = (moment[rows] for moment in state.values())
+            compiled.run(kernel, (weights[rows], entries, *moments), numbers)
+
+        write_all(piece, -(-slot.m // height), slot.device, slot.m * slot.n)
+        return True
+
+    def _write_blocks(self, job: Job, state: dict[str, Tensor]) -> None:
         slot = job.slot
         weights, height = slot.matrix, slot.rows_per_block
-        state = self.state(job, (slot.m, slot.n))
 
         def block(index: int) -> None:
             rows = slice(index * height, min(slot.m, (index + 1) * height))
             gradient = restored_block(job, weights[rows], rows)
             wide = weights[rows].to(slot.compute_dtype)
-            step = self.direction({k: v[rows] for k, v in state.items()}, gradient, job)
-            wide = wide.mul_(job.scale).sub_(step, alpha=job.lr)
-            weights[rows] = narrowed(slot, wide, job.rounding, rows)
+            step = self.direction({k: v[rows] for k, v in state.items()}, gradient, job) * job.lr
+            store(slot, wide.mul_(job.scale).sub_(step), job.rounding, rows)
 
         write_all(block, slot.blocks, slot.device, slot.m * slot.n)
+
+
+def kernels(slot: Slot, state: Sequence[Tensor]) -> ModuleType | None:
+    """Return the compiled updates if they serve this tensor and its state, else None."""
+    for tensor in (slot.matrix, *state):
+        there = tensor.device.type == "cpu" and tensor.dtype == torch.float32
+        if not (there and tensor.is_contiguous()):
+            return None
+    if philox.implementation("cpu") is philox.reference:  # nothing compiles here
+        return None
+    return import_module("estimators.updates.compiled")
+
+
+def drawn(noise: Noise, weights: Tensor, rows: slice) -> Tensor:
+    """Return some rows of noise; `weights` are those rows of the tensor."""
+    entries = torch.zeros(weights.shape, dtype=noise.slot.compute_dtype, device=weights.device)
+    noise.add_rows(entries, rows.start, rows.stop, 1.0, weights)
+    return entries
 
 
 def restored_block(job: Job, weights: Tensor, rows: slice) -> Tensor:
@@ -220,24 +284,18 @@ def restored_block(job: Job, weights: Tensor, rows: slice) -> Tensor:
 
     Nothing is written before all noise is drawn.
     """
-    shape, dtype = weights.shape, job.slot.compute_dtype
-    gradient = torch.zeros(shape, dtype=dtype, device=weights.device)
+    gradient = torch.zeros(weights.shape, dtype=job.slot.compute_dtype, device=weights.device)
     back = {id(noise): weight for weight, noise in job.restore}
     moves = []
-
-    def drawn(noise: Noise) -> Tensor:
-        entries = torch.zeros(shape, dtype=dtype, device=weights.device)
-        noise.add_rows(entries, rows.start, rows.stop, 1.0, weights)
-        return entries
-
     for weight, noise in job.evaluated:
-        entries = drawn(noise)
-        gradient.add_(entries, alpha=weight)
+        entries = drawn(noise, weights, rows)
+        gradient.add_(entries * weight)  # add_ with an alpha rounds once or twice, as it likes
         if id(noise) in back:
             moves.append((entries, back.pop(id(noise))))
-    moves += [(drawn(noise), weight) for weight, noise in job.restore if id(noise) in back]
+    left = [(weight, noise) for weight, noise in job.restore if id(noise) in back]
+    moves += [(drawn(noise, weights, rows), weight) for weight, noise in left]
     for entries, weight in moves:
-        weights.add_(entries, alpha=weight)
+        weights.add_(entries * weight)
     return gradient
 
 
@@ -245,6 +303,14 @@ def coordinates(job: Job) -> tuple[Tensor, Basis]:
     """Return the estimate of a tensor in the coordinates of its low-rank noise, and their basis."""
     ((weight, noise),) = low_rank(job.terms)
     return noise.coordinates.to(job.slot.compute_dtype) * weight, noise.basis
+
+
+def root(x: Tensor) -> Tensor:
+    """Return the square roots of `x`, rounded to nearest in 32 bits.
+
+    Through float64: PyTorch's of float32 are off by one unit on some CPUs.
+    """
+    return x.sqrt() if x.dtype == torch.float64 else x.to(torch.float64).sqrt_().to(x.dtype)
 
 
 def check_beta(name: str, beta: float) -> float:

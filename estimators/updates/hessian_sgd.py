@@ -38,6 +38,6 @@ class HessianSGD(SGD):
         def block(index: int) -> None:
             rows = slice(index * height, min(slot.m, (index + 1) * height))
             u = noise.standard(rows)
-            hessian[rows] = hessian[rows].mul_(u.square_().mul_(weight).add_(1.0 - alpha))
+            hessian[rows].mul_(u.square_().mul_(weight).add_(1.0 - alpha))
 
         write_all(block, slot.blocks, slot.device, slot.m * slot.n)

@@ -1,5 +1,7 @@
 """Momentum, in the coordinates of the noise."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from estimators.bases import Basis
@@ -22,7 +24,10 @@ class Momentum(Elementwise):
         self.beta = check_beta("beta", beta)
 
     def direction(self, state: dict[str, Tensor], gradient: Tensor, job: Job) -> Tensor:
-        return state["momentum"].lerp_(gradient, 1.0 - self.beta)
+        return state["momentum"].mul_(self.beta).add_(gradient * (1.0 - self.beta))
+
+    def in_one_pass(self, job: Job) -> tuple[str, Sequence[float]]:
+        return "momentum", (self.beta, 1.0 - self.beta)
 
     def rebase(self, slot: Slot, old: Basis, new: Basis) -> None:
         if "momentum" in slot.state:

@@ -1,5 +1,6 @@
 """Sign descent."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -20,6 +21,9 @@ class Sign(Elementwise):
 
     def direction(self, state: dict[str, Tensor], gradient: Tensor, job: Job) -> Tensor:
         return gradient.sign_()
+
+    def in_one_pass(self, job: Job) -> tuple[str, Sequence[float]]:
+        return "sign", ()
 
     def alone(self, slot: Slot, gradient: Tensor, rows: Any) -> Tensor:
         return gradient.sign()

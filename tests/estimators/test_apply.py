@@ -228,6 +228,37 @@ def test_compiled_modules(name):
     assert losses[2] == losses[3]
 
 
+@pytest.mark.parametrize("inner", [False, True])
+@pytest.mark.parametrize("apply", ["inplace", "forward"])
+@pytest.mark.parametrize("name", ["mezo", "tezo"])
+def test_steps_compile_nothing_anew(name, apply, inner):
+    """Neither a step nor what is called between steps, of a model or of a part of it."""
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    model, _ = net_problem()
+    call = model
+    if inner:
+        model.layers[1] = torch.compile(model.layers[1], backend="eager")
+    else:
+        call = torch.compile(model, backend="eager")
+    tokens = torch.arange(20).view(2, 10)
+    optimizer = build(name, model, lr=1e-3, seed=2, apply=apply)
+
+    def closure():
+        return call(tokens).square().mean()
+
+    with torch.no_grad():
+        closure()
+    graphs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    assert graphs
+    for _ in range(3):
+        optimizer.step(closure)
+        with torch.no_grad():
+            closure()
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == graphs
+    assert len(set(optimizer.log.losses[-1])) == 2
+
+
 def test_modules_that_are_moved_or_rebuilt_are_told():
     for apply in ("inplace", "forward"):
         model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))

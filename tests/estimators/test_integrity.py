@@ -64,7 +64,7 @@ def test_the_direction_written_is_the_direction_evaluated(
             optimizer.load_state_dict(state)
         estimate = [e.double().flatten() for e in optimizer.estimate(closure).values()]
         scale = max(float(e.abs().max()) for e in estimate)
-        if scale == 0.0:
+        if scale < 1e-12:  # signs that add up to zero have a slope of rounding errors
             continue
         for group in optimizer.param_groups:
             group["lr"] = 1.0 / scale

@@ -6,12 +6,14 @@ import random
 import signal
 import threading
 import time
+from importlib import import_module
 
 import pytest
 import torch
 from torch import nn
 
 from estimators import philox
+from estimators.philox import reference
 from tests.estimators.problems import build
 
 TURNS = 15  # steps that are interrupted, of each kind
@@ -210,6 +212,52 @@ def test_noise_that_cannot_be_made(name, options, tolerance, error, monkeypatch)
 
     places = every_time(monkeypatch, lambda: Run(name, **options), stop, error, tolerance)
     assert places >= 3
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("kind", ["reference", "compiled"])
+@pytest.mark.parametrize("name", ["mezo", "hizoo"])
+def test_noise_that_fails_halfway_is_not_added_twice(name, kind, times, monkeypatch):
+    """Where a part of a tensor is written already: the rest is tried again, or the part undone."""
+    module = import_module(f"estimators.philox.{kind}")
+    if kind == "reference":
+        monkeypatch.setattr(philox, "implementation", lambda device_type: reference)
+        monkeypatch.setattr(reference, "_CHUNK", 1 << 12)
+    else:
+        monkeypatch.setattr(module, "_PIECE", 1 << 12)
+    make = lambda: Run(name, **REGENERATED)  # noqa: E731
+    goal, calls = twin(make, 2), []
+
+    def failing(make, number):
+        def made(*args):
+            calls.append(make)
+            if number <= len(calls) < number + times:
+                raise MemoryError
+            return make(*args)
+
+        return made
+
+    at = "_write" if kind == "reference" else "_run"
+    number, undone = 0, 0
+    while True:
+        number += 3
+        run = make()
+        run.step()
+        calls.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(module, at, failing(getattr(module, at), number))
+            try:
+                run.step()
+            except MemoryError as error:
+                if hasattr(error, "__notes__"):  # the update is stored for some tensors only
+                    assert times == 2
+                    break
+            else:
+                break
+        undone += run.optimizer.steps == 1
+        equal(run.now(), goal[run.optimizer.steps], 1e-9)
+    assert number > 15
+    assert undone >= 4 or times == 1
 
 
 @pytest.mark.parametrize(

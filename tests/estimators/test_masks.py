@@ -12,7 +12,7 @@ from torch import nn
 import estimators
 from estimators.perturbations.masks import magnitude_threshold
 from tests.estimators.language import llama_problem
-from tests.estimators.problems import build
+from tests.estimators.problems import Recorder, Table, build
 
 WAYS = ["mask", "copy", "forward"]
 DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
@@ -181,6 +181,22 @@ def test_the_implementations_are_one_run():
         ends.append(([p.detach() for p in model.parameters()], thresholds))
     for end in ends[1:]:
         torch.testing.assert_close(end, ends[0], rtol=1e-9, atol=1e-9)
+
+
+def test_a_mask_that_is_not_stored_is_that_of_the_weights_before_the_step():
+    """Whatever is asked for: it cannot be made of perturbed weights."""
+    points = []
+    for options in (
+        {"implementation": "mask"},
+        {"implementation": "copy", "restore": "regenerate"},
+    ):
+        model = Table()
+        closure = Recorder(model)
+        optimizer = build("s_mezo", model, lr=0.1, eps=0.5, seed=1, **options)
+        for _ in range(3):
+            optimizer.step(closure)
+        points.append(torch.stack(closure.points))
+    torch.testing.assert_close(*points, rtol=0, atol=1e-12)
 
 
 def test_most_entries_of_zero_or_constant_tensors_go_on():
