@@ -77,9 +77,9 @@ def sharded_weights_are_trained_or_refused(subject: Subject) -> Passed:
         ranks = [_start(folder, rank) for rank in range(2)]
         try:
             for rank in ranks:
-                _, error = rank.communicate(timeout=PATIENCE)
+                _, told = rank.communicate(timeout=PATIENCE)
                 if rank.returncode:
-                    last = error.strip().splitlines()[-1:] or ["no message"]
+                    last = told.strip().splitlines()[-1:] or ["no message"]
                     raise NotApplicable(f"two processes do not work here: {last[0]}"[:200])
         except subprocess.TimeoutExpired:
             raise Failed(f"two ranks with FSDP do not end within {PATIENCE} s") from None

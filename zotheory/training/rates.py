@@ -209,11 +209,14 @@ def run_all(
         found.append(row)
         return row
 
+    def at(place: int) -> float:
+        return end(run(method, seed, rate(place)))
+
     for seed in range(seeds):
         for method in methods:
             try:
                 first = run(method, seed, AUTO)["rates"][0][1]
-                lowest(lambda place, m=method, s=seed: end(run(m, s, rate(place))), place_of(first))
+                lowest(at, place_of(first))
             except (TrainingError, AssetError, ModelError) as error:
                 told = f"{method}, seed {seed}: {error}"
                 errors.print(told, style="bold red", markup=False, soft_wrap=True)
