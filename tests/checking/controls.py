@@ -76,6 +76,8 @@ CONTROLS: dict[str, tuple[str, ...]] = {
         "a_constant_does_not_matter",
         "steps_go_downhill",
         "the_loss_is_returned",
+        "weight_decay_shrinks",
+        "blind_losses_are_told",
     ),
     "Sum": ("the_loss_is_returned",),
     "Redrawing": ("draws_do_not_grow",),

@@ -140,6 +140,7 @@ def test_fewer_than_it_needs_are_refused(make, name, least):
 
 
 def test_both_sets_of_a_guiding_vector_have_a_candidate():
+    assert GuidingVector(4).best == 2
     assert GuidingVector(4, 0.25).best == 1
     assert GuidingVector(4, 0.75).best == 3
     for share, count in ((0.24, 0), (1.0, 4)):
