@@ -3,6 +3,7 @@
 import importlib.metadata
 import re
 from itertools import pairwise
+from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
@@ -53,8 +54,7 @@ html_theme_options = {
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
 }
-_ALONE = ("index", "start", "which", "troubles", "found", "gallery", "mathematics", "contribute")
-_ALONE += ("step", "check", "audit", "noise", "changes", "whole", "use", "methods", "runs")
+_ALONE = sorted(path.stem for path in Path(__file__).parent.glob("*.md"))
 html_sidebars = {page: [] for page in (*_ALONE, "claims/**", "notebooks/**")}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
