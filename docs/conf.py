@@ -3,6 +3,7 @@
 import importlib.metadata
 import re
 from itertools import pairwise
+from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
@@ -24,10 +25,8 @@ html_math_renderer = "mathml"  # below; a script for formulas would come from th
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # notebooks are shown as they were run
 nb_merge_streams = True
-suppress_warnings = [
-    "mystnb.unknown_mime_type",
-    "ref.python",
-]  # a claim has a Check; so has a report
+suppress_warnings = ["mystnb.unknown_mime_type"]
+suppress_warnings += ["ref.python"]  # a claim has a Check, and so has a report: another one
 
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
@@ -53,8 +52,7 @@ html_theme_options = {
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
 }
-_ALONE = ("index", "start", "which", "troubles", "found", "gallery", "mathematics", "contribute")
-_ALONE += ("step", "check", "audit", "noise", "changes", "whole", "use", "methods", "runs")
+_ALONE = sorted(path.stem for path in Path(__file__).parent.glob("*.md"))
 html_sidebars = {page: [] for page in (*_ALONE, "claims/**", "notebooks/**")}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -63,12 +61,17 @@ ARGUMENT = re.compile(r"([a-z_]+(?:, [a-z_]+)*):(?: |$)(.*)")
 
 
 def escaped(app, what, name, obj, options, lines):
-    """Docstrings are plain text with `names`: what reStructuredText would read more into stays."""
+    """Docstrings are plain text with `names`: what reStructuredText would read more into stays.
+
+    What an example prints, up to the next empty line, stays as it is.
+    """
+    example = False
     for place, line in enumerate(lines):
-        if not line.lstrip().startswith((">>>", "...")):
-            pieces = line.split("`")
+        example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
+        if not example:
+            pieces = re.split(r"(``.*?``|`[^`]*`)", line)
             pieces[::2] = [re.sub(r"([*|]|_(?=\W|$))", r"\\\1", piece) for piece in pieces[::2]]
-            lines[place] = "`".join(pieces)
+            lines[place] = "".join(pieces)
 
 
 def listed(app, what, name, obj, options, lines):

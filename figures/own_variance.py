@@ -96,7 +96,7 @@ PERTURBATIONS = (
 
 def draw(data: Data) -> tuple[Figure, str]:
     """Relative variance over the number of entries."""
-    samples = data.count(250, 2_000)
+    samples = data.count(250, 1_000)
     figure, axes = panels(2, 1, height=4.9, sharex=True)
     for i, one in enumerate(PERTURBATIONS):
         shift = 1.1 ** (i - (len(PERTURBATIONS) - 1) / 2)

@@ -156,6 +156,22 @@ def test_no_link_and_no_anchor_is_broken(site, address, tmp_path):
 
 
 @pytest.mark.slow
+def test_formulas_of_notebooks_are_drawn(site):
+    page = (site / "notebooks" / "tezo" / "index.html").read_text(encoding="utf-8")
+    assert "<mi>τ</mi>" in page
+    assert r"\tau" not in page
+
+
+@pytest.mark.slow
+def test_the_api_shows_docstrings_letter_by_letter(site):
+    page = (site / "api" / "exact" / "index.html").read_text(encoding="utf-8")
+    shown = re.sub("<[^>]+>", "", page)
+    assert "r*||G||^2" in shown
+    assert "e.g. the symbol ||G||^2" in shown
+    assert "\\|" not in shown
+
+
+@pytest.mark.slow
 def test_nothing_on_it_asks_the_network(site):
     loads = re.compile(r'<(?:script|img|iframe|link)\b[^>]*(?:src|href)="(?:https?:)?//[^"]+"')
     for page in site.rglob("*.html"):
