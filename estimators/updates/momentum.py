@@ -24,7 +24,11 @@ class Momentum(Elementwise):
         self.beta = check_beta("beta", beta)
 
     def direction(self, state: dict[str, Tensor], gradient: Tensor, job: Job) -> Tensor:
-        return state["momentum"].mul_(self.beta).add_(gradient * (1.0 - self.beta))
+        moment = state["momentum"]
+        if self.in_coordinates(job):
+            return moment.lerp_(gradient, 1.0 - self.beta)
+        # Rounded term by term, as in one pass: `lerp_` rounds as the width of vectors has it.
+        return moment.mul_(self.beta).add_(gradient * (1.0 - self.beta))
 
     def in_one_pass(self, job: Job) -> tuple[str, Sequence[float]]:
         return "momentum", (self.beta, 1.0 - self.beta)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from estimators.assignment import Assignment, Terms, assign, low_rank
@@ -56,18 +55,13 @@ class SeparableAdam(Elementwise):
         left, right = (t.to(slot.compute_dtype) for t in (basis.left, basis.right))
         mean, square = right * first, right.square() * second
         height = slot.rows_within(_PIECE)
-        shape = min(height, slot.m), slot.n
-        above, below = (
-            torch.empty(shape, dtype=slot.compute_dtype, device=slot.device) for _ in range(2)
-        )
         for low in range(0, slot.m, height):
             rows = slice(low, min(slot.m, low + height))
-            u, here = left[rows], slice(0, rows.stop - rows.start)
-            root = torch.mm(u.square(), square.T, out=below[here]).add_(self.delta).sqrt_()
-            step = torch.mm(u, mean.T, out=above[here]).div_(root)
-            wide = weights[rows].to(slot.compute_dtype)
-            wide = wide.mul_(job.scale) if job.scale != 1.0 else wide
-            store(slot, wide.sub_(step, alpha=job.lr), job.rounding, rows)
+            u = left[rows]
+            root = (u.square() @ square.T).add_(self.delta).sqrt_()
+            step = (u @ mean.T).div_(root)
+            wide = weights[rows].to(slot.compute_dtype).mul_(job.scale).sub_(step, alpha=job.lr)
+            store(slot, wide, job.rounding, rows)
 
     def alone(self, slot: Slot, gradient: Tensor, rows: Any) -> Tensor:
         return gradient / self._second(slot, gradient, rows).add_(self.delta).sqrt_()
