@@ -6,7 +6,7 @@ STAMP := $(VENV)/.made
 verify: $(STAMP)  ## judge every claim, on the real model too (about forty minutes); the ledger is out/ledger.json
 	$(PYTHON) -m zotheory verify --jobs 2 $(ARGS)
 
-test: $(STAMP)  ## the quick tests, a sample of all (six to seven minutes on two cores)
+test: $(STAMP)  ## the quick tests, a sample of all (about five minutes on two cores)
 	$(PYTHON) -m pytest
 
 test-all: $(STAMP)  ## all tests: every claim judged, every notebook run, the real language model

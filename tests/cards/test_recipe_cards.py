@@ -273,7 +273,7 @@ def z_scores(theory: Card, target: Tensor, problem: Problem, estimates: Tensor) 
     }
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_recipe_has_the_moments_of_its_card(case: Case) -> None:
     problem = Problem(case.shape, CASES.index(case), case.tensors)

@@ -106,7 +106,7 @@ class Plain(nn.Module):
         return self.last(h).float().square().mean()
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("apply", ["inplace", "forward"])
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != "lezo"])
 def test_a_network_in_channels_last(name, apply):

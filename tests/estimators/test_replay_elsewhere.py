@@ -50,6 +50,7 @@ def replayed(name, dtype, path):
     return weights(model)
 
 
+@pytest.mark.sampled
 @pytest.mark.filterwarnings("ignore:eps")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("name", DENSE)

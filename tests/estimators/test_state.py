@@ -14,7 +14,7 @@ from tests.estimators.problems import RECIPES, Recorder, Table, build, net_probl
 SIXTEEN = [torch.bfloat16, torch.float16]
 
 
-@pytest.mark.sampled(14)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", RECIPES)
 def test_save_load_and_replay(name, dtype, tmp_path):

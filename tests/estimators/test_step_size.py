@@ -291,7 +291,7 @@ def advance(model, optimizer, steps, schedule=None):
             schedule.step()
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", RECIPES)
 def test_resumed_and_replayed_bit_for_bit(name, dtype, tmp_path):

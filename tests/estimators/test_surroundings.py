@@ -113,7 +113,7 @@ def test_the_same_bits_in_place(name, setting):
     assert same(run(name, setting, torch.float32), plain(name, torch.float32))
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("setting", ["default dtype bfloat16", "autocast"])
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_same_bits_in_16(name, setting):
@@ -170,7 +170,7 @@ def test_the_same_bits_in_the_forward_pass(name, setting):
     assert same(run_forward(name, setting), plain_forward(name))
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("apply", ["inplace", "forward"])
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_same_bits_in_another_thread(name, apply):

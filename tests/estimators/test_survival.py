@@ -104,7 +104,7 @@ ON_DISK = [(name, torch.float32) for name in RECIPES]
 ON_DISK += [(name, torch.bfloat16) for name in RECIPES[::7]]
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(12)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "dtype"), ON_DISK, ids=str)
 def test_distributed_checkpoint_on_disk(name, dtype, tmp_path):

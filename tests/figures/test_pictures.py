@@ -7,7 +7,10 @@ from figures.picture import UnknownPicture, caption, judgement, names, pictures
 from figures.style import COLUMN, PAGE
 from zotheory.ledger import recorded
 
-DEAR = ("own_queries", "own_variance", "prior_passes", "prior_table5")  # their own tests draw them
+DEAR = (  # their own tests draw them
+    *("own_queries", "own_svd0_threshold", "own_tezo_floor", "own_variance"),
+    *("prior_passes", "prior_table5", "prior_two_candidates", "svd0_law"),
+)
 PARAMS = [pytest.param(name, marks=pytest.mark.slow if name in DEAR else ()) for name in names()]
 
 

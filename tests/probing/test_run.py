@@ -8,8 +8,10 @@ import torch
 
 from tests.probing.toys import Leaning, Random, Still
 from zotheory import probe
+from zotheory.probing.lineup import lineup
 from zotheory.probing.objectives import ProbeError, linear
 from zotheory.probing.run import BATCHES
+from zotheory.probing.theory import exact
 
 SIZE = (8, 6)
 
@@ -30,14 +32,6 @@ def few():
     return probe("one_sided", "q_spsa", "mezo", size=SIZE, samples=300)
 
 
-@pytest.fixture(scope="module", params=[2 * BATCHES, pytest.param(300, marks=pytest.mark.slow)])
-def on_linear(request):
-    """Every recipe on the linear loss: a first look, and for the slow tests a closer one."""
-    if request.param == 300:
-        return request.getfixturevalue("everything").on("linear")
-    return probe(objectives="linear", size=SIZE, samples=request.param).on("linear")
-
-
 @pytest.mark.slow
 def test_every_recipe_agrees_with_its_card(everything):
     """At three times the width of the intervals: there are some three hundred."""
@@ -54,8 +48,15 @@ def test_every_recipe_agrees_with_its_card(everything):
     assert compared > 250
 
 
-def test_every_recipe_has_a_card_on_a_linear_loss(on_linear):
-    assert all(row.found.variance.exact is not None for row in on_linear)
+@pytest.mark.slow
+def test_every_recipe_is_shown_beside_its_card_on_a_linear_loss(everything):
+    assert all(row.found.variance.exact is not None for row in everything.on("linear"))
+
+
+def test_every_recipe_has_a_card_on_a_linear_loss():
+    problem = linear(*SIZE, 0)
+    for estimator in lineup([], *SIZE):
+        assert exact(estimator.build(problem, 0)[0], problem) is not None, estimator.name
 
 
 def test_orthonormal_forward_differences_reach_the_limit(few):
@@ -71,8 +72,9 @@ def test_two_losses_of_mezo_reach_it_too(few):
     assert got.efficiency.low < 1 < got.efficiency.high
 
 
-def test_no_recipe_passes_the_limit(on_linear):
-    for row in on_linear:
+@pytest.mark.parametrize("company", ["few", pytest.param("everything", marks=pytest.mark.slow)])
+def test_no_recipe_passes_the_limit(company, request):
+    for row in request.getfixturevalue(company).on("linear"):
         efficiency = row.found.efficiency
         assert efficiency.exact is None or efficiency.exact <= 1 + 1e-12
         assert efficiency.low < 1

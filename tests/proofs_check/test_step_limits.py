@@ -36,6 +36,7 @@ def fall(found, trace, rho):
     return number(found.slope.subs(at)) ** 2 / (2 * number(found.curvature.subs(at)))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", EQUIVARIANT)
 @pytest.mark.parametrize("rho", [1, 2, 7])
 def test_no_equivariant_estimate_passes_the_limit(name, rho):

@@ -39,6 +39,7 @@ def gradient(s, y, step=1e-5):
     return np.stack([(curve(s, y + h) - curve(s, y - h)) / (2 * step) for h in shifts], axis=1)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("s", RIDGES + FORMS)
 @pytest.mark.parametrize("n", [1, 2, 3, 17])
 def test_floats_and_precise_route_agree(s, n):

@@ -19,6 +19,7 @@ LAWS = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("first", "second"), itertools.combinations(LAWS, 2))
 def test_the_order_is_that_of_the_values(first, second):
     found = order(first, second)

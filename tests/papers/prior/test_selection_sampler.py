@@ -28,7 +28,7 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("method", "k"), METHODS)
 def test_reduced_and_trained_agree_in_law(method, k):
     """Both parts, and their ratio: Kolmogorov and Smirnov on 800 against 30,000 draws."""

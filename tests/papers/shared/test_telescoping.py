@@ -25,6 +25,7 @@ def by_linear_programming(
     return -found.fun
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("functional", ["last", "average"])
 @pytest.mark.parametrize("horizon", [0, 1, 4])
 @pytest.mark.parametrize("jump", [0, sp.Rational(1, 4)])

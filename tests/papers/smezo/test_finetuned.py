@@ -62,6 +62,7 @@ def run(law, moves, expected, rng):
     return cosines, np.mean(target)
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("law", "moves"), [(normal, swinging), (skewed, swinging)])
 def test_the_interval_covers_what_batches_drawn_anew_would_give(law, moves):
     """In runs whose training batches are among those looked at, and move the weights."""
