@@ -44,8 +44,10 @@ class OneSided(Direction):
                 f"{self.queries} directions cannot be orthogonal in {dimension} weights"
             )
         # With G = L L^T the Gram matrix of the draws, the rows of L^-1 Z are orthonormal.
-        factor, failed = torch.linalg.cholesky_ex(evaluation.gram(draws))
-        if failed:
+        gram = evaluation.gram(draws)
+        factor, failed = torch.linalg.cholesky_ex(gram)
+        left = factor.diagonal().square() / gram.diagonal()  # of each draw, off the ones before it
+        if failed or left.min() < 1e-12:  # rounding leaves that much of nothing
             raise ValueError(f"{self.queries} draws are linearly dependent; use fewer queries")
         identity = torch.eye(self.queries, dtype=torch.float64, device="cpu")
         rows = torch.linalg.solve_triangular(factor, identity, upper=False) * dimension**0.5

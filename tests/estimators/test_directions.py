@@ -3,7 +3,17 @@
 import pytest
 import torch
 
-from estimators import NES, Averaged, Gaussian, Greedy, GuidingVector, OneSided
+from estimators import (
+    NES,
+    SGD,
+    Averaged,
+    Gaussian,
+    Greedy,
+    GuidingVector,
+    OneSided,
+    Rademacher,
+    ZerothOrder,
+)
 from tests.estimators.problems import Recorder, Table, build
 
 LR = 0.03  # at which the conservative one moves
@@ -115,12 +125,27 @@ def test_as_many_orthonormal_directions_as_weights_find_the_gradient():
     weight = torch.nn.Parameter(torch.zeros(3, dtype=torch.float64))
     slope = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
     made = build("one_sided", [weight], queries=3, orthonormal=True)
-    (found,) = made.estimate(lambda: slope @ weight).values()
+    with torch.device("meta"):  # what it makes of its own stays where it is
+        (found,) = made.estimate(lambda: slope @ weight).values()
     torch.testing.assert_close(found, slope, rtol=0, atol=1e-9)
     made = build("one_sided", [weight], queries=4, orthonormal=True)
     with pytest.raises(ValueError, match=r"^4 directions cannot be orthogonal in 3 weights$"):
         made.step(lambda: slope @ weight)
     assert not OneSided(2).orthonormal
+
+
+def test_draws_that_depend_on_each_other_are_refused():
+    """As two vectors of two signs are in one of two cases."""
+    weight, told = torch.nn.Parameter(torch.zeros(2, dtype=torch.float64)), []
+    for seed in range(12):
+        parts = {"perturbation": Rademacher(), "update": SGD(), "lr": LR, "seed": seed}
+        made = ZerothOrder([weight], direction=OneSided(2, orthonormal=True), **parts)
+        try:
+            made.step(lambda: weight.square().sum())
+        except ValueError as error:
+            told.append(str(error))
+    assert set(told) == {"2 draws are linearly dependent; use fewer queries"}
+    assert len(told) < 12
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""Z of a low-rank perturbation by its formula, from the streams that its key names."""
+
+import pytest
+import torch
+
+from estimators import Gaussian
+from tests.estimators.problems import Recorder, Table, build
+
+RANK, SEED = 2, 4
+COORDINATES = {
+    "lozo": lambda slot: (slot.m, RANK),
+    "subzo": lambda slot: (RANK, RANK),
+    "tezo": lambda slot: (RANK,),
+}
+Z = {
+    "lozo": lambda kept, c: c @ kept["V"].T,
+    "subzo": lambda kept, c: kept["U"] @ c @ kept["V"].T,
+    "tezo": lambda kept, c: kept["U"] @ c.diag() @ kept["V"].T,
+}
+
+
+def bases(slot, name, epoch):
+    """(kept, drawn) of each factor."""
+    sizes = {"U": slot.m, "V": slot.n}
+    return [
+        (slot.state[key], slot.stream(SEED, key, epoch).normal((sizes[key], RANK), slot.dtype))
+        for key in ("V" if name == "lozo" else "UV")
+    ]
+
+
+@pytest.mark.parametrize("name", Z)
+def test_noise_is_the_basis_times_fresh_coordinates(name):
+    """Matrices; vectors have Gaussian noise. A basis is kept for two steps, TeZO's for ever."""
+    model = Table()
+    optimizer = build(name, model, seed=SEED)
+    for step in range(5):
+        optimizer.step(Recorder(model))
+        epoch = 0 if name == "tezo" else step // 2
+        for slot in optimizer.slots():
+            found = optimizer.perturbation.draw(slot, SEED, step, 1).dense()
+            if not slot.is_matrix:
+                assert torch.equal(found, Gaussian().draw(slot, SEED, step, 1).dense())
+                assert "epoch" not in slot.state
+                continue
+            fresh = slot.stream(SEED, "z", step, 1).normal(COORDINATES[name](slot), slot.dtype)
+            torch.testing.assert_close(found, Z[name](slot.state, fresh), rtol=0, atol=1e-12)
+            assert slot.state["epoch"] == epoch
+            for kept, drawn in bases(slot, name, epoch):
+                triangle = kept.T @ drawn
+                if name != "subzo":
+                    assert torch.equal(kept, drawn)
+                    continue
+                torch.testing.assert_close(kept @ triangle, drawn, rtol=0, atol=1e-12)
+                torch.testing.assert_close(triangle.tril(-1), 0 * triangle, rtol=0, atol=1e-12)
+                assert (triangle.diagonal() > 0).all()  # only then is the basis Haar
+
+
+@pytest.mark.parametrize("name", Z)
+def test_ranks_and_intervals_are_refused_by_what_is_wrong(name):
+    for rank in (0, 6):
+        with pytest.raises(ValueError, match=r"rank must lie"):
+            build(name, Table(), rank=rank)
+    if name != "tezo":
+        with pytest.raises(ValueError, match=r"^interval must be at least 1 step, got 0$"):
+            build(name, Table(), interval=0)
+        assert build(name, Table(), interval=1).perturbation.interval == 1
+
+
+@pytest.mark.parametrize("name", ["lezo", "r_mezo", "s_mezo"])
+def test_sparsity_lies_in_0_to_1(name):
+    assert build(name, Table(), sparsity=0.0).perturbation.sparsity == 0.0
+    for sparsity in (-0.1, 1.0):
+        told = rf"^sparsity must lie in \[0, 1\), got {sparsity}$"
+        with pytest.raises(ValueError, match=told):
+            build(name, Table(), sparsity=sparsity)
