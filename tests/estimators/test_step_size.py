@@ -137,7 +137,7 @@ def test_rounding_is_measured_and_the_radius_stretched_for_it():
 
 
 def test_a_loss_that_climbs_halves_the_rate_for_good(tmp_path):
-    """Curvature grows eightfold between two readings: past the edge of stability."""
+    """Curvature grows twentyfold between two readings: past the edge of stability."""
 
     def run(steps, sharper):
         problem = Quadratic(spread())
@@ -145,7 +145,7 @@ def test_a_loss_that_climbs_halves_the_rate_for_good(tmp_path):
         losses = []
         for step in range(steps):
             if step == sharper:
-                problem.h = 8.0 * problem.h
+                problem.h = 20.0 * problem.h
             losses.append(optimizer.step(problem.loss))
         return optimizer, losses
 
