@@ -38,6 +38,8 @@ smartquotes = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "zotheory"
+html_favicon = "_static/icon.svg"
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system is
 html_static_path = ["_static"]
 html_css_files = ["claims.css", "site.css"]
 html_show_sourcelink = False
