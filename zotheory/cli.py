@@ -23,11 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Which published claims on zeroth-order optimisation are true, and how do you know?",
 )
-app.command()(train)
-app.command()(results)
-for other in entry_points(group="zotheory.commands"):  # `figures`, which this package does not know
-    app.command(other.name)(other.load())
-
 ObjectiveName = StrEnum("ObjectiveName", ["linear", "quadratic", "model"])
 Names = Annotated[
     list[str] | None,
@@ -299,6 +294,12 @@ def check(
     except KeyboardInterrupt:
         _stop("stopped", 130)
     raise typer.Exit(1 if any(one.failed for one in found) else 0)
+
+
+app.command()(train)
+app.command()(results)
+for other in entry_points(group="zotheory.commands"):  # `figures`, which this package does not know
+    app.command(other.name)(other.load())
 
 
 def main(arguments: list[str] | None = None) -> None:
