@@ -73,3 +73,28 @@ def test_sparsity_lies_in_0_to_1(name):
         told = rf"^sparsity must lie in \[0, 1\), got {sparsity}$"
         with pytest.raises(ValueError, match=told):
             build(name, Table(), sparsity=sparsity)
+
+
+@pytest.mark.parametrize("key", [(SEED, 0, 0), (SEED, 3, 1), (5, 3, 2)])
+def test_dense_noise_is_made_of_the_normal_numbers_of_its_key(key):
+    sphere, lezo = build("sphere", Table()), build("lezo", Table(), sparsity=0.5)
+    for slot in sphere.slots():
+        normal = Gaussian().draw(slot, *key).dense()
+        want = normal * (normal.numel() ** 0.5 / normal.norm())
+        found = sphere.perturbation.draw(slot, *key).dense()
+        torch.testing.assert_close(found, want, rtol=1e-6, atol=0)
+    lezo.step(Recorder(Table()))
+    slots = lezo.slots()
+    drawn = [lezo.perturbation.draw(slot, *key) for slot in slots]
+    assert len({slot.layer for slot, noise in zip(slots, drawn, strict=True) if noise is None}) == 2
+    for slot, noise in zip(slots, drawn, strict=True):
+        if noise is not None:
+            assert torch.equal(noise.dense(), Gaussian().draw(slot, *key).dense())
+
+
+def test_layers_are_left_out_of_models_that_have_some():
+    told = (
+        r"^no layers are found among the parameters: give the module \(params or model=\), or the"
+    )
+    with pytest.raises(ValueError, match=told):
+        build("lezo", torch.nn.Linear(3, 2))
