@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from estimators import Gaussian
+from estimators.streams import Stream
 from tests.estimators.problems import Recorder, Table, build
 
 RANK, SEED = 2, 4
@@ -98,3 +99,27 @@ def test_layers_are_left_out_of_models_that_have_some():
     )
     with pytest.raises(ValueError, match=told):
         build("lezo", torch.nn.Linear(3, 2))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_layers_left_out_are_those_of_the_least_numbers_of_seed_and_step(seed):
+    model = Table()
+    optimizer = build("lezo", model, seed=seed, sparsity=0.5)
+    for step in range(3):
+        optimizer.step(Recorder(model))
+        drawn = {s.layer: optimizer.perturbation.draw(s, seed, step, 0) for s in optimizer.slots()}
+        numbers = Stream(torch.device("cpu"), seed, "layers", step).normal((4,), torch.float32)
+        layers = sorted(name for name in drawn if name is not None)
+        least = {layers[index] for index in numbers.argsort()[:2].tolist()}
+        assert {name for name, noise in drawn.items() if noise is None} == least
+
+
+def test_a_flat_loss_gives_svd0_some_subspace():
+    model = Table()
+    optimizer, before = build("svd0", model), model.vector().detach()
+    optimizer.step(lambda: 1.0)
+    torch.testing.assert_close(model.vector().detach(), before, rtol=0, atol=1e-14)
+    for slot in optimizer.slots():
+        if slot.is_matrix:
+            gram = slot.state["U"].T @ slot.state["U"]
+            torch.testing.assert_close(gram, torch.eye(2, dtype=gram.dtype), rtol=0, atol=1e-12)
