@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import estimators
 from estimators.zeroth_order import ZerothOrder
 from zotheory.run import verify
 
@@ -21,7 +22,8 @@ def recipe_called(call: ast.Call) -> bool:
     made = call.func
     if isinstance(made, ast.Call) and isinstance(made.func, ast.Name):
         return made.func.id == "getattr" and ast.unparse(made.args[0]) == "estimators"
-    return ast.unparse(made).startswith("estimators.")
+    where, _, name = ast.unparse(made).rpartition(".")
+    return where == "estimators" and getattr(estimators, name).__module__ == "estimators.recipes"
 
 
 def test_every_recipe_is_called_with_a_seed():

@@ -48,4 +48,5 @@ NOT_APPLICABLE = {
     "scale_of_the_mean",
     "steps_go_downhill",  # undecided
     "added_names_do_not_clash",  # apply="forward" needs the module
+    "names_do_not_decide_what_moves",
 }

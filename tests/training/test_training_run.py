@@ -25,7 +25,7 @@ FIELDS = (
     *("backward_passes", "tokens", "evaluation_passes", "grid", "seconds", "peak_memory"),
     *("parameters", "trained_parameters", "history", "commit"),
 )
-TRAINED = ("start", "best_step", "rates")
+TRAINED = ("start", "best_step", "rates", "readings")
 
 
 def numbers(row: dict) -> dict:

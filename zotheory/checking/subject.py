@@ -219,8 +219,8 @@ class Subject:
     def plain(self) -> str:
         """Why a step is not a multiple of one estimate alone; "" if it is.
 
-        It is if it grows threefold with the losses' differences, and a constant loss moves nothing,
-        neither at first nor later.
+        It is if it grows threefold with the losses' differences, a constant loss moves nothing,
+        neither at first nor later, and it is no noise with its entries weighed one by one.
         """
         if "plain" not in self.known:
             self.known["plain"] = self._shape()
@@ -233,6 +233,8 @@ class Subject:
             scene = self.scene()
             (step,) = self.trace(scene, scene.linear(scale=scale))
             updates.append(step.update)
+            if _weighed(scene, step):
+                return "its step weighs the entries of its noise one by one (a second moment)"
         if float((updates[1] - 3.0 * updates[0]).norm()) > 1e-2 * float(updates[1].norm()):
             return "its step does not grow with the losses' differences (Adam, signs, clipping)"
         scene = self.scene()
@@ -284,3 +286,22 @@ def both(made: Any, scene: Scene) -> tuple[Any, Scene]:
 def module_of(parameters: Sequence[Tensor]) -> nn.Module:
     """Parameters as a module, for factories that want one."""
     return nn.ParameterList(parameters)
+
+
+def _weighed(scene: Scene, step: Step) -> bool:
+    """Whether an update has the signs of its noise everywhere, or the opposite ones, but not its
+    sizes, in any tensor. Noise made anew has other signs, a tensor's own coefficient its sizes.
+    """
+    if not step.perturbed:
+        return False
+    noise = step.perturbed[0] - step.perturbed[1] if len(step.perturbed) > 1 else step.perturbed[0]
+    moved = (noise != 0) & (step.update != 0)
+    ratios = step.update[moved] / noise[moved]
+    if not len(ratios) or abs(int(ratios.sign().sum())) < len(ratios):
+        return False
+    for place in scene.slices().values():
+        there = moved[place]
+        part = step.update[place][there] / noise[place][there]
+        if len(part) > 1 and float(part.std()) < 0.01 * float(part.abs().mean()):
+            return False
+    return True

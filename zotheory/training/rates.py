@@ -223,13 +223,33 @@ def run_all(
     return found
 
 
-def table(found: Sequence[Compared]) -> Table:
-    """A line for every method and seed: where the rule landed, the best rate, the regret."""
+def table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A line for every method and seed: where the rule landed, the best rate, the regret.
+
+    seen/told: the fall of the validation loss in the rule's run over the one that its readings
+    predict.
+    """
+    found = compared(rows)
+    ruled = {(r["method"], r["seed"]): r for r in rows if r["setup"]["lrs"] == [AUTO]}
     shown = Table(box=SIMPLE, pad_edge=False)
-    for name in ("method", "seed", "rule's rates", "best", "loss", "rule", "best", "regret"):
+    heads = (
+        "method",
+        "seed",
+        "rule's rates",
+        "best",
+        "loss",
+        "rule",
+        "best",
+        "regret",
+        "seen/told",
+    )
+    for name in (*heads, "seen/told"):
         shown.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
     for one in found:
         chosen = [lr for _, lr in one.rates]
+        parts = courses(ruled[one.method, one.seed])
+        told = sum(part.predicted * (part.passes[1] - part.passes[0]) for part in parts)
+        seen = sum(part.actual * (part.passes[1] - part.passes[0]) for part in parts)
         shown.add_row(
             one.method,
             str(one.seed),
@@ -239,6 +259,7 @@ def table(found: Sequence[Compared]) -> Table:
             f"{one.rule:.3f}",
             f"{one.fixed[one.best]:.3f}",
             f"{one.regret:+.1%}",
+            f"{seen / told:.2f}" if told > 0.0 else "-",
         )
     if found:
         shown.caption = f"median regret {median(one.regret for one in found):+.1%}"
@@ -291,7 +312,7 @@ def main(
         work.mkdir(parents=True, exist_ok=True)
         with FileLock(work / "lock"):  # others may work on other methods
             _record(rows, found)
-        console.print(table(compared(found)))
+        console.print(table(found))
     except TrainingError as error:
         stop(error)
     except Stopped as error:
