@@ -71,3 +71,13 @@ def test_what_is_wrong_fails_its_check_and_what_follows_alone(name):
     names = [one.name for one in checks() if one.name != SHARDED or SHARDED in CONTROLS[name]]
     failed = {n for n, r in results(name, *names).items() if r.status == "failed"}
     assert failed == set(CONTROLS[name])
+
+
+@pytest.mark.parametrize("name", ["Reseeded", "UnevenCoefficients", "Unrounded", "SmallOnly"])
+def test_a_wrong_step_is_no_shaped_one(name):
+    assert subject_of(getattr(wrong, name)).plain() == ""
+
+
+def test_steps_that_weigh_their_noise_by_a_second_moment_are_seen():
+    assert "weighs the entries of its noise" in subject_of("zo_adamu").plain()
+    assert subject_of("mezo").plain() == ""
