@@ -13,10 +13,11 @@ from zotheory.training.rates import (
     lowest,
     place_of,
     rate,
+    recorded,
     run_all,
     table,
 )
-from zotheory.training.rows import read_rows
+from zotheory.training.setup import TrainingError
 
 
 @given(st.integers(-20, 40))
@@ -48,12 +49,13 @@ def test_what_the_rule_lost_is_measured_by_the_fall_of_the_best_rate():
 
 def test_runs_are_made_once_and_compared(setup, tmp_path, capsys):
     common = setup("mezo", passes=300, loss="label_words")
-    found = run_all(["mezo", "subzo", "rademacher"], 1, common, tmp_path)
+    work, rows = tmp_path / "work", tmp_path / "results" / "rates.jsonl"
+    found = run_all(["mezo", "subzo", "rademacher"], 1, common, work, rows)
     told = capsys.readouterr().err
     assert "subzo, seed 0: subzo: rank must lie in" in told  # no matrix here has rank 64
     assert "rademacher, seed 0: rademacher: no step size follows from 32 readings" in told
     assert {row["method"] for row in found} == {"mezo"}
-    (one,) = compared(read_rows([tmp_path]))
+    (one,) = compared(recorded(rows))
     rule = found[0]
     assert rule["passes"] >= 300
     assert len(rule["readings"]) >= 8
@@ -61,10 +63,23 @@ def test_runs_are_made_once_and_compared(setup, tmp_path, capsys):
     assert all(value >= one.fixed[one.best] for value in one.fixed.values())
     assert all(course.readings for course in courses(rule))
     assert table(found).row_count == 1
-    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("row.json")}
-    assert run_all(["mezo"], 1, common, tmp_path) == found
+    assert run_all(["mezo"], 1, common, tmp_path / "nothing", rows) == found
+    assert not (tmp_path / "nothing").exists()
+    rows.unlink()
+    times = {path: path.stat().st_mtime_ns for path in work.rglob("row.json")}
+    assert run_all(["mezo"], 1, common, work, rows) == found
     assert all(path.stat().st_mtime_ns == before for path, before in times.items())
-    assert run_all(["mezo"], 1, common, tmp_path / "nothing", found) == found
+    rates = [row["setup"]["lrs"][0] for row in recorded(rows)]
+    assert rates == [*sorted(rates[:-1]), "auto"]
+    assert len(rates) == len(found)
+
+
+def test_a_file_that_is_no_list_of_rows_is_one_clear_line(tmp_path):
+    with pytest.raises(TrainingError, match=r"cannot read .*training.rates` makes it"):
+        recorded(tmp_path / "rates.jsonl")
+    (tmp_path / "rates.jsonl").write_text('{"row":')
+    with pytest.raises(TrainingError, match="is damaged"):
+        recorded(tmp_path / "rates.jsonl")
 
 
 def test_a_fall_is_predicted_from_the_readings_of_its_steps():

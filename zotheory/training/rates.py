@@ -188,24 +188,26 @@ def run_all(
     seeds: int,
     common: Setup,
     work: Path,
-    known: Iterable[dict[str, Any]] = (),
+    rows: Path,
     watch: Watch | None = None,
 ) -> list[dict[str, Any]]:
-    """Make or read the runs of every method on seeds 0, 1, ..., each in a folder of `work`.
+    """Make the runs of every method on seeds 0, 1, ..., each in a folder of `work`; return them.
 
-    known: rows that need not be made again.
-
-    A method that cannot be run, or for which the rule finds no rate, is told and left out.
+    Each row is added to the file `rows` when its run is done, and not made again if it is there. A
+    method that cannot be run, or for which the rule finds no rate, is told and left out.
     """
     found: list[dict[str, Any]] = []
-    made = {json.dumps(row["setup"]): row for row in known}
+    made = {json.dumps(row["setup"]): row for row in (recorded(rows) if rows.exists() else ())}
 
     def run(method: str, seed: int, lr: float | str) -> dict[str, Any]:
         place = f"{method}-{named(lr)}-seed{seed}"
         console.print(place, style="bold cyan", highlight=False)
         setup = complete(replace(common, method=method, seed=seed, lrs=(lr,)))
         row = made.get(json.dumps(setup.to_json()))
-        row = row or train(setup, work / place, resume=True, watch=watch)
+        if row is None:
+            row = train(setup, work / place, resume=True, watch=watch)
+            with FileLock(work / "lock"):  # others may work on other methods
+                _add(rows, row)
         found.append(row)
         return row
 
@@ -280,12 +282,11 @@ def recorded(path: Path = RECORDED) -> list[dict[str, Any]]:
         raise TrainingError(f"{path} is damaged: {error}") from error
 
 
-def _record(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Add rows to the file, in place of those of the same setup, in order."""
-    before = recorded(path) if path.exists() else []
-    kept = {json.dumps(row["setup"]): row for row in (*before, *rows)}
+def _add(path: Path, row: dict[str, Any]) -> None:
+    """Add a row to the file, in its order."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, "".join(map(dump, sorted(kept.values(), key=_order))))
+    found = sorted([*(recorded(path) if path.exists() else ()), row], key=_order)
+    write_atomically(path, "".join(map(dump, found)))
 
 
 def _order(row: Mapping[str, Any]) -> tuple[str, int, float]:
@@ -307,11 +308,7 @@ def main(
     try:
         common = replace(PROTOCOL, passes=passes, device=device or best_device())
         with TrainingProgress(console) as progress:
-            known = recorded(rows) if rows.exists() else []
-            found = run_all(methods or METHODS, seeds, common, work, known, progress)
-        work.mkdir(parents=True, exist_ok=True)
-        with FileLock(work / "lock"):  # others may work on other methods
-            _record(rows, found)
+            found = run_all(methods or METHODS, seeds, common, work, rows, progress)
         console.print(table(found))
     except TrainingError as error:
         stop(error)
