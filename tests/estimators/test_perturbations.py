@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from estimators import Gaussian
+from estimators import SGD, Gaussian, LayerSubset, SVDSubspace, TwoPoint, ZerothOrder
 from estimators.streams import Stream
 from tests.estimators.problems import Recorder, Table, build
 
@@ -123,3 +123,28 @@ def test_a_flat_loss_gives_svd0_some_subspace():
         if slot.is_matrix:
             gram = slot.state["U"].T @ slot.state["U"]
             torch.testing.assert_close(gram, torch.eye(2, dtype=gram.dtype), rtol=0, atol=1e-12)
+
+
+def test_layers_are_left_out_of_any_perturbation():
+    """It refuses what the inner one does, and the inner one makes its subspace from estimates."""
+
+    def made(model, perturbation):
+        parts = {"perturbation": perturbation, "direction": TwoPoint(), "update": SGD()}
+        return ZerothOrder(model, lr=1e-3, seed=SEED, **parts)
+
+    with pytest.raises(ValueError, match="rank must lie"):
+        made(Table(), LayerSubset(SVDSubspace(6, 1, 1), 0.5))
+    layered, whole = (Table() for _ in range(2))
+    some = made(layered, LayerSubset(SVDSubspace(RANK, 1, 1), 0.5))
+    every = made(whole, SVDSubspace(RANK, 1, 1))
+    for model, optimizer in ((layered, some), (whole, every)):
+        optimizer.step(Recorder(model))
+    kept = 0
+    for ours, theirs in zip(some.slots(), every.slots(), strict=True):
+        noise, other = (
+            o.perturbation.draw(s, SEED, 0, 0) for o, s in ((some, ours), (every, theirs))
+        )
+        if noise is not None:
+            kept += ours.layer is not None
+            assert torch.equal(noise.dense(), other.dense())
+    assert kept > 0
