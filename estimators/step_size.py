@@ -12,7 +12,6 @@ With a = E slope and b = E curvature the best step is a / b, and lowers the loss
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
@@ -182,6 +181,7 @@ class StepSize:
         self._next: _State | None = None
         self._followed: frozenset[int] | None = None
         self._taken = False
+        self._climb = ""
 
     # What a user reads and sets. (`described` has the attributes that are numbers, not these.)
 
@@ -275,9 +275,15 @@ class StepSize:
 
     def settle(self, step: int, loss: float) -> bool:
         """Keep what a step has found, at `loss`, once it is written: return whether it waits."""
+        self._climb = ""
         if self._next is not None:
-            self._state, self._next = _watched(self._next, step, loss), None
+            (self._state, self._climb), self._next = _watched(self._next, step, loss), None
         return self._state.pending is not None
+
+    @property
+    def climbed(self) -> str:
+        """What to tell of the last step if the rate was halved in it, else nothing."""
+        return self._climb
 
     def follow(self, waiting: Sequence[int] | None) -> None:
         """Have the steps of a log wait that did there; None has the rule decide again."""
@@ -431,25 +437,21 @@ def _changed(state: _State, rate: float, step: int) -> _State:
     return replace(state, rate=rate, history=(*state.history, (step, rate)))
 
 
-def _watched(state: _State, step: int, loss: float) -> _State:
-    """Return the state after a step, with half the rate if the loss has climbed."""
+def _watched(state: _State, step: int, loss: float) -> tuple[_State, str]:
+    """Return the state after a step; if the loss has climbed, half the rate and what to tell."""
     if state.rate is None or state.held:
-        return state
+        return state, ""
     losses = (*state.losses, loss)
     if len(losses) < _BLOCK:
-        return replace(state, losses=losses)
+        return replace(state, losses=losses), ""
     lower = next((block for block in state.blocks if _above(losses, block)), None)
     if lower is None:
-        return replace(state, losses=(), blocks=(*state.blocks, losses)[-_BLOCKS:])
+        return replace(state, losses=(), blocks=(*state.blocks, losses)[-_BLOCKS:]), ""
     rate = 0.5 * state.rate
     before, now = (math.fsum(block) / _BLOCK for block in (lower, losses))
-    warnings.warn(
-        f"the loss climbed from {before:.4g} to {now:.4g} by step {step}: the rate is halved, to "
-        f"{rate:.3g}",
-        stacklevel=2,
-    )
+    told = f"the loss climbed from {before:.4g} to {now:.4g} by step {step}: the rate is halved, to"
     state = replace(state, losses=(), blocks=(losses,), climbs=state.climbs + 1)
-    return _changed(state, rate, step + 1)
+    return _changed(state, rate, step + 1), f"{told} {rate:.3g}"
 
 
 def _above(losses: Sequence[float], others: Sequence[float]) -> bool:

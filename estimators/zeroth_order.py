@@ -205,6 +205,8 @@ class ZerothOrder(Checkpointed):
             if recorded is None:
                 self.log.record(evaluation.losses, self._groups, evaluation.slots, self.eps, waits)
                 self._guard.losses(evaluation.losses, self.eps)
+            if rule is not None and rule.climbed:
+                self._guard.tell(f"climb {rule.climbs}", rule.climbed)
         return estimate.loss
 
     def estimate(

@@ -172,6 +172,20 @@ def test_a_loss_that_climbs_halves_the_rate_for_good(tmp_path):
     assert replayed.step_size.history == rule.history
 
 
+@pytest.mark.filterwarnings("error:the loss climbed")
+def test_a_climb_that_is_made_an_error_is_told_when_its_step_is_whole():
+    problem = Quadratic(spread())
+    optimizer = problem.optimizer(lr=StepSize(every=1000))
+    for _ in range(60):
+        optimizer.step(problem.loss)
+    problem.h = 20.0 * problem.h
+    with pytest.raises(UserWarning, match="the loss climbed"):
+        for _ in range(200):
+            optimizer.step(problem.loss)
+    assert optimizer.steps == len(optimizer.log)
+    assert optimizer.step_size.climbs == 1
+
+
 def test_losses_round_a_constant_do_not_climb():
     problem = Quadratic(spread())
     optimizer = problem.optimizer(lr=StepSize(every=10**6))
