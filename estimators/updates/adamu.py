@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from estimators.assignment import Assignment, Terms, assign
-from estimators.interrupts import write_all
 from estimators.noise import Noise
 from estimators.perturbations.momentum_centred import MomentumCentredNoise
 from estimators.rounding import store
 from estimators.slots import Slot
-from estimators.updates.base import PIECE, Job, Update, kernels, root
+from estimators.updates.base import PIECE, Job, Update, kernels, root, write_rows
 
 
 class AdaMU(Update):
@@ -54,30 +53,28 @@ class AdaMU(Update):
         compiled = kernels(slot, [momentum])
         if compiled is None or job.written is not None:
             return False
-        weights, height = slot.matrix, slot.rows_within(PIECE)
+        weights = slot.matrix
         keep, r = noise.both
         numbers = (
             *(*noise.mix, keep, r, back * keep, back * r, job.scale, -job.lr * slope),
             *(noise.beta2, 1.0 - noise.beta2, self.delta),
         )
 
-        def piece(index: int) -> None:
-            rows = slice(index * height, min(slot.m, (index + 1) * height))
+        def write(rows: slice) -> None:
             s, t = noise.normals(rows)
             entries = weights[rows], s, s if t is None else t, momentum[rows]
             compiled.run(compiled.adamu, entries, numbers)
 
-        write_all(piece, -(-slot.m // height), slot.device, slot.m * slot.n)
+        write_rows(slot, slot.rows_within(PIECE), write)
         return True
 
     def _write_blocks(
         self, job: Job, noise: MomentumCentredNoise, slope: float, back: float
     ) -> None:
-        slot, height = job.slot, job.slot.rows_per_block
+        slot = job.slot
         weights, momentum = slot.matrix, slot.state["m"]
 
-        def block(index: int) -> None:
-            rows = slice(index * height, min(slot.m, (index + 1) * height))
+        def write(rows: slice) -> None:
             s, fresh, past = noise.parts(rows)
             below = root(second_moment(noise, fresh, past).add_(self.delta))
             if job.written is not None and slope:
@@ -91,7 +88,7 @@ class AdaMU(Update):
             store(slot, wide, job.rounding, rows)
             momentum[rows] = first
 
-        write_all(block, slot.blocks, slot.device, slot.m * slot.n)
+        write_rows(slot, slot.rows_per_block, write)
 
 
 def second_moment(noise: MomentumCentredNoise, fresh: Tensor, past: Tensor) -> Tensor:

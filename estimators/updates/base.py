@@ -236,29 +236,35 @@ class Elementwise(Update):
             return False
         noise, weight, back = single
         kernel, numbers = getattr(compiled, found[0]), (weight, back, job.scale, job.lr, *found[1])
-        weights, height = slot.matrix, slot.rows_within(PIECE)
+        weights = slot.matrix
 
-        def piece(index: int) -> None:
-            rows = slice(index * height, min(slot.m, (index + 1) * height))
+        def write(rows: slice) -> None:
             entries = drawn(noise, weights[rows], rows)
             moments = (moment[rows] for moment in state.values())
             compiled.run(kernel, (weights[rows], entries, *moments), numbers)
 
-        write_all(piece, -(-slot.m // height), slot.device, slot.m * slot.n)
+        write_rows(slot, slot.rows_within(PIECE), write)
         return True
 
     def _write_blocks(self, job: Job, state: dict[str, Tensor]) -> None:
-        slot = job.slot
-        weights, height = slot.matrix, slot.rows_per_block
+        slot, weights = job.slot, job.slot.matrix
 
-        def block(index: int) -> None:
-            rows = slice(index * height, min(slot.m, (index + 1) * height))
+        def write(rows: slice) -> None:
             gradient = restored_block(job, weights[rows], rows)
             wide = weights[rows].to(slot.compute_dtype)
             step = self.direction({k: v[rows] for k, v in state.items()}, gradient, job) * job.lr
             store(slot, wide.mul_(job.scale).sub_(step), job.rounding, rows)
 
-        write_all(block, slot.blocks, slot.device, slot.m * slot.n)
+        write_rows(slot, slot.rows_per_block, write)
+
+
+def write_rows(slot: Slot, height: int, write: Callable[[slice], None]) -> None:
+    """Call `write` with all rows of a tensor, `height` at a time, in parallel; see `write_all`."""
+
+    def task(index: int) -> None:
+        write(slice(index * height, min(slot.m, (index + 1) * height)))
+
+    write_all(task, -(-slot.m // height), slot.device, slot.m * slot.n)
 
 
 def kernels(slot: Slot, state: Sequence[Tensor]) -> ModuleType | None:

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from estimators.interrupts import write_all
 from estimators.perturbations.hessian_scaled import HessianScaledNoise
-from estimators.updates.base import Job
+from estimators.updates.base import Job, write_rows
 from estimators.updates.sgd import SGD
 
 
@@ -29,15 +28,14 @@ class HessianSGD(SGD):
 
     def _average(self, job: Job) -> None:
         slot, alpha = job.slot, self.smoothing
-        hessian, height = slot.state["H"], slot.rows_per_block
+        hessian = slot.state["H"]
         ((_, noise),) = job.terms
         if not isinstance(noise, HessianScaledNoise):
             raise TypeError("HiZOO's update needs the noise of HessianScaled")
         weight = alpha * abs(job.estimate.curvature)
 
-        def block(index: int) -> None:
-            rows = slice(index * height, min(slot.m, (index + 1) * height))
+        def write(rows: slice) -> None:
             u = noise.standard(rows)
             hessian[rows].mul_(u.square_().mul_(weight).add_(1.0 - alpha))
 
-        write_all(block, slot.blocks, slot.device, slot.m * slot.n)
+        write_rows(slot, slot.rows_per_block, write)
