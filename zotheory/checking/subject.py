@@ -233,10 +233,10 @@ class Subject:
             scene = self.scene()
             (step,) = self.trace(scene, scene.linear(scale=scale))
             updates.append(step.update)
-            if _weighed(scene, step):
-                return "its step weighs the entries of its noise one by one (a second moment)"
         if float((updates[1] - 3.0 * updates[0]).norm()) > 1e-2 * float(updates[1].norm()):
             return "its step does not grow with the losses' differences (Adam, signs, clipping)"
+        if _weighed(scene, step):
+            return "its step weighs the entries of its noise one by one (a second moment)"
         scene = self.scene()
         made, sloped = self.build(scene), scene.linear()
         steps = self.trace(scene, sloped, 2, made=made)
