@@ -179,9 +179,13 @@ def test_a_climb_that_is_made_an_error_is_told_when_its_step_is_whole():
     for _ in range(60):
         optimizer.step(problem.loss)
     problem.h = 20.0 * problem.h
-    with pytest.raises(UserWarning, match="the loss climbed"):
+
+    def train():
         for _ in range(200):
             optimizer.step(problem.loss)
+
+    with pytest.raises(UserWarning, match="the loss climbed"):
+        train()
     assert optimizer.steps == len(optimizer.log)
     assert optimizer.step_size.climbs == 1
 
