@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,8 +98,7 @@ def train(
     except (TrainingError, AssetError, ModelError) as error:
         stop(error)
     except Stopped as error:
-        name = signal.Signals(error.signum).name
-        stop(f"stopped by {name}; the same command with --resume goes on", 128 + error.signum)
+        stop(f"{error}; the same command with --resume goes on", 128 + error.signum)
     except KeyboardInterrupt:
         stop("stopped at once; --resume goes on from the last checkpoint", 130)
     show(console, [row])

@@ -23,7 +23,7 @@ from zotheory.model.prompts import (
     prompt_loss,
 )
 from zotheory.model.reviews import Example, Split, examples, load_reviews, split
-from zotheory.training.setup import Setup, TrainingError
+from zotheory.training.setup import Setup, TrainingError, at_most
 from zotheory.training.state import Counter
 
 if TYPE_CHECKING:
@@ -149,9 +149,8 @@ def make_split(setup: Setup, tokenizer: PreTrainedTokenizerBase) -> Split:
         sentences = [example for example, length in short if length <= setup.max_tokens]
     asked = setup.train + setup.validation + setup.test
     if asked > len(sentences):
-        limits = {"words": setup.max_words, "tokens": setup.max_tokens}
-        told = " and ".join(f"{most} {unit}" for unit, most in limits.items() if most)
-        which = f" of at most {told}" if told else ""
+        limits = at_most(setup.max_words, setup.max_tokens)
+        which = f" of {limits}" if limits else ""
         raise TrainingError(
             f"{asked} sentences are asked for, {setup.task} has {len(sentences)}{which}"
         )

@@ -9,7 +9,6 @@ on with.
 from __future__ import annotations
 
 import math
-import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -218,8 +217,7 @@ def main(
     except TrainingError as error:
         stop(error)
     except Stopped as error:
-        name = signal.Signals(error.signum).name
-        stop(f"stopped by {name}; the same command goes on", 128 + error.signum)
+        stop(f"{error}; the same command goes on", 128 + error.signum)
     raise typer.Exit(0 if len(found) == seeds * len(wanted) else 1)
 
 

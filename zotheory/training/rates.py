@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -268,7 +267,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return shown
 
 
-def recorded(path: Path = RECORDED) -> list[dict[str, Any]]:
+def recorded(path: Path) -> list[dict[str, Any]]:
     """The rows in the file that the command has written.
 
     Raises TrainingError if there is none, or it is damaged.
@@ -313,8 +312,7 @@ def main(
     except TrainingError as error:
         stop(error)
     except Stopped as error:
-        name = signal.Signals(error.signum).name
-        stop(f"stopped by {name}; the same command goes on", 128 + error.signum)
+        stop(f"{error}; the same command goes on", 128 + error.signum)
 
 
 if __name__ == "__main__":

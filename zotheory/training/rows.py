@@ -20,7 +20,7 @@ from rich.table import Table
 from zotheory.arguments import as_path, flat
 from zotheory.files import read_json
 from zotheory.ledger import plain, versions
-from zotheory.training.setup import Setup, TrainingError, named
+from zotheory.training.setup import Setup, TrainingError, at_most, named
 
 ROW = 1  # the schema's version, under the key "row"; what has no such key is no row
 _VERSIONED = ("zotheory", "numpy", "torch", "transformers")
@@ -253,8 +253,8 @@ def _spread(values: Sequence[float], digits: int) -> str:
 
 def _title(protocol: dict[str, Any]) -> str:
     sizes = "/".join(str(protocol[part]) for part in ("train", "validation", "test"))
-    limits = {"words": protocol["max_words"], "tokens": protocol["max_tokens"]}
-    short = "".join(f", at most {most} {unit}" for unit, most in limits.items() if most)
+    limits = at_most(protocol["max_words"], protocol["max_tokens"])
+    short = f", {limits}" if limits else ""
     return (
         f"{protocol['model']} on {protocol['task']} ({sizes} sentences{short}), batches of "
         f"{protocol['batch_size']}, loss over the {protocol['loss'].replace('_', ' ')}"

@@ -135,6 +135,12 @@ class Setup:
         return shlex.join(words)
 
 
+def at_most(words: int | None, tokens: int | None) -> str:
+    """What sentences are left, in words; empty if all are."""
+    limits = [f"{most} {unit}" for most, unit in ((words, "words"), (tokens, "tokens")) if most]
+    return f"at most {' and '.join(limits)}" if limits else ""
+
+
 def named(lr: float | str) -> str:
     """A learning rate in words."""
     return lr if isinstance(lr, str) else f"{lr:g}"
