@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from estimators.directions.base import Direction, Estimate
@@ -26,6 +27,9 @@ from estimators.updates.base import Elementwise, Update
 LEAST = 2  # readings without which a spread has no meaning
 _FAINT = 20.0  # a second difference is to be so many times its rounding error
 _STRETCH = 8.0  # the most that a radius is lengthened for it
+_LONG = 4.0  # times the median size of estimates: 0.7% of Gaussian slopes are above
+_SIZES = 40  # the last sizes that are compared with
+_SEEN = 8  # sizes without which nothing is known of the next one
 _BLOCK = 10  # losses that are compared with
 _BLOCKS = 4  # the last blocks of as many,
 _FEW = 2  # and have climbed if so few of the 100 pairs with one of these say otherwise
@@ -66,9 +70,10 @@ class Reading:
 class Choice:
     """What readings say, and the step that follows.
 
-    best: a / b of one batch, E <g_B, D> / E D^T H D; error: its relative standard error. share: of
-    a batch's slope, what other batches agree on, E <g_B', D> / E <g_B, D>, with share_error, its
-    standard error; signal: the share that is used, see `StepSize`. rate: the step chosen.
+    best: of one batch, E <g_B, D> / E max(D^T H D, 0); error: the relative standard error of the
+    ratio with all curvatures. share: of a batch's slope, what other batches agree on,
+    E <g_B', D> / E <g_B, D>, with share_error, its standard error; signal: the share that is used,
+    see `StepSize`. rate: the step chosen.
     """
 
     best: float
@@ -83,8 +88,8 @@ class Choice:
 class _State:
     """All that a rule knows, as numbers. pending: an update that waits for another batch.
 
-    losses: of the steps since the last block of them was full; blocks: the last blocks. climbs: how
-    often one was above one before.
+    sizes: of the last estimates; shortened: how many were. losses: of the steps since the last
+    block of them was full; blocks: the last blocks. climbs: how often one was above one before.
     """
 
     readings: tuple[Reading, ...] = ()
@@ -97,6 +102,8 @@ class _State:
     looks: int = 0
     squares: float = 0.0
     held: bool = False
+    sizes: tuple[float, ...] = ()
+    shortened: int = 0
     losses: tuple[float, ...] = ()
     blocks: tuple[tuple[float, ...], ...] = ()
     climbs: int = 0
@@ -117,34 +124,47 @@ class _State:
 class StepSize:
     """The learning rate of a `ZerothOrder`, measured in its own forward passes: `lr="auto"`.
 
-    The rate is safety * signal * (E <g_B, D> / E D^T H D) / (1 + error^2), D being the update of
-    rate 1. What counts is the loss of the text, not that of the batch B that D was made on, and
-    there the best step is E <g_B', D> / E D^T H D with another batch B': shorter by the share of a
-    batch's slope that other batches agree on. The share takes many readings to tell, and falls
-    along a run; `signal` is its mean given the readings, every order of magnitude from 0.01 to 1
-    being as likely before. error is the relative standard error of the ratio, whose effect on the
-    fall of the loss the denominator makes least. On a quadratic a step of safety times the best
-    lowers the loss by safety (2 - safety) of what the best would, 0.44 at 1/4. A language model's
-    curvature grows along a run: SmolLM2-135M lost by MeZO at 1/2 in 130 steps what it had learnt,
-    and of five methods the rates that were best after 600 passes are 0.1 to 0.3 of the best step at
-    its initial weights.
+    The rate is safety * signal * (E <g_B, D> / E max(D^T H D, 0)) / (1 + error^2), D being the
+    update of rate 1. What counts is the loss of the text, not that of the batch B that D was made
+    on, and there the best step is E <g_B', D> / E D^T H D with another batch B': shorter by the
+    share of a batch's slope that other batches agree on. The share takes many readings to tell, and
+    falls along a run; `signal` is its mean given the readings, every order of magnitude from 0.01
+    to 1 being as likely before. error is the relative standard error of the ratio, whose effect on
+    the fall of the loss the denominator makes least. A curvature below zero counts as zero: it says
+    that the loss falls faster near by, not how far on.
+
+    On a quadratic a step of safety times the best lowers the loss by safety (2 - safety) of what
+    the best would, 0.44 at 1/4. On SmolLM2-135M MeZO lost at 1/2 within 100 steps what it had
+    learnt, and the rates that are best after 600 passes are from a tenth of the best step at its
+    initial weights (MeZO) to half of it (LeZO).
 
     A reading takes two steps. The first finds its estimate as always, and writes nothing; the
     second, on the next batch, evaluates the loss at the weights and at two points along the
     update, and then writes it, in place of an estimate of its own. The first readings (at least
     `first`, more while error > 3/4, at most four times as many) are made one after the other with
-    rate zero. Later there is one in `every` steps, which costs 3 passes, and 2 more for methods
-    that evaluate no pair of points round the weights. `passes` counts what readings have cost. The
-    rate rests on the last `window` of them, and changes by a factor of at most two at once; a
-    reading that leaves no sensible rate leaves the old one.
+    rate zero. As slopes and curvatures change once the weights move, as many are then made anew,
+    one in every / 4 steps, and when these alone would do, the first ones no longer count. Later
+    there is one in `every` steps, and the rate rests on the last `window` of them. Each costs 3
+    passes, and 2 more for methods that evaluate no pair of points round the weights; `passes`
+    counts. The rate changes by a factor of at most two at once; a reading that leaves no sensible
+    rate leaves the old one.
+
+    No estimate is longer than four times the median of the last 40, by the weights of its draws: a
+    longer one is shortened to that; `shortened` counts. That happens to 0.7% of Gaussian slopes and
+    takes 0.7% of their fall, but among 300 steps of MeZO on SmolLM2-135M was one with a slope of 21
+    times the median, and the loss rose from there without end.
 
     What readings cannot see in time, a curvature that grows along the run, shows in the losses. Ten
     steps' are compared with each of the four tens before: where 98 of the 100 pairs have risen
     (Mann and Whitney's U of 2), the loss has climbed, and the rate is halved for good, with a
     warning; `climbs` counts. Losses of one law do so once in 100,000 steps, whatever the law.
 
-    The radius is that of the noise, eps, and up to eight times that where second differences are
-    less than 20 times their rounding error, which is measured once, in five further passes.
+    The radius is at least that of the step that is then written, and there a loss that is no
+    quadratic shows what steps of such a length do: steps of the best length of a language model's
+    second derivatives are several eps long, and where it curves more from there on lose in one what
+    many have won. It is at least that of the noise, eps, and up to eight times that where second
+    differences are less than 20 times their rounding error, which is measured once, in five
+    further passes.
 
     The `lr` of parameter groups are factors on the rate, 1 by default, so that schedulers of every
     kind multiply it; readings are taken along the update with the groups' rates in the ratio that
@@ -163,7 +183,7 @@ class StepSize:
     """
 
     def __init__(
-        self, safety: float = 0.25, *, first: int = 8, every: int = 20, window: int = 64
+        self, safety: float = 0.25, *, first: int = 8, every: int = 20, window: int = 16
     ) -> None:
         if not 0.0 < safety < 2.0:
             raise ValueError(f"safety must lie between 0 and 2, got {safety}")
@@ -216,6 +236,11 @@ class StepSize:
     def passes(self) -> int:
         """Losses evaluated for readings; the first ones' estimates, which move nothing, count."""
         return self._state.passes
+
+    @property
+    def shortened(self) -> int:
+        """How many estimates were shortened."""
+        return self._state.shortened
 
     @property
     def climbs(self) -> int:
@@ -271,7 +296,7 @@ class StepSize:
             return self._read(evaluation, update)
         if self._due(evaluation.step):
             return self._wait(evaluation, direction.measured or direction, update)
-        return direction.run(evaluation)
+        return self._within(direction.run(evaluation))
 
     def settle(self, step: int, loss: float) -> bool:
         """Keep what a step has found, at `loss`, once it is written: return whether it waits."""
@@ -298,9 +323,20 @@ class StepSize:
         readings = tuple(Reading(**reading) for reading in state["readings"])
         history = tuple((step, rate) for step, rate in state["history"])
         blocks = tuple(map(tuple, state["blocks"]))
-        tuples = {"readings": readings, "history": history, "blocks": blocks}
-        self._state = _State(**{**state, **tuples, "losses": tuple(state["losses"])})
+        flat = {name: tuple(state[name]) for name in ("sizes", "losses")}
+        known = {"readings": readings, "history": history, "blocks": blocks, **flat}
+        self._state = _State(**{**state, **known})
         self._next = None
+
+    def _within(self, estimate: Estimate) -> Estimate:
+        """The estimate, shortened if it is much longer than others are."""
+        state, size = self._state, _size(estimate.terms)
+        if state.held or not size:
+            return estimate
+        most = _LONG * median(state.sizes) if len(state.sizes) >= _SEEN else size
+        sizes, longer = (*state.sizes, size)[-_SIZES:], size > most
+        self._next = replace(state, sizes=sizes, shortened=state.shortened + longer)
+        return estimate.times(most / size) if longer else estimate
 
     # How a reading is made.
 
@@ -310,10 +346,11 @@ class StepSize:
             return step in self._followed
         if state.held:
             return False
-        return state.rate is None or step - state.last >= self.every
+        pause = max(2, self.every // 4) if _rested(state) else self.every
+        return state.rate is None or step - state.last >= pause
 
     def _wait(self, evaluation: Evaluation, direction: Direction, update: Update) -> Estimate:
-        estimate = direction.run(evaluation)
+        estimate = self._within(direction.run(evaluation))
         spent = len(evaluation.losses) if self._state.rate is None else 0
         own = 0.0
         if any(estimate.terms.values()):
@@ -338,7 +375,8 @@ class StepSize:
                 for i, point in enumerate(evaluation.visited())
             ],
         }
-        self._next = replace(self._state, pending=pending, passes=self._state.passes + spent)
+        assert self._next is not None
+        self._next = replace(self._next, pending=pending, passes=self._state.passes + spent)
         return Estimate({}, estimate.loss)
 
     def _read(self, evaluation: Evaluation, update: Update) -> Estimate:
@@ -350,9 +388,8 @@ class StepSize:
         )
         if any(terms.values()):
             weights, radius = _along(evaluation, terms, update)
-            found, rounding = look(
-                evaluation, weights, radius * state.stretch, rounding=state.rounding
-            )
+            far = max(radius * state.stretch, *(slot.group["lr"] for slot in evaluation.slots))
+            found, rounding = look(evaluation, weights, far, rounding=state.rounding)
             second = found.curvature * radius**2
             state = replace(
                 state,
@@ -366,11 +403,10 @@ class StepSize:
         reading = Reading(
             pending["step"], pending["own"], found.slope, found.curvature, found.radius
         )
-        readings = (*state.readings, reading)[-self.window :]
         self._next = self._rated(
             replace(
                 state,
-                readings=readings,
+                readings=self._counting(state, reading),
                 pending=None,
                 last=pending["step"],
                 passes=state.passes + found.passes,
@@ -384,6 +420,21 @@ class StepSize:
 
     # What readings say.
 
+    def _counting(self, state: _State, reading: Reading) -> tuple[Reading, ...]:
+        """The readings that the rate rests on from now on."""
+        readings = (*state.readings, reading)
+        if not _rested(state):
+            return readings if state.rate is None else readings[-self.window :]
+        moved = tuple(r for r in readings if r.step >= state.history[0][0])
+        return moved[-self.window :] if self._tell(moved, state) else readings
+
+    def _tell(self, readings: tuple[Reading, ...], state: _State) -> bool:
+        """Whether readings are enough to choose by, or as many as there may be."""
+        if len(readings) < self.first:
+            return False
+        choice = self._choice(replace(state, readings=readings))
+        return (choice is not None and choice.error <= 0.75) or len(readings) >= 4 * self.first
+
     def _rated(self, state: _State) -> _State:
         if state.held:
             return state
@@ -394,12 +445,9 @@ class StepSize:
                 return state
             rate = min(2.0 * state.rate, max(0.5 * state.rate, choice.rate))
             return _changed(state, rate, step)
-        count = len(state.readings)
-        most = min(4 * self.first, self.window)
-        if count >= self.first and choice is not None and choice.error <= 0.75:
-            return _changed(state, choice.rate, step)
-        if count < most:
+        if not self._tell(state.readings, state):
             return state
+        count = len(state.readings)
         if choice is None:
             a, b = (sum(x) / count for x in zip(*map(_slopes, state.readings), strict=True))
             raise NoStepSize(
@@ -420,14 +468,21 @@ class StepSize:
         if len(readings) < LEAST:
             return None
         own = [r.own for r in readings]
-        best, error = ratio(own, [r.curvature for r in readings])
-        if not (sum(own) > 0.0 and best > 0.0 and math.isfinite(best)):
+        mean, error = ratio(own, [r.curvature for r in readings])
+        if not (sum(own) > 0.0 and mean > 0.0 and math.isfinite(mean)):
             return None
-        error /= best
+        error /= mean
+        best = sum(own) / sum(max(r.curvature, 0.0) for r in readings)
         share, share_error = ratio([r.fresh for r in readings], own)
         signal = expected_share(share, share_error)
         rate = self.safety * 0.5**state.climbs * signal * best / (1.0 + error * error)
         return Choice(best, error, share, share_error, signal, rate)
+
+
+def _rested(state: _State) -> bool:
+    """Whether the rate rests on readings of before there was one."""
+    since = state.history[0][0] if state.history else 0
+    return any(reading.step < since for reading in state.readings[:1])
 
 
 def _changed(state: _State, rate: float, step: int) -> _State:
@@ -545,11 +600,14 @@ class Looking:
 
 def _along(evaluation: Evaluation, terms: Weights, update: Update) -> tuple[Weights, float]:
     """Return D as weighted draws, and the radius at which h D is as long as eps Z."""
-    size = math.sqrt(sum(weight * weight for weight in terms.values()))
-    radius = evaluation.eps / size if update.homogeneous else evaluation.eps
+    radius = evaluation.eps / _size(terms) if update.homogeneous else evaluation.eps
     if update.linear:
         return terms, radius
     return {Draw(Along(evaluation, terms, update), 0): 1.0}, radius
+
+
+def _size(terms: Weights) -> float:
+    return math.sqrt(sum(weight * weight for weight in terms.values()))
 
 
 def _ends(evaluation: Evaluation, estimate: Estimate) -> tuple[float, float, float] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -63,11 +64,15 @@ class MagnitudeMask(Perturbation):
     def reads_weights(self) -> bool:
         return not self.stored
 
+    def kept(self, slots: Sequence[Slot]) -> list[dict[str, Any]]:
+        fraction = 1.0 - self.sparsity
+        return [{"threshold": magnitude_threshold(slot.matrix, fraction)} for slot in slots]
+
     def prepare(self, slots: Sequence[Slot], evaluation: Evaluation, rebase: Rebase) -> None:
         self._masks.clear()
         for slot in slots:
             if "threshold" not in slot.state or self._starves(slot):
-                slot.state["threshold"] = magnitude_threshold(slot.matrix, 1.0 - self.sparsity)
+                slot.state.update(*self.kept([slot]))
             if self.stored and slot.name not in self._masks:
                 self._masks[slot.name] = slot.matrix.abs() <= slot.state["threshold"]
 
@@ -104,17 +109,17 @@ def magnitude_threshold(weights: Tensor, fraction: float) -> float:
     if weights.device.type == "meta":
         return 0.0
     sizes = weights.abs()
-    zeros = int((sizes == 0.0).sum())
-    others = sizes.numel() - zeros
+    others = int(sizes.count_nonzero())
     if not others:
         return math.inf
-    within = sizes.flatten().kthvalue(zeros + max(1, round(fraction * others))).values
-    larger = sizes[sizes > within]
-    if not larger.numel():
+    place = sizes.numel() - others + max(1, round(fraction * others))
+    within = sizes.flatten().kthvalue(place).values
+    larger = torch.where(sizes > within, sizes, math.inf).amin()
+    if larger.isinf():
         return math.inf
-    middle = (within.double() + larger.amin().double()) / 2.0
+    middle = (within.double() + larger.double()) / 2.0
     narrow = middle.to(weights.dtype)  # as which it is compared
-    return float(narrow if narrow < larger.amin() else within)
+    return float(narrow if narrow < larger else within)
 
 
 class RandomMaskNoise(DenseNoise):

@@ -2,6 +2,8 @@
 
 import json
 import math
+from itertools import pairwise
+from statistics import NormalDist, median
 
 import pytest
 import torch
@@ -133,6 +135,125 @@ def test_rounding_is_measured_and_the_radius_stretched_for_it():
     assert rule.choice.best == pytest.approx(0.1, rel=0.2)
 
 
+# What readings along the run say.
+
+
+def test_the_first_readings_count_until_as_many_are_made_along_the_run():
+    """Signs: every reading is exact, and from the first step on curvature is four times as high."""
+    problem = Quadratic(spread())
+    trace = float(problem.h.sum())
+    optimizer = problem.optimizer(estimators.rademacher, StepSize(first=4, every=20, window=6))
+    rule = optimizer.step_size
+    seen = []
+    for step in range(200):
+        if step == 8:
+            problem.h = 4.0 * problem.h
+        optimizer.step(problem.loss)
+        if not seen or seen[-1] != rule.readings:
+            seen.append(rule.readings)
+    counted = [len(readings) for readings in seen[1:]]
+    assert counted == [1, 2, 3, 4, 5, 6, 7, *[4, 5, 6, 6], *[6] * (len(counted) - 11)]
+    steps = [readings[-1].step for readings in seen[1:]]
+    pauses = [after - before for before, after in pairwise(steps)]
+    assert pauses == [2, 2, 2, 5, 5, 5, 5, *[20] * (len(pauses) - 7)]
+    assert rule.history[0] == (8, pytest.approx(0.25 / trace, rel=0.01))
+    assert rule.choice.best == pytest.approx(0.25 / trace, rel=1e-4)
+    assert all(reading.step >= 8 for reading in rule.readings)
+
+
+def test_the_first_readings_count_on_while_those_of_the_run_cannot_tell():
+    """One weight, which hardly moves: then the loss bends up and down in turn, by 11 and by -10."""
+    problem = Quadratic([1.0])
+    optimizer = problem.optimizer(estimators.rademacher, StepSize(1e-4, first=2, every=8))
+    rule = optimizer.step_size
+    for step in range(4 + 2 * 8):
+        problem.h[:] = 1.0 if step < 4 else 0.5 + 10.5 * (-1) ** (step // 2)
+        optimizer.step(problem.loss)
+        first = sum(reading.step < 4 for reading in rule.readings)
+        along = len(rule.readings) - first
+        assert first == (0 if along >= 8 else min(2, (step + 1) // 2))
+    assert along == 8
+
+
+def test_a_curvature_below_zero_counts_as_zero():
+    """One weight that rests, curvatures of 3 and -1 in turn: their mean is 1, without signs 3/2."""
+    problem = Quadratic([1.0])
+    optimizer = problem.optimizer(estimators.rademacher, StepSize(first=40, window=40))
+    for step in range(79):
+        problem.h[:] = 1.0 + 2.0 * (-1) ** (step // 2)
+        optimizer.step(problem.loss)
+    optimizer.step(problem.loss)
+    choice = optimizer.step_size.choice
+    assert choice.best == pytest.approx(2 / 3, rel=1e-4)
+    assert choice.error == pytest.approx(2 / math.sqrt(39), rel=1e-3)
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.25])
+def test_along_the_run_the_loss_is_looked_at_as_far_as_the_step_goes(factor):
+    problem = Quadratic(spread())
+    optimizer = problem.optimizer(estimators.rademacher, eps=1e-5)
+    optimizer.param_groups[0]["lr"] = factor
+    rule = optimizer.step_size
+    for _ in range(100):
+        rate = rule.rate
+        optimizer.step(problem.loss)
+    first, *_, last = rule.readings
+    assert last.radius == pytest.approx(factor * rate, rel=1e-6)
+    assert last.radius > 10 * optimizer.eps / math.sqrt(last.own)  # that of the noise
+    assert first.step >= rule.history[0][0]
+
+
+# Estimates that are much longer than others.
+
+
+def slopes(optimizer):
+    """|kappa| of the steps that found an estimate."""
+    waited = set(optimizer.log.waiting)
+    found = [x[:2] for step, x in enumerate(optimizer.log.losses) if step - 1 not in waited]
+    return [abs(plus - minus) / (2 * optimizer.eps) for plus, minus in found]
+
+
+def test_an_outlying_estimate_is_shortened_to_four_times_the_median():
+    """One batch has a slope a hundred times as steep."""
+    problem = Quadratic([1e-3] * 40)
+    optimizer = problem.optimizer(estimators.rademacher, StepSize(every=10**4))
+    rule = optimizer.step_size
+    for _ in range(80):
+        optimizer.step(problem.loss)
+    count, before = rule.shortened, problem.w.detach().clone()
+    limit = 4.0 * median(slopes(optimizer)[-40:])
+    problem.batch = 99.0 * problem.g
+    optimizer.step(problem.loss)
+    moved = float((problem.w.detach() - before).abs().mean())  # signs: |z| = 1
+    assert rule.shortened == count + 1
+    assert moved == pytest.approx(rule.rate * limit, rel=1e-6)
+    assert slopes(optimizer)[-1] > 2 * limit
+
+
+def test_slopes_of_one_law_are_shortened_as_seldom_as_gaussian_ones():
+    problem = Quadratic([1e-3] * 40)
+    optimizer = problem.optimizer(lr=StepSize(1e-6, every=10**6))  # the weights hardly move
+    steps = 3000
+    for _ in range(steps):
+        optimizer.step(problem.loss)
+    chance = 2 * (1 - NormalDist().cdf(4.0 * NormalDist().inv_cdf(0.75)))
+    assert 0.25 * chance < optimizer.step_size.shortened / steps < 3.0 * chance
+
+
+def test_a_rate_that_is_set_shortens_nothing():
+    problem = Quadratic([1e-3] * 40)
+    optimizer = problem.optimizer(estimators.rademacher)
+    for _ in range(40):
+        optimizer.step(problem.loss)
+    optimizer.step_size.rate = 1e-3
+    count, before = optimizer.step_size.shortened, problem.w.detach().clone()
+    problem.batch = 99.0 * problem.g
+    optimizer.step(problem.loss)
+    moved = float((problem.w.detach() - before).abs().mean())
+    assert moved == pytest.approx(1e-3 * slopes(optimizer)[-1], rel=1e-6)
+    assert optimizer.step_size.shortened == count
+
+
 # What readings do not see in time.
 
 
@@ -141,7 +262,7 @@ def test_a_loss_that_climbs_halves_the_rate_for_good(tmp_path):
 
     def run(steps, sharper):
         problem = Quadratic(spread())
-        optimizer = problem.optimizer(lr=StepSize(every=1000))
+        optimizer = problem.optimizer(lr=StepSize(every=10**4))
         losses = []
         for step in range(steps):
             if step == sharper:
@@ -162,11 +283,11 @@ def test_a_loss_that_climbs_halves_the_rate_for_good(tmp_path):
     calm, _ = run(400, 1000)
     assert calm.step_size.climbs == 0
 
-    again = Quadratic(spread()).optimizer(lr=StepSize(every=1000))
+    again = Quadratic(spread()).optimizer(lr=StepSize(every=10**4))
     again.load_state_dict(optimizer.state_dict())
     assert again.step_size.climbs == rule.climbs
     assert again.step_size.state_dict() == rule.state_dict()
-    replayed = Quadratic(spread()).optimizer(lr=StepSize(every=1000))
+    replayed = Quadratic(spread()).optimizer(lr=StepSize(every=10**4))
     with pytest.warns(UserWarning, match="the loss climbed"):
         estimators.replay(replayed, optimizer.log)
     assert replayed.step_size.history == rule.history
@@ -175,7 +296,7 @@ def test_a_loss_that_climbs_halves_the_rate_for_good(tmp_path):
 @pytest.mark.filterwarnings("error:the loss climbed")
 def test_a_climb_that_is_made_an_error_is_told_when_its_step_is_whole():
     problem = Quadratic(spread())
-    optimizer = problem.optimizer(lr=StepSize(every=1000))
+    optimizer = problem.optimizer(lr=StepSize(every=10**4))
     for _ in range(60):
         optimizer.step(problem.loss)
     problem.h = 20.0 * problem.h
@@ -294,7 +415,7 @@ def test_the_displacement_is_the_step_without_momentum(name):
 
 def make(name="mezo", dtype=torch.float64, **options):
     model = Table(dtype)
-    rule = StepSize(first=2, every=3, window=8)
+    rule = StepSize(first=2, every=12, window=8)
     return model, build(name, model, lr=rule, seed=4, **options)
 
 

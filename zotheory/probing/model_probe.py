@@ -31,7 +31,7 @@ from zotheory.probing.falls import FallRow, Falls, Group
 from zotheory.probing.lineup import lineup, recipe_names
 from zotheory.probing.objectives import ProbeError
 
-LEAST = 6  # draws of a method, whatever they cost
+LEAST = 5  # draws of a method, whatever they cost
 GROUPS = ("kinds", "layers")
 _FAINT = 20.0 * 6.0**0.5  # rounding errors of a loss that second differences are to exceed
 _STRETCH = 8.0
@@ -62,7 +62,7 @@ def probe_model(
             all recipes that take a model alone where none is named.
         groups: in place of methods, MeZO on groups of weights alone: "kinds" (embeddings, each
             projection, norms and other vectors) or "layers".
-        passes: how many forward passes a method gets, about; at least six draws are made.
+        passes: how many forward passes a method gets, about; at least five draws are made.
         batches: the draws go round so many batches, all methods' in the same way.
         batch_size, words: of a batch: the number of sentences, and the most words that one has.
         seed: of the split and of all draws, which methods share where they draw the same.
@@ -140,10 +140,14 @@ def probe_losses(
 
 @dataclass(frozen=True)
 class _Measured:
-    """What shares one estimate: names with the passes of their steps, and how to make it."""
+    """What shares one estimate: names with the passes of their steps, and how to make it.
+
+    passes: of a look.
+    """
 
     names: tuple[str, ...]
     costs: tuple[int, ...]
+    passes: int
     build: Callable[[nn.Module, int], ZerothOrder]
     own: bool = False
     group: Group | None = None
@@ -151,10 +155,6 @@ class _Measured:
     @property
     def name(self) -> str:
         return self.names[0]
-
-    @property
-    def passes(self) -> int:
-        return self.costs[0]
 
     def rows(self, looks: Sequence[Look], stretch: float) -> Iterator[FallRow]:
         """A row for every number of passes that a step of these methods takes."""
@@ -212,8 +212,13 @@ class _Measuring:
         return found
 
     def _built(self, one: _Measured) -> ZerothOrder:
+        """The optimiser, with what it keeps because of the weights, the same for all looks."""
         try:
-            return one.build(self.module, self.seed)
+            optimizer = one.build(self.module, self.seed)
+            slots = optimizer.slots()
+            for slot, entries in zip(slots, optimizer.perturbation.kept(slots), strict=True):
+                slot.state.update(entries)
+            return optimizer
         except Exception as error:
             raise ProbeError(f"{one.name}: {type(error).__name__}: {first_line(error)}") from error
 
@@ -234,14 +239,14 @@ def _methods(asked: Sequence[Any]) -> list[_Measured]:
         if not one.own and one.name not in recipe_names():  # a variant
             continue
         factory = one.factory if one.own else getattr(recipes, one.name)
-        estimate, cost = _described(one.name, factory)
+        estimate, cost, passes = _described(one.name, factory)
         before = found.get(estimate)
         if before is not None and not one.own:
             names, costs = (*before.names, one.name), (*before.costs, cost)
             found[estimate] = replace(before, names=names, costs=costs)
         else:
             key = f"{one.name} {estimate}" if one.own else estimate
-            found[key] = _Measured((one.name,), (cost,), _builder(factory), one.own)
+            found[key] = _Measured((one.name,), (cost,), passes, _builder(factory), one.own)
     return list(found.values())
 
 
@@ -250,30 +255,34 @@ def _builder(factory: Factory) -> Callable[[nn.Module, int], ZerothOrder]:
 
 
 class _Toy(nn.Module):
-    """Two layers, to count the losses of a step on."""
+    """Two layers, to count losses on."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.calls = 0
         self.layers = nn.ModuleList(nn.Linear(80, 80, dtype=torch.float64) for _ in range(2))
 
     def loss(self) -> Tensor:
+        self.calls += 1
         return sum((p.detach().square().sum() for p in self.parameters()), torch.zeros(()))
 
 
-def _described(name: str, factory: Factory) -> tuple[str, int]:
-    """What tells an estimate from others, and the losses of a step, the second, of its method."""
+def _described(name: str, factory: Factory) -> tuple[str, int, int]:
+    """What tells an estimate from others, and the losses of a step, the second, and of a look."""
     toy = _Toy()
     try:
         optimizer = factory(toy, seed=0)
         if not isinstance(optimizer, ZerothOrder):
             raise TypeError(f"it made {type(optimizer).__name__}, and a ZerothOrder is needed")
+        optimizer.look(toy.loss, centre=0.0, rounding=0.0)
+        looked = toy.calls
         for _ in range(2):
             optimizer.step(toy.loss)
     except Exception as error:
         raise ProbeError(f"{name}: {type(error).__name__}: {first_line(error)}") from error
     direction = optimizer.direction.measured or optimizer.direction
     parts = described(optimizer.perturbation), described(direction)
-    return " | ".join(parts), len(optimizer.log.losses[1])
+    return " | ".join(parts), len(optimizer.log.losses[1]), looked
 
 
 def _groups(module: nn.Module, trained: Mapping[str, Tensor], by: str) -> list[_Measured]:
@@ -290,7 +299,9 @@ def _groups(module: nn.Module, trained: Mapping[str, Tensor], by: str) -> list[_
         )
 
     return [
-        _Measured((g,), (2,), builder(n), group=Group(sum(trained[k].numel() for k in n), len(n)))
+        _Measured(
+            (g,), (2,), 2, builder(n), group=Group(sum(trained[k].numel() for k in n), len(n))
+        )
         for g, n in members.items()
     ]
 

@@ -1,0 +1,118 @@
+"""Ours: where the measured learning rate lands, and whether the loss falls as it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.command import main
+from figures.data import Data, MissingData
+from figures.picture import Picture
+from figures.style import INK, PAGE, SERIES, Look, legend_above, lettered, panels
+from zotheory.training.rates import AUTO, Compared, compared, courses, recorded
+from zotheory.training.setup import TrainingError
+
+FILE = "rates.jsonl"
+MARKERS = "os^DvPX<>*"
+
+
+def draw(data: Data) -> tuple[Figure, str]:
+    """Loss against rate in units of the rule's, and the fall per pass predicted and seen."""
+    rows, found = runs(data)
+    figure, (curves, falls) = panels(1, 2, height=2.9, width=PAGE)
+    looks = {
+        method: Look(SERIES[i % len(SERIES)].colour, SERIES[i % len(SERIES)].line, MARKERS[i])
+        for i, method in enumerate(dict.fromkeys(one.method for one in found))
+    }
+    for one, row in zip(found, rows, strict=True):
+        _curve(curves, one, mean_rate(one, row), looks[one.method])
+    curves.axvline(1.0, color=INK, linewidth=0.6, zorder=1)
+    curves.set(
+        xscale="log",
+        xlabel="fixed rate, over the rule's mean",
+        ylabel="fall of the loss, over the best rate's",
+        ylim=(-0.05, 1.12),
+    )
+    total = _falls(falls, rows, looks)
+    lettered((curves, falls), ("Fixed rates, and the rule (large)", "The fall, predicted and seen"))
+    legend_above(figure, [curves], columns=5)
+    regrets = [one.regret for one in found]
+    setup = rows[0]["setup"]
+    return figure, (
+        f"(a) {setup['model']} on {setup['task']} of at most {setup['max_words']} words, batches "
+        f"of {setup['batch_size']}, {setup['passes']} passes a run: the fall of the validation "
+        "loss at fixed rates on a grid of factor sqrt(3), over that of the best of them. Large: "
+        'lr="auto", its passes for measuring included, at its mean rate. Median regret '
+        f"{np.median(regrets):+.0%} of the fall, largest {max(regrets):+.0%}, {len(found)} runs. "
+        f"(b) The fall per pass in thirds of the rule's runs ({total} parts) against what its "
+        "readings there predict; line: equal."
+    )
+
+
+def runs(data: Data) -> tuple[list[Mapping[str, Any]], list[Compared]]:
+    """The recorded runs of the rule, and each method's comparison with fixed rates."""
+    try:
+        rows = recorded(data.results / FILE)
+    except TrainingError as error:
+        raise MissingData(str(error)) from error
+    found = [one for one in compared(rows) if one.enclosed]
+    if not found:
+        raise MissingData(f"{data.results / FILE} holds no method whose best rate is enclosed")
+    ruled = {(r["method"], r["seed"]): r for r in rows if r["setup"]["lrs"] == [AUTO]}
+    return [ruled[one.method, one.seed] for one in found], found
+
+
+def mean_rate(one: Compared, row: Mapping[str, Any]) -> float:
+    """The mean over the steps of the rates that the rule chose, after its first readings."""
+    ends = [step for step, _ in one.rates[1:]] + [row["steps"]]
+    lengths = [end - step for (step, _), end in zip(one.rates, ends, strict=True)]
+    return float(np.average([lr for _, lr in one.rates], weights=lengths))
+
+
+def shares(one: Compared) -> tuple[np.ndarray, np.ndarray]:
+    """Fixed rates, and the share of the best one's fall that each has."""
+    least = one.fixed[one.best]
+    rates = np.array(sorted(one.fixed))
+    fallen = np.array([one.start - one.fixed[lr] for lr in rates]) / (one.start - least)
+    return rates, fallen
+
+
+def _curve(ax: Axes, one: Compared, rule: float, look: Look) -> None:
+    rates, fallen = shares(one)
+    kept = fallen > -0.05
+    line = {**look.on_line(), "marker": look.marker, "ms": 2.2, "linewidth": 0.8}
+    ax.plot(rates[kept] / rule, fallen[kept], **line)
+    landed = (one.start - one.rule) / (one.start - one.fixed[one.best])
+    ax.plot([1.0], [landed], ms=5.5, mec=INK, mew=0.6, label=one.method, **look.on_points())
+
+
+def _falls(ax: Axes, rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> int:
+    """Points of all parts of the runs; returns their number."""
+    count, most = 0, 0.0
+    for row in rows:
+        found = courses(row)
+        pairs = np.array([(course.predicted, course.actual) for course in found]).reshape(-1, 2)
+        ax.plot(*pairs.T, ms=3.6, alpha=0.85, **looks[row["method"]].on_points())
+        count, most = count + len(pairs), max([most, *pairs.ravel()])
+    ax.axline((0.0, 0.0), slope=1.0, color=INK, linewidth=0.6, zorder=1)
+    ax.set(
+        xlabel="predicted by the readings",
+        ylabel="seen in validation",
+        xscale="symlog",
+    )
+    return count
+
+
+PICTURE = Picture(
+    "own_rates",
+    "The learning rate that is measured",
+    ("own.step.best",),
+    draw,
+)
+
+if __name__ == "__main__":
+    main(PICTURE)
