@@ -20,6 +20,9 @@ from zotheory.papers import ROOMS
 from zotheory.report.export import write_export
 from zotheory.report.page import Drawn, read_pictures, write_page
 from zotheory.report.site import style, write_sources
+from zotheory.training.rates import RECORDED as RATES
+from zotheory.training.rates import markdown
+from zotheory.training.rates import recorded as recorded_rates
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "out"
@@ -44,6 +47,7 @@ def gather(ledger: Ledger, folder: Path, drawn: Path) -> None:
     for path, text in (
         ("generated/tally.md", tally(ledger)),
         ("generated/falls.md", falls()),
+        ("generated/rates.md", markdown(recorded_rates(ROOT / RATES))),
         ("gallery.md", gallery(shown)),
         ("mathematics.md", mathematics()),
         *((f"api/{name}.md", text) for name, text in api().items()),

@@ -70,10 +70,9 @@ class Reading:
 class Choice:
     """What readings say, and the step that follows.
 
-    best: of one batch, E <g_B, D> / E max(D^T H D, 0); error: the relative standard error of the
-    ratio with all curvatures. share: of a batch's slope, what other batches agree on,
-    E <g_B', D> / E <g_B, D>, with share_error, its standard error; signal: the share that is used,
-    see `StepSize`. rate: the step chosen.
+    best: of one batch, E <g_B, D> / E max(D^T H D, 0); error: its relative standard error. share:
+    of a batch's slope, what other batches agree on, E <g_B', D> / E <g_B, D>, with share_error, its
+    standard error; signal: the share that is used, see `StepSize`. rate: the step chosen.
     """
 
     best: float
@@ -131,7 +130,8 @@ class StepSize:
     falls along a run; `signal` is its mean given the readings, every order of magnitude from 0.01
     to 1 being as likely before. error is the relative standard error of the ratio, whose effect on
     the fall of the loss the denominator makes least. A curvature below zero counts as zero: it says
-    that the loss falls faster near by, not how far on.
+    that the loss falls faster near by, not how far on; and a single such reading can outweigh all
+    others.
 
     On a quadratic a step of safety times the best lowers the loss by safety (2 - safety) of what
     the best would, 0.44 at 1/4. On SmolLM2-135M MeZO lost at 1/2 within 100 steps what it had
@@ -178,8 +178,8 @@ class StepSize:
     two-sided difference.
 
     Raises ValueError for bad numbers. A step raises NoStepSize, a RuntimeError, and leaves the
-    weights as they were, if after 4 * first readings the mean curvature is not positive or the
-    relative error above 1.
+    weights as they were, if after 4 * first readings curvature is not positive in most of them or
+    the relative error above 1.
     """
 
     def __init__(
@@ -449,11 +449,12 @@ class StepSize:
             return state
         count = len(state.readings)
         if choice is None:
-            a, b = (sum(x) / count for x in zip(*map(_slopes, state.readings), strict=True))
+            slope = math.fsum(reading.own for reading in state.readings) / count
             raise NoStepSize(
                 f"no step size follows from {count} readings: along the updates the mean slope is "
-                f"{a:.3g} and the mean curvature {b:.3g}, and both have to be positive; give lr a "
-                "number, or begin at weights or with a batch where the loss is convex on average"
+                f"{slope:.3g} and has to be positive, and the curvature is so in "
+                f"{_convex(state.readings)} of them, which has to be most; give lr a number, or "
+                "begin at weights or with a batch where the loss is convex along most directions"
             )
         if choice.error > 1.0:
             raise NoStepSize(
@@ -468,11 +469,11 @@ class StepSize:
         if len(readings) < LEAST:
             return None
         own = [r.own for r in readings]
-        mean, error = ratio(own, [r.curvature for r in readings])
-        if not (sum(own) > 0.0 and mean > 0.0 and math.isfinite(mean)):
+        curvatures = [max(r.curvature, 0.0) for r in readings]
+        if not (sum(own) > 0.0 and 2 * _convex(readings) > len(readings)):
             return None
-        error /= mean
-        best = sum(own) / sum(max(r.curvature, 0.0) for r in readings)
+        best, error = ratio(own, curvatures)
+        error /= best
         share, share_error = ratio([r.fresh for r in readings], own)
         signal = expected_share(share, share_error)
         rate = self.safety * 0.5**state.climbs * signal * best / (1.0 + error * error)
@@ -513,8 +514,8 @@ def _above(losses: Sequence[float], others: Sequence[float]) -> bool:
     return sum(loss <= other for loss in losses for other in others) <= _FEW
 
 
-def _slopes(reading: Reading) -> tuple[float, float]:
-    return reading.own, reading.curvature
+def _convex(readings: Sequence[Reading]) -> int:
+    return sum(reading.curvature > 0.0 for reading in readings)
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> tuple[float, float]:

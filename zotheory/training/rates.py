@@ -224,47 +224,66 @@ def run_all(
     return found
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """A line for every method and seed: where the rule landed, the best rate, the regret.
+HEADS = (
+    *("method", "seed", "rule's rates", "loss", "by the rule"),
+    *("best fixed rate", "its loss", "regret", "seen/told"),
+)
 
-    seen/told: the fall of the validation loss in the rule's run over the one that its readings
-    predict.
+
+def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """A line for every run of the rule, by its loss at the end; dashes where no other is to
+    compare with.
+
+    loss: before the first step, in validation. seen/told: the fall of that loss in the rule's run
+    over the one that its readings predict.
     """
-    found = compared(rows)
-    ruled = {(r["method"], r["seed"]): r for r in rows if r["setup"]["lrs"] == [AUTO]}
-    shown = Table(box=SIMPLE, pad_edge=False)
-    heads = (
-        "method",
-        "seed",
-        "rule's rates",
-        "best",
-        "loss",
-        "rule",
-        "best",
-        "regret",
-        "seen/told",
-    )
-    for name in (*heads, "seen/told"):
-        shown.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
-    for one in found:
-        chosen = [lr for _, lr in one.rates]
-        parts = courses(ruled[one.method, one.seed])
+    found = {(one.method, one.seed): one for one in compared(rows)}
+    lines = []
+    for row in sorted((r for r in rows if r["setup"]["lrs"] == [AUTO]), key=end):
+        chosen = [lr for _, lr in row["rates"]]
+        parts = courses(row)
         told = sum(part.predicted * (part.passes[1] - part.passes[0]) for part in parts)
         seen = sum(part.actual * (part.passes[1] - part.passes[0]) for part in parts)
-        shown.add_row(
-            one.method,
-            str(one.seed),
-            f"{chosen[0]:.1e} to {chosen[-1]:.1e}",
-            f"{one.best:.1e}" + ("" if one.enclosed else " (end of those tried)"),
-            f"{one.start:.3f}",
-            f"{one.rule:.3f}",
-            f"{one.fixed[one.best]:.3f}",
-            f"{one.regret:+.1%}",
-            f"{seen / told:.2f}" if told > 0.0 else "-",
-        )
-    if found:
-        shown.caption = f"median regret {median(one.regret for one in found):+.1%}"
+        rule, before = end(row), row["history"][0]["loss"]
+        line = [row["method"], str(row["seed"]), f"{_short(min(chosen))} to {_short(max(chosen))}"]
+        line += [f"{before:.2f}", f"{rule:.2f}"]
+        one = found.get((row["method"], row["seed"]))
+        if one is None:
+            line += ["-", "-", "-"]
+        else:
+            best = _short(one.best) + ("" if one.enclosed else " (end of those tried)")
+            line += [best, f"{one.fixed[one.best]:.2f}", f"{one.regret:+.1%}"]
+        lines.append([*line, f"{seen / told:.2f}" if told > 0.0 else "-"])
+    return lines
+
+
+def _short(lr: float) -> str:
+    return f"{lr:.1e}".replace("e-0", "e-")
+
+
+def median_regret(rows: Iterable[Mapping[str, Any]]) -> tuple[float, int]:
+    """Of the methods and seeds whose best rate is enclosed, with their number."""
+    regrets = [one.regret for one in compared(rows) if one.enclosed]
+    return (median(regrets) if regrets else math.nan), len(regrets)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The cells for a terminal."""
+    shown = Table(box=SIMPLE, pad_edge=False)
+    for name in HEADS:
+        shown.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
+    for line in cells(rows):
+        shown.add_row(*line)
+    regret, count = median_regret(rows)
+    if count:
+        shown.caption = f"median regret {regret:+.1%}, of {count} whose best rate is enclosed"
     return shown
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The cells for a page."""
+    lines = [HEADS, ["---" if name == "method" else "---:" for name in HEADS], *cells(rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def recorded(path: Path) -> list[dict[str, Any]]:
