@@ -8,7 +8,7 @@ import pytest
 from figures.data import Data
 from figures.picture import pictures
 from figures.style import applied
-from tests.figures.training_rows import write_rows
+from tests.figures.training_rows import write_rates, write_rows
 from zotheory.ledger import Entry, Ledger, recorded
 
 
@@ -17,6 +17,7 @@ def data(tmp_path_factory) -> Data:
     """The recorded ledger with made-up rows of training, at the smallest budget."""
     rows = tmp_path_factory.mktemp("rows")
     write_rows(rows)
+    write_rates(rows)
     return Data(recorded(), "quick", rows)
 
 

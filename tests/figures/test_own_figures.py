@@ -141,3 +141,16 @@ def test_a_ledger_without_a_model_is_drawn_and_says_so(drawing, changed):
     figure, shown = drawing("own_held_out", changed("own.held_out", edit))
     assert len(points(figure.axes[0])) == 1
     assert "No language model's pairs" in shown
+
+
+def test_rates_are_drawn_in_units_of_the_rules(drawing):
+    """Of MeZO: one rate diverged, the rule landed at nine tenths of the best rate's fall."""
+    figure, shown = drawing("own_rates")
+    curves, falls = figure.axes
+    mean = (10 * 2e-6 + 10 * 1e-6) / 20
+    fixed, rule = curves.get_lines()[:2]
+    assert fixed.get_xydata() == pytest.approx(np.array([[1e-6 / mean, 0.8], [1.73e-6 / mean, 1]]))
+    assert rule.get_xydata() == pytest.approx(np.array([[1.0, 0.9]]))
+    (course,) = falls.get_lines()[0].get_xydata()
+    assert course == pytest.approx([10 * 2e-6 * 1e6 / 20, 4.0 / 20])
+    assert "Median regret +10%" in shown

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.figures.training_rows import RATES
 from zotheory.training.rates import (
     FACTOR,
     Compared,
@@ -77,33 +78,15 @@ def test_runs_are_made_once_and_compared(setup, tmp_path, capsys):
     assert len(rates) == len(found)
 
 
-def made_up(lr, losses, method="mezo", diverged=False, **more):
-    history = [
-        {"step": 10 * i, "passes": 20 * i, "loss": loss, "accuracy": 0.5}
-        for i, loss in enumerate(losses)
-    ]
-    setup = {"lrs": [lr]}
-    grid = [{"diverged": diverged}]
-    return {"method": method, "seed": 0, "setup": setup, "history": history, "grid": grid, **more}
-
-
 def test_the_table_has_every_run_of_the_rule_and_what_there_is_to_compare():
-    auto = {"rates": [[10, 2e-6], [20, 1e-6]], "readings": [[12, 1.0, 1e6, 0.0]]}
-    rows = [
-        made_up(rate(0), [8.0, 5.0, 4.0]),
-        made_up(rate(1), [8.0, 4.0, 3.0]),
-        made_up(rate(2), [8.0, 9.0], diverged=True),
-        made_up("auto", [8.0, 8.0, 4.0, 3.5], **auto),
-        made_up("auto", [8.0, 8.0, 4.0, 2.0], method="lezo", **auto),
-    ]
-    lezo, mezo = cells(rows)
+    lezo, mezo = cells(RATES)
     assert lezo == ["lezo", "0", "1.0e-6 to 2.0e-6", "8.00", "2.00", "-", "-", "-", lezo[-1]]
     assert mezo[:5] == ["mezo", "0", "1.0e-6 to 2.0e-6", "8.00", "3.50"]
     assert mezo[5:8] == ["1.7e-6", "3.00", "+10.0%"]
     told = 10 * 2e-6 * 1e6  # of the second ten steps; of the third there is no reading
     assert float(mezo[8]) == pytest.approx((8.0 - 4.0) / told, abs=0.006)
-    assert median_regret(rows) == (pytest.approx(0.1), 1)
-    assert markdown(rows).splitlines()[2:] == [f"| {' | '.join(x)} |" for x in (lezo, mezo)]
+    assert median_regret(RATES) == (pytest.approx(0.1), 1)
+    assert markdown(RATES).splitlines()[2:] == [f"| {' | '.join(x)} |" for x in (lezo, mezo)]
 
 
 def test_a_file_that_is_no_list_of_rows_is_one_clear_line(tmp_path):
