@@ -148,9 +148,10 @@ def test_rates_are_drawn_in_units_of_the_rules(drawing):
     figure, shown = drawing("own_rates")
     curves, falls = figure.axes
     mean = (10 * 2e-6 + 10 * 1e-6) / 20
-    fixed, rule = curves.get_lines()[:2]
+    fixed, lost, rule = curves.get_lines()[:3]
     assert fixed.get_xydata() == pytest.approx(np.array([[1e-6 / mean, 0.8], [1.73e-6 / mean, 1]]))
+    assert lost.get_xydata() == pytest.approx(np.array([[3e-6 / mean, 0.0]]))
     assert rule.get_xydata() == pytest.approx(np.array([[1.0, 0.9]]))
     (course,) = falls.get_lines()[0].get_xydata()
     assert course == pytest.approx([10 * 2e-6 * 1e6 / 20, 4.0 / 20])
-    assert "Median regret +10%" in shown
+    assert "Median regret +10.0%" in shown
