@@ -6,6 +6,8 @@ from pathlib import Path
 
 from zotheory.ledger import recorded
 from zotheory.papers import ROOMS
+from zotheory.training.rates import RECORDED, markdown
+from zotheory.training.rates import recorded as recorded_rates
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,6 +28,10 @@ def test_its_sentence_counts_the_claims_and_those_of_another_setting():
     ).groups()
     assert int(total) == len(recorded().claims)
     assert int(elsewhere) == sum(entry.elsewhere for entry in recorded().claims)
+
+
+def test_its_table_of_rates_is_the_recorded_one():
+    assert markdown(recorded_rates(ROOT / RECORDED)) in README
 
 
 def test_what_it_links_to_is_there():

@@ -205,7 +205,7 @@ def probe(
     ] = None,
     passes: Annotated[
         int, typer.Option(min=1, help="Of a model: forward passes for each, about.")
-    ] = 20,
+    ] = 16,
     batches: Annotated[
         int, typer.Option(min=1, help="Of a model: batches that the draws go round.")
     ] = 1,

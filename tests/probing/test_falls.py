@@ -120,7 +120,7 @@ def test_signs_find_the_trace_exactly_and_methods_of_one_estimate_share_a_row():
     mezo, cons = rows["mezo, mezo_m, mezo_adam"], rows["zo_sgd_cons"]
     assert cons.found.fall.value == pytest.approx(mezo.found.fall.value * 2 / 5)
     assert len(rows["mezo_gv"].draws) == LEAST
-    assert len(mezo.draws) == 10
+    assert len(mezo.draws) == 8
     assert told[-1][1] == told[-1][2]
     assert falls.reference is mezo
     assert bowl.one.abs().max() == 0.0

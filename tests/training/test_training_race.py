@@ -59,11 +59,13 @@ def test_ratios_come_with_an_interval_over_seeds():
 def test_a_row_that_cannot_be_made_is_left_out(setup, tmp_path, capsys):
     common = setup("mezo", passes=140)
     found = run_all(
-        ["subzo", "mezo-prefix", "mezo"], 1, common, tmp_path / "work", tmp_path / "rows"
+        ["subzo", "mezo-prefix", "rademacher"], 1, common, tmp_path / "work", tmp_path / "rows"
     )
     assert [row["method"] for row in found] == ["mezo"]  # no matrix here has rank 64
     told = capsys.readouterr().err
     assert "subzo-seed0: subzo: rank must lie in" in told  # no matrix here has rank 64
-    assert "mezo-seed0: mezo: the first readings of lr auto took the whole budget" in told
+    assert (
+        "rademacher-seed0: rademacher: the first readings of lr auto took the whole budget" in told
+    )
     with pytest.raises(TrainingError):
         next(setups(["mezo-adapter"], 1, common))

@@ -10,7 +10,7 @@ of two methods' on common draws, round the logarithm; for A / B round B / A, a m
 with weights a_i, whose degrees of freedom are those of the weights, (sum a)^2 / sum a^2 - 1 (Kish):
 few of ten draws decide. Where that of B / A reaches 0 there is no end above. All are approximate,
 as nothing is known of the tails. On quadratics those of 95% hold the truth in 92 to 94% (falls) and
-91 to 97% (best steps) of samples of 6 to 20 MeZO draws; where the gradient lies along one large
+91 to 97% (best steps) of samples of 4 to 20 MeZO draws; where the gradient lies along one large
 eigenvector, those of best steps in 77 to 80% only.
 """
 

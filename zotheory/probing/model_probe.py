@@ -31,7 +31,7 @@ from zotheory.probing.falls import FallRow, Falls, Group
 from zotheory.probing.lineup import lineup, recipe_names
 from zotheory.probing.objectives import ProbeError
 
-LEAST = 5  # draws of a method, whatever they cost
+LEAST = 4  # draws of a method, whatever they cost
 GROUPS = ("kinds", "layers")
 _FAINT = 20.0 * 6.0**0.5  # rounding errors of a loss that second differences are to exceed
 _STRETCH = 8.0
@@ -46,7 +46,7 @@ def probe_model(
     model: str | PathLike[str] | LanguageModel | None = None,
     *methods: Any,
     groups: str | None = None,
-    passes: int = 20,
+    passes: int = 16,
     batches: int = 1,
     batch_size: int = 16,
     words: int = 10,
@@ -62,7 +62,7 @@ def probe_model(
             all recipes that take a model alone where none is named.
         groups: in place of methods, MeZO on groups of weights alone: "kinds" (embeddings, each
             projection, norms and other vectors) or "layers".
-        passes: how many forward passes a method gets, about; at least five draws are made.
+        passes: how many forward passes a method gets, about; at least four draws are made.
         batches: the draws go round so many batches, all methods' in the same way.
         batch_size, words: of a batch: the number of sentences, and the most words that one has.
         seed: of the split and of all draws, which methods share where they draw the same.
@@ -97,7 +97,7 @@ def probe_losses(
     closures: Sequence[Closure],
     *methods: Any,
     groups: str | None = None,
-    passes: int = 20,
+    passes: int = 16,
     seed: int = 0,
     tell: Tell = lambda name, done, total: None,
 ) -> Falls:
