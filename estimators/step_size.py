@@ -424,14 +424,14 @@ class StepSize:
         if not _rested(state):
             return readings if state.rate is None else readings[-self.window :]
         moved = tuple(r for r in readings if r.step >= state.history[0][0])
-        return moved[-self.window :] if self._tell(moved, state) else readings
+        choice = self._choice(replace(state, readings=moved))
+        return moved[-self.window :] if self._enough(choice, len(moved)) else readings
 
-    def _tell(self, readings: tuple[Reading, ...], state: _State) -> bool:
-        """Whether readings are enough to choose by, or as many as there may be."""
-        if len(readings) < self.first:
+    def _enough(self, choice: Choice | None, count: int) -> bool:
+        """Whether so many readings, which say so, are enough, or as many as there may be."""
+        if count < self.first:
             return False
-        choice = self._choice(replace(state, readings=readings))
-        return (choice is not None and choice.error <= 0.75) or len(readings) >= 4 * self.first
+        return (choice is not None and choice.error <= 0.75) or count >= 4 * self.first
 
     def _rated(self, state: _State) -> _State:
         if state.held:
@@ -443,9 +443,9 @@ class StepSize:
                 return state
             rate = min(2.0 * state.rate, max(0.5 * state.rate, choice.rate))
             return _changed(state, rate, step)
-        if not self._tell(state.readings, state):
-            return state
         count = len(state.readings)
+        if not self._enough(choice, count):
+            return state
         if choice is None:
             slope = math.fsum(reading.own for reading in state.readings) / count
             raise NoStepSize(

@@ -13,10 +13,9 @@ from figures.command import main
 from figures.data import Data, MissingData
 from figures.picture import Picture
 from figures.style import INK, PAGE, SERIES, Look, legend_above, lettered, panels
-from zotheory.training.rates import AUTO, Compared, compared, courses, recorded
+from zotheory.training.rates import AUTO, RECORDED, Compared, compared, courses, recorded
 from zotheory.training.setup import TrainingError
 
-FILE = "rates.jsonl"
 MARKERS = "os^DvPX<>*"
 
 
@@ -57,13 +56,14 @@ def draw(data: Data) -> tuple[Figure, str]:
 
 def runs(data: Data) -> tuple[list[Mapping[str, Any]], list[Compared]]:
     """The recorded runs of the rule, and each method's comparison with fixed rates."""
+    path = data.results / RECORDED.name
     try:
-        rows = recorded(data.results / FILE)
+        rows = recorded(path)
     except TrainingError as error:
         raise MissingData(str(error)) from error
     found = [one for one in compared(rows) if one.enclosed]
     if not found:
-        raise MissingData(f"{data.results / FILE} holds no method whose best rate is enclosed")
+        raise MissingData(f"{path} holds no method whose best rate is enclosed")
     ruled = {(r["method"], r["seed"]): r for r in rows if r["setup"]["lrs"] == [AUTO]}
     return [ruled[one.method, one.seed] for one in found], found
 
