@@ -15,14 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from docs.sources import api, falls, gallery, mathematics, tally
+from zotheory.evidence.trained import recorded as recorded_rates
 from zotheory.ledger import Ledger, recorded
 from zotheory.papers import ROOMS
 from zotheory.report.export import write_export
 from zotheory.report.page import Drawn, read_pictures, write_page
 from zotheory.report.site import style, write_sources
-from zotheory.training.rates import RECORDED as RATES
 from zotheory.training.rates import markdown
-from zotheory.training.rates import recorded as recorded_rates
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "out"
@@ -47,7 +46,7 @@ def gather(ledger: Ledger, folder: Path, drawn: Path) -> None:
     for path, text in (
         ("generated/tally.md", tally(ledger)),
         ("generated/falls.md", falls()),
-        ("generated/rates.md", markdown(recorded_rates(ROOT / RATES))),
+        ("generated/rates.md", markdown(recorded_rates())),
         ("gallery.md", gallery(shown)),
         ("mathematics.md", mathematics()),
         *((f"api/{name}.md", text) for name, text in api().items()),

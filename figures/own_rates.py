@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,22 +12,22 @@ from figures.command import main
 from figures.data import Data, MissingData
 from figures.picture import Picture
 from figures.style import INK, PAGE, SERIES, Look, legend_above, lettered, panels
-from zotheory.training.rates import AUTO, RECORDED, Compared, compared, courses, recorded
-from zotheory.training.setup import TrainingError
+from zotheory.evidence.trained import RECORDED, Grid, RowsError, end, recorded
+from zotheory.training.rates import compared, courses
 
 MARKERS = "os^DvPX<>*"
 
 
 def draw(data: Data) -> tuple[Figure, str]:
     """Loss against rate in units of the rule's, and the fall per pass predicted and seen."""
-    rows, found = runs(data)
+    found = runs(data)
     figure, (curves, falls) = panels(1, 2, height=2.9, width=PAGE)
     looks = {
         method: Look(SERIES[i % len(SERIES)].colour, SERIES[i % len(SERIES)].line, MARKERS[i])
         for i, method in enumerate(dict.fromkeys(one.method for one in found))
     }
-    for one, row in zip(found, rows, strict=True):
-        _curve(curves, one, mean_rate(one, row), looks[one.method])
+    for one in found:
+        _curve(curves, one, looks[one.method])
     curves.axvline(1.0, color=INK, linewidth=0.6, zorder=1)
     curves.set(
         xlabel="fixed rate, over the rule's mean",
@@ -37,11 +36,11 @@ def draw(data: Data) -> tuple[Figure, str]:
     )
     curves.set_xscale("log", base=2)
     curves.xaxis.set_major_formatter(lambda x, _: f"{x:g}" if x >= 1 else f"1/{1 / x:g}")
-    total = _falls(falls, rows, looks)
+    total = _falls(falls, found, looks)
     lettered((curves, falls), ("Fixed rates, and the rule (large)", "The fall, predicted and seen"))
     legend_above(figure, [curves], columns=5)
     regrets = [one.regret for one in found]
-    setup = rows[0]["setup"]
+    setup = found[0].rule["setup"]
     return figure, (
         f"(a) {setup['model']} on {setup['task']} of at most {setup['max_words']} words, batches "
         f"of {setup['batch_size']}, {setup['passes']} passes a run: the fall of the validation "
@@ -54,53 +53,53 @@ def draw(data: Data) -> tuple[Figure, str]:
     )
 
 
-def runs(data: Data) -> tuple[list[Mapping[str, Any]], list[Compared]]:
-    """The recorded runs of the rule, and each method's comparison with fixed rates."""
-    path = data.results / RECORDED.name
+def runs(data: Data) -> list[Grid]:
+    """The methods whose best fixed rate is enclosed, with the run of the rule.
+
+    From `rates.jsonl` in the folder of results, or from the rows that the package carries.
+    """
+    own = data.results / RECORDED.name
+    path = own if own.exists() else RECORDED
     try:
-        rows = recorded(path)
-    except TrainingError as error:
+        found = [one for one in compared(recorded(path)) if one.enclosed]
+    except RowsError as error:
         raise MissingData(str(error)) from error
-    found = [one for one in compared(rows) if one.enclosed]
     if not found:
         raise MissingData(f"{path} holds no method whose best rate is enclosed")
-    ruled = {(r["method"], r["seed"]): r for r in rows if r["setup"]["lrs"] == [AUTO]}
-    return [ruled[one.method, one.seed] for one in found], found
+    return found
 
 
-def mean_rate(one: Compared, row: Mapping[str, Any]) -> float:
+def mean_rate(one: Grid) -> float:
     """The mean over the steps of the rates that the rule chose, after its first readings."""
-    ends = [step for step, _ in one.rates[1:]] + [row["steps"]]
-    lengths = [end - step for (step, _), end in zip(one.rates, ends, strict=True)]
-    return float(np.average([lr for _, lr in one.rates], weights=lengths))
+    since = [step for step, _ in one.rule["rates"]]
+    lengths = np.diff([*since, one.rule["steps"]])
+    return float(np.average([lr for _, lr in one.rule["rates"]], weights=lengths))
 
 
-def shares(one: Compared) -> tuple[np.ndarray, np.ndarray]:
+def shares(one: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Fixed rates, and the share of the best one's fall that each has."""
-    least = one.fixed[one.best]
-    rates = np.array(sorted(one.fixed))
-    fallen = np.array([one.start - one.fixed[lr] for lr in rates]) / (one.start - least)
-    return rates, fallen
+    fallen = np.array([one.start - loss for loss in one.losses.values()])
+    return np.array(list(one.losses)), fallen / (one.start - one.least)
 
 
-def _curve(ax: Axes, one: Compared, rule: float, look: Look) -> None:
-    rates, fallen = shares(one)
+def _curve(ax: Axes, one: Grid, look: Look) -> None:
+    (rates, fallen), rule = shares(one), mean_rate(one)
     kept = fallen > 0.0
     line = {**look.on_line(), "marker": look.marker, "ms": 2.2, "linewidth": 0.8}
     ax.plot(rates[kept] / rule, fallen[kept], **line)
     lost = rates[~kept] / rule
     ax.plot(lost, [0.0] * len(lost), "x", color=look.colour, ms=4.0, mew=1.0)
-    landed = (one.start - one.rule) / (one.start - one.fixed[one.best])
+    landed = (one.start - end(one.rule)) / (one.start - one.least)
     ax.plot([1.0], [landed], ms=5.5, mec=INK, mew=0.6, label=one.method, **look.on_points())
 
 
-def _falls(ax: Axes, rows: Sequence[Mapping[str, Any]], looks: Mapping[str, Look]) -> int:
+def _falls(ax: Axes, runs: Sequence[Grid], looks: Mapping[str, Look]) -> int:
     """Points of all parts of the runs; returns their number."""
     count = 0
-    for row in rows:
-        found = courses(row)
+    for one in runs:
+        found = courses(one.rule)
         pairs = np.array([(course.predicted, course.actual) for course in found]).reshape(-1, 2)
-        ax.plot(*pairs.T, ms=3.6, alpha=0.85, **looks[row["method"]].on_points())
+        ax.plot(*pairs.T, ms=3.6, alpha=0.85, **looks[one.method].on_points())
         count += len(pairs)
     ax.axline((0.0, 0.0), slope=1.0, color=INK, linewidth=0.6, zorder=1)
     ax.set(

@@ -4,10 +4,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from zotheory.evidence.trained import recorded as recorded_rates
 from zotheory.ledger import recorded
 from zotheory.papers import ROOMS
-from zotheory.training.rates import RECORDED, markdown
-from zotheory.training.rates import recorded as recorded_rates
+from zotheory.training.rates import markdown
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,7 +31,7 @@ def test_its_sentence_counts_the_claims_and_those_of_another_setting():
 
 
 def test_its_table_of_rates_is_the_recorded_one():
-    assert markdown(recorded_rates(ROOT / RECORDED)) in README
+    assert markdown(recorded_rates()) in README
 
 
 def test_what_it_links_to_is_there():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zotheory.training.rates import rate
+from zotheory.evidence.trained import rate
 from zotheory.training.rows import ROW, dump
 from zotheory.training.setup import Setup
 

@@ -40,7 +40,8 @@ class Batch:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Batch":
         """The batch on a model's device, with a mask of the model's type."""
-        mask = self.mask.clamp(min=torch.finfo(dtype).min).to(device, dtype)
+        least = max(torch.finfo(kind).min for kind in (dtype, self.mask.dtype))
+        mask = self.mask.clamp(min=least).to(device, dtype)
         rest = (self.tokens, self.positions, self.last, self.labels)
         tokens, positions, last, labels = (tensor.to(device) for tensor in rest)
         return Batch(tokens, positions, mask, last, labels)

@@ -24,6 +24,7 @@ import numpy as np
 from scipy import stats
 
 from zotheory.probing.quantities import LEVEL, NAN, Interval
+from zotheory.statistics.intervals import jackknife
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,11 +108,11 @@ def _best_step(a: np.ndarray, b: np.ndarray) -> Interval:
 
 def _positive(statistic: Callable[[np.ndarray], float], like: np.ndarray) -> Interval:
     """The interval of a positive statistic of draws, from the jackknife of its logarithm."""
-    count = len(like)
-    value = statistic(np.arange(count))
-    left_out = [statistic(np.delete(np.arange(count), i)) for i in range(count)]
-    if not all(x > 0 for x in (value, *left_out)):
-        return Interval(value, 0.0, math.inf)
-    logs = np.log(left_out)
-    factor = math.exp(_quantile(count) * math.sqrt((count - 1) * logs.var()))
-    return Interval(value, value / factor, value * factor)
+    draws = np.arange(len(like))
+
+    def logarithm(keep: np.ndarray) -> float:
+        value = statistic(keep)
+        return math.log(value) if value > 0 else NAN
+
+    _, low, high = jackknife(logarithm, draws, 1 - LEVEL)
+    return Interval(statistic(draws), math.exp(low), math.exp(high))

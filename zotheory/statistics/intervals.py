@@ -121,3 +121,23 @@ def student(values: np.ndarray, alpha: float) -> tuple[float, float]:
         raise ValueError("Student's interval needs at least two values")
     half = t.ppf(1 - alpha / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
     return float(np.mean(values) - half), float(np.mean(values) + half)
+
+
+def jackknife(
+    statistic: Callable[[np.ndarray], float], rows: np.ndarray, alpha: float
+) -> tuple[float, float, float]:
+    """A smooth function of means of independent rows, with Student's bounds for it.
+
+    The standard error is the jackknife's, from the statistic of all rows but one. It is NaN between
+    infinities where the statistic is not finite, of all rows or without some. Raises ValueError for
+    fewer than two rows.
+    """
+    count = len(rows)
+    if count < 2:
+        raise ValueError("the jackknife needs at least two rows")
+    value = float(statistic(rows))
+    left_out = np.array([statistic(np.delete(rows, i, axis=0)) for i in range(count)])
+    if not np.isfinite([value, *left_out]).all():
+        return value, -np.inf, np.inf
+    half = t.ppf(1 - alpha / 2, count - 1) * np.sqrt((count - 1) * left_out.var())
+    return value, float(value - half), float(value + half)

@@ -25,6 +25,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from zotheory.console import console, errors, stop
+from zotheory.evidence.trained import AUTO, Grid, RowsError, end, grids, place_of, rate, recorded
 from zotheory.files import write_atomically
 from zotheory.model.assets import AssetError
 from zotheory.model.language_model import ModelError
@@ -33,7 +34,7 @@ from zotheory.training.methods import complete
 from zotheory.training.model import best_device
 from zotheory.training.rows import dump
 from zotheory.training.run import train
-from zotheory.training.setup import AUTO, PASSES, Setup, TrainingError, named
+from zotheory.training.setup import PASSES, Setup, TrainingError, named
 from zotheory.training.watch import TrainingProgress, Watch
 
 METHODS = (
@@ -49,18 +50,6 @@ METHODS = (
     "subzo",
 )
 PROTOCOL = Setup("mezo", max_words=10, train=800, validation=128, test=64)
-RECORDED = Path("results/rates.jsonl")
-LOWEST, FACTOR = 1e-6, math.sqrt(3.0)
-
-
-def rate(place: int) -> float:
-    """The grid's point at a place, to three digits."""
-    return float(f"{LOWEST * FACTOR**place:.3g}")
-
-
-def place_of(lr: float) -> int:
-    """The place of the grid's point nearest to a rate, by their ratio."""
-    return round(math.log(lr / LOWEST, FACTOR))
 
 
 def lowest(loss: Callable[[int], float], start: int) -> int:
@@ -84,56 +73,9 @@ def lowest(loss: Callable[[int], float], start: int) -> int:
         best = lower
 
 
-@dataclass(frozen=True)
-class Compared:
-    """One method on one seed: the loss at the end of the rule's run, and of those at fixed rates.
-
-    start: the validation loss before the first step. rule: that of lr="auto" at the end; rates: the
-    (step, rate) that it chose. fixed: the loss at the end by the rate, infinite where it diverged.
-    """
-
-    method: str
-    seed: int
-    start: float
-    rule: float
-    rates: tuple[tuple[int, float], ...]
-    fixed: Mapping[float, float]
-
-    @property
-    def best(self) -> float:
-        """The fixed rate with the lowest loss at the end."""
-        return min(self.fixed, key=lambda lr: self.fixed[lr])
-
-    @property
-    def enclosed(self) -> bool:
-        """Whether both neighbours of the best rate on the grid were tried."""
-        place = place_of(self.best)
-        return all(rate(place + side) in self.fixed for side in (-1, 1))
-
-    @property
-    def regret(self) -> float:
-        """What the rule lost of the fall of the best fixed rate; negative where it fell further."""
-        least = self.fixed[self.best]
-        return (self.rule - least) / (self.start - least)
-
-
-def compared(rows: Iterable[Mapping[str, Any]]) -> list[Compared]:
+def compared(rows: Iterable[Mapping[str, Any]]) -> list[Grid]:
     """The methods and seeds of which there is a run of the rule and one at a fixed rate."""
-    runs: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
-    for row in rows:
-        if row["setup"]["lrs"]:
-            runs.setdefault((row["method"], row["seed"]), []).append(row)
-    found = []
-    for (method, seed), group in runs.items():
-        by_rate = {row["setup"]["lrs"][0]: row for row in group}
-        rule = by_rate.pop(AUTO, None)
-        if rule is None or not by_rate:
-            continue
-        chosen = tuple((int(step), float(lr)) for step, lr in rule["rates"])
-        fixed = {float(lr): end(row) for lr, row in sorted(by_rate.items())}
-        start = rule["history"][0]["loss"]
-        found.append(Compared(method, seed, start, end(rule), chosen, fixed))
-    return found
+    return [one for one in grids(rows) if one.rule and one.losses]
 
 
 @dataclass(frozen=True)
@@ -174,12 +116,6 @@ def courses(row: Mapping[str, Any], parts: int = 3) -> list[Course]:
 def _rate_at(rates: Sequence[Sequence[float]], step: int) -> float:
     """The rate of a step; the first reading's steps are written with none."""
     return next((lr for since, lr in reversed(rates) if since <= step), 0.0)
-
-
-def end(row: Mapping[str, Any]) -> float:
-    """The validation loss after the last step of a row's one rate; infinite if it diverged."""
-    (tried,) = row["grid"]
-    return math.inf if tried["diverged"] else row["history"][-1]["loss"]
 
 
 def run_all(
@@ -237,24 +173,23 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     loss: before the first step, in validation. seen/told: the fall of that loss in the rule's run
     over the one that its readings predict.
     """
-    found = {(one.method, one.seed): one for one in compared(rows)}
-    lines = []
-    for row in sorted((r for r in rows if r["setup"]["lrs"] == [AUTO]), key=end):
-        chosen = [lr for _, lr in row["rates"]]
-        parts = courses(row)
-        told = sum(part.predicted * (part.passes[1] - part.passes[0]) for part in parts)
-        seen = sum(part.actual * (part.passes[1] - part.passes[0]) for part in parts)
-        rule, before = end(row), row["history"][0]["loss"]
-        line = [row["method"], str(row["seed"]), f"{_short(min(chosen))} to {_short(max(chosen))}"]
-        line += [f"{before:.2f}", f"{rule:.2f}"]
-        one = found.get((row["method"], row["seed"]))
-        if one is None:
-            line += ["-", "-", "-"]
-        else:
-            best = _short(one.best) + ("" if one.enclosed else " (end of those tried)")
-            line += [best, f"{one.fixed[one.best]:.2f}", f"{one.regret:+.1%}"]
-        lines.append([*line, f"{seen / told:.2f}" if told > 0.0 else "-"])
-    return lines
+    ruled = [one for one in grids(rows) if one.rule]
+    return [_line(one) for one in sorted(ruled, key=lambda one: end(one.rule))]
+
+
+def _line(one: Grid) -> list[str]:
+    chosen = [lr for _, lr in one.rule["rates"]]
+    parts = courses(one.rule)
+    told = sum(part.predicted * (part.passes[1] - part.passes[0]) for part in parts)
+    seen = sum(part.actual * (part.passes[1] - part.passes[0]) for part in parts)
+    line = [one.method, str(one.seed), f"{_short(min(chosen))} to {_short(max(chosen))}"]
+    line += [f"{one.start:.2f}", f"{end(one.rule):.2f}"]
+    if one.losses:
+        best = _short(one.best) + ("" if one.enclosed else " (end of those tried)")
+        line += [best, f"{one.least:.2f}", f"{one.regret:+.1%}"]
+    else:
+        line += ["-", "-", "-"]
+    return [*line, f"{seen / told:.2f}" if told > 0.0 else "-"]
 
 
 def _short(lr: float) -> str:
@@ -286,20 +221,6 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def recorded(path: Path) -> list[dict[str, Any]]:
-    """The rows in the file that the command has written.
-
-    Raises TrainingError if there is none, or it is damaged.
-    """
-    try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except OSError as error:
-        told = "`python -m zotheory.training.rates` makes it"
-        raise TrainingError(f"cannot read {path}: {error.strerror}; {told}") from error
-    except ValueError as error:
-        raise TrainingError(f"{path} is damaged: {error}") from error
-
-
 def _add(path: Path, row: dict[str, Any]) -> None:
     """Add a row to the file, in its order."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -320,7 +241,7 @@ def main(
         str | None, typer.Option(help="cpu or cuda; cuda where there is one.")
     ] = None,
     work: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("out/rates"),
-    rows: Annotated[Path, typer.Option(help="File of the rows.")] = RECORDED,
+    rows: Annotated[Path, typer.Option(help="File of the rows.")] = Path("out/rates.jsonl"),
 ) -> None:
     """Compare the measured rate with a grid of fixed ones; stop and go on freely."""
     try:
@@ -328,7 +249,7 @@ def main(
         with TrainingProgress(console) as progress:
             found = run_all(methods or METHODS, seeds, common, work, rows, progress)
         console.print(table(found))
-    except TrainingError as error:
+    except (TrainingError, RowsError) as error:
         stop(error)
     except Stopped as error:
         stop(f"{error}; the same command goes on", 128 + error.signum)

@@ -11,12 +11,12 @@ from typing import Any, Literal, get_args
 
 from zotheory.arguments import as_path, flat, one_of, shown, whole
 from zotheory.budget import OWN_MODEL
+from zotheory.evidence.trained import AUTO
 
 Tuning = Literal["full", "lora", "prefix"]
 Loss = Literal["vocabulary", "label_words"]
 DType = Literal["float32", "bfloat16"]
 TUNINGS, LOSSES, DTYPES = (get_args(names) for names in (Tuning, Loss, DType))
-AUTO = "auto"  # the learning rate that a run measures itself
 
 
 class TrainingError(ValueError):

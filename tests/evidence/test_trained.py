@@ -1,0 +1,58 @@
+"""What recorded training runs say."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.figures.training_rows import RATES, rate_row
+from zotheory.evidence.trained import (
+    FACTOR,
+    Grid,
+    RowsError,
+    best_rates,
+    end,
+    grids,
+    place_of,
+    rate,
+    recorded,
+)
+
+
+@given(st.integers(-20, 40))
+def test_a_place_of_the_grid_is_found_again(place):
+    assert place_of(rate(place)) == place
+    assert rate(place + 1) / rate(place) == pytest.approx(FACTOR, rel=0.01)
+
+
+def test_what_the_rule_lost_is_measured_by_the_fall_of_the_best_rate():
+    losses = {rate(0): 5.0, rate(1): 4.0, rate(2): 6.0}
+    one = Grid("mezo", 0, losses, rate_row("auto", [8.0, 5.0]))
+    assert (one.best, one.least, one.enclosed, one.regret) == (rate(1), 4.0, True, 0.25)
+    open_ended = Grid("mezo", 0, {rate(0): 5.0, rate(1): 4.0}, rate_row("auto", [8.0, 3.0]))
+    assert (open_ended.enclosed, open_ended.regret) == (False, -0.25)
+    assert not Grid("mezo", 0, {}, {}).enclosed
+
+
+def test_runs_are_gathered_by_method_and_seed():
+    mezo, lezo = grids(RATES)
+    assert (mezo.method, mezo.losses) == ("mezo", {rate(0): 4.0, rate(1): 3.0, rate(2): math.inf})
+    assert (end(mezo.rule), end(lezo.rule), lezo.losses) == (3.5, 2.0, {})
+
+
+def test_the_package_carries_rows_whose_best_rates_are_enclosed():
+    rows = recorded()
+    best = best_rates(seed=0)
+    assert {"mezo", "lezo", "tezo"} <= set(best)
+    tried = {(row["method"], row["setup"]["lrs"][0]) for row in rows if row["seed"] == 0}
+    for method, lr in best.items():
+        assert {(method, rate(place_of(lr) + side)) for side in (-1, 0, 1)} <= tried
+
+
+def test_a_file_that_is_no_list_of_rows_is_one_clear_line(tmp_path):
+    with pytest.raises(RowsError, match=r"cannot read .*training.rates` makes it"):
+        recorded(tmp_path / "rates.jsonl")
+    (tmp_path / "rates.jsonl").write_text('{"row":')
+    with pytest.raises(RowsError, match="is damaged"):
+        recorded(tmp_path / "rates.jsonl")

@@ -1,0 +1,117 @@
+"""What recorded training runs say: learning rates on a grid, and the loss that each one ends at.
+
+The rows are those that `python -m zotheory.training.rates` writes, one a run, of a method, a seed
+and one rate: of the grid 1e-6 sqrt(3)^j, or "auto", the one that the run measures itself.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+AUTO = "auto"
+LOWEST, FACTOR = 1e-6, math.sqrt(3.0)
+RECORDED = Path(str(files("zotheory") / "recorded" / "rates.jsonl"))
+
+Row = Mapping[str, Any]
+
+
+class RowsError(ValueError):
+    """A file of rows that cannot be read; the message says what to do."""
+
+
+def recorded(path: Path = RECORDED) -> list[dict[str, Any]]:
+    """The rows in a file that the command has written, by default those that the package carries.
+
+    Raises RowsError if there is none, or it is damaged.
+    """
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except OSError as error:
+        told = "`python -m zotheory.training.rates` makes it"
+        raise RowsError(f"cannot read {path}: {error.strerror}; {told}") from error
+    except ValueError as error:
+        raise RowsError(f"{path} is damaged: {error}") from error
+
+
+def rate(place: int) -> float:
+    """The grid's point at a place, to three digits."""
+    return float(f"{LOWEST * FACTOR**place:.3g}")
+
+
+def place_of(lr: float) -> int:
+    """The place of the grid's point nearest to a rate, by their ratio."""
+    return round(math.log(lr / LOWEST, FACTOR))
+
+
+def end(row: Row) -> float:
+    """The validation loss after the last step of a row's one rate; infinite if it diverged."""
+    (tried,) = row["grid"]
+    return math.inf if tried["diverged"] else row["history"][-1]["loss"]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One method's runs on one seed: losses at the end, by the fixed rate, and the rule's run.
+
+    losses: infinite where the run diverged; in rising order of the rates. rule: the row of
+    lr="auto", empty without one.
+    """
+
+    method: str
+    seed: int
+    losses: Mapping[float, float]
+    rule: Row
+
+    @property
+    def best(self) -> float:
+        """The fixed rate with the lowest loss at the end."""
+        return min(self.losses, key=lambda lr: self.losses[lr])
+
+    @property
+    def least(self) -> float:
+        """The loss at that rate."""
+        return self.losses[self.best]
+
+    @property
+    def enclosed(self) -> bool:
+        """Whether both neighbours of the best rate on the grid were tried."""
+        if not self.losses:
+            return False
+        place = place_of(self.best)
+        return all(rate(place + side) in self.losses for side in (-1, 1))
+
+    @property
+    def start(self) -> float:
+        """The loss before the first step."""
+        return self.rule["history"][0]["loss"]
+
+    @property
+    def regret(self) -> float:
+        """What the rule lost of the fall of the best fixed rate; negative where it fell further."""
+        return (end(self.rule) - self.least) / (self.start - self.least)
+
+
+def grids(rows: Iterable[Row]) -> list[Grid]:
+    """The runs by method and seed, in the order of the rows."""
+    runs: dict[tuple[str, int], dict[Any, Row]] = {}
+    for row in rows:
+        if row["setup"]["lrs"]:
+            runs.setdefault((row["method"], row["seed"]), {})[row["setup"]["lrs"][0]] = row
+    found = []
+    for (method, seed), by_rate in runs.items():
+        rule = by_rate.pop(AUTO, {})
+        losses = {float(lr): end(by_rate[lr]) for lr in sorted(by_rate)}
+        found.append(Grid(method, seed, losses, rule))
+    return found
+
+
+def best_rates(seed: int) -> dict[str, float]:
+    """The best rate of every method of which the recorded grid encloses one."""
+    found = (one for one in grids(recorded()) if one.seed == seed)
+    return {one.method: one.best for one in found if one.enclosed}
