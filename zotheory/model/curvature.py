@@ -65,56 +65,85 @@ def inner(one: Tensor, other: Tensor) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What one vector v says of the Hessian, each an array over the tensors i.
+    """What one vector v and the gradient say of the Hessian, each an array over the tensors i.
 
-    h is H v, and k_i is that with the part of v alone that is of the tensor's kind. For v of
+    Let h be the product of H with the part of v alone that is of the tensor's kind. For v of
     independent entries of mean 0 and variance 1 the means are
 
-        trace    v_i^T k_i                          Tr H_ii
-        diagonal (g_i^2 v_i)^T k_i                  sum over entries of g^2 times H's diagonal
-        rows     <G_i G_i^T v_i, k_i>               the sums of `proofs_check.falls` by that name,
-        columns  <v_i G_i^T G_i, k_i>               0 for a vector, which has noise of its own
-        swapped  <G_i v_i^T G_i, k_i>
+        trace    v_i^T h_i                          Tr H_ii
+        diagonal (g_i^2 v_i)^T h_i                  sum over entries of g^2 times H's diagonal
+        rows     <G_i G_i^T v_i, h_i>               the sums of `proofs_check.falls` by that name,
+        columns  <v_i G_i^T G_i, h_i>               0 for a vector, which has noise of its own
+        swapped  <G_i v_i^T G_i, h_i>
 
-    and that of along_i h_along_j, from along <g_i, v_i> and h_along <g_j, h_j>, is g_i^T H_ij g_j.
+    forms: the sum of its matrices' outer products is g_i^T H_ij g_j in the mean, from along[k, i]
+    = <g_i, u_i> and h_along[k, j] = <g_j, (H u)_j> of vectors u_k with sum_k E u_k u_k^T = I.
     """
 
     trace: np.ndarray
-    along: np.ndarray
-    h_along: np.ndarray
     diagonal: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
     swapped: np.ndarray
+    along: np.ndarray
+    h_along: np.ndarray
+
+    def form(self, weights: np.ndarray) -> float:
+        """sum_ij weights_ij g_i^T H_ij g_j."""
+        return float(np.einsum("ki,ij,kj->", self.h_along, weights, self.along))
 
 
 @dataclass(frozen=True, eq=False)
 class Products:
-    """A vector v with its products with the Hessian, see `Reading`: v, k and h."""
+    """Vectors with their products with the Hessian.
+
+    vector, own: v, and h of `Reading`. across: (u, H u) for the gradient of either kind of tensors
+    at length 1, and for what is left of v across both: in sum_ij s_i s_j g_i^T H_ij g_j then
+    nothing is random where s_i is one number on each kind.
+    """
 
     vector: Tensors
     own: Tensors
-    whole: Tensors
+    across: tuple[tuple[Tensors, Tensors], ...]
 
     def masked(self, mask: Tensors) -> Products:
         """Those on some entries alone."""
-        return Products(*(on(mask, part) for part in (self.vector, self.own, self.whole)))
+        pairs = tuple((on(mask, u), on(mask, product)) for u, product in self.across)
+        return Products(on(mask, self.vector), on(mask, self.own), pairs)
 
 
 def products(loss: Curved, vector: Tensors) -> Products:
-    """Two kinds of tensors, matrices and others: two products with the Hessian.
+    """Two kinds of tensors, matrices and others: two products of the Hessian for each.
 
     Low-rank methods perturb matrices by another variance than vectors. If the two were not told
     apart, what H has between them would be noise of either.
     """
-    kinds = [
-        loss.hessian(
-            {n: v if (v.ndim < 2) is one else torch.zeros_like(v) for n, v in vector.items()}
+    parts, gradients = _kinds(vector), [_unit(part) for part in _kinds(loss.gradient)]
+    seen = [loss.hessian(part) for part in parts]
+    own = {name: seen[part.ndim < 2][name] for name, part in vector.items()}
+    across = [(unit, loss.hessian(unit)) for unit in gradients]
+    rest = dict(vector), {name: seen[0][name] + seen[1][name] for name in vector}
+    for pair in across:
+        share = sum(inner(pair[0][name], vector[name]) for name in vector)
+        rest = tuple(
+            {name: part - share * u[name] for name, part in one.items()}
+            for one, u in zip(rest, pair, strict=True)
         )
-        for one in (False, True)
-    ]
-    own = {name: kinds[part.ndim < 2][name] for name, part in vector.items()}
-    return Products(vector, own, {name: kinds[0][name] + kinds[1][name] for name in vector})
+    return Products(vector, own, (*across, rest))
+
+
+def _kinds(tensors: Tensors) -> tuple[dict[str, Tensor], ...]:
+    """The matrices, and the others, with zeros in place of those of the other kind."""
+    return tuple(
+        {n: x if (x.ndim < 2) is flat else torch.zeros_like(x) for n, x in tensors.items()}
+        for flat in (False, True)
+    )
+
+
+def _unit(vector: Tensors) -> dict[str, Tensor]:
+    """The vector at length 1, or zero."""
+    length = sum(inner(part, part) for part in vector.values()) ** 0.5
+    return {name: part / (length or 1.0) for name, part in vector.items()}
 
 
 def on(mask: Tensors, tensors: Tensors) -> dict[str, Tensor]:
@@ -123,23 +152,28 @@ def on(mask: Tensors, tensors: Tensors) -> dict[str, Tensor]:
 
 
 def read(gradient: Tensors, seen: Products, *, matrices: bool = True) -> Reading:
-    """What a vector and its products with the Hessian say, for a gradient g.
+    """What vectors and their products with the Hessian say, for a gradient g.
 
     matrices: whether the sums that see matrices are taken; they cost more than the products.
     """
     found = []
     for name, g in gradient.items():
-        v, k, h = seen.vector[name], seen.own[name], seen.whole[name]
-        plain = inner(v, k), inner(g, v), inner(g, h), inner(g * g * v, k)
-        sums = _sums(g, v, k) if matrices and g.ndim == 2 else (0.0, 0.0, 0.0)
-        found.append((*plain, *sums))
-    return Reading(*np.array(found).T)
+        v, h = seen.vector[name], seen.own[name]
+        sums = _sums(g, v, h) if matrices and g.ndim == 2 else (0.0, 0.0, 0.0)
+        found.append((inner(v, h), inner(g * g * v, h), *sums))
+    along, h_along = (
+        np.array(
+            [[inner(g, pair[i][name]) for name, g in gradient.items()] for pair in seen.across]
+        )
+        for i in (0, 1)
+    )
+    return Reading(*np.array(found).T, along, h_along)
 
 
-def _sums(g: Tensor, v: Tensor, k: Tensor) -> tuple[float, float, float]:
+def _sums(g: Tensor, v: Tensor, h: Tensor) -> tuple[float, float, float]:
     """Rows, columns and swapped, by the smaller products."""
     if g.shape[0] < g.shape[1]:  # rows of one are columns of its transpose
-        columns, rows, swapped = _sums(g.T, v.T, k.T)
+        columns, rows, swapped = _sums(g.T, v.T, h.T)
         return rows, columns, swapped
-    x, y = g.T @ v, g.T @ k
-    return inner(x, y), inner(v @ (g.T @ g), k), inner(x.T, y)
+    x, y = g.T @ v, g.T @ h
+    return inner(x, y), inner(v @ (g.T @ g), h), inner(x.T, y)

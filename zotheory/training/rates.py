@@ -55,22 +55,25 @@ PROTOCOL = Setup("mezo", max_words=10, train=800, validation=128, test=64)
 def lowest(loss: Callable[[int], float], start: int) -> int:
     """The place of the lowest loss: a walk to a place whose two neighbours are worse.
 
-    Each place is asked for once. Losses that are not finite are worse than all others; if all of
-    `start`'s surroundings are such, the walk goes down.
+    Each place is asked for once, and the upper neighbour only where the lower one is worse. Losses
+    that are not finite are worse than all others; where all are such, the walk goes down.
     """
     found: dict[int, float] = {}
+
+    def at(place: int) -> float:
+        if place not in found:
+            value = loss(place)
+            found[place] = value if math.isfinite(value) else math.inf
+        return found[place]
+
     best = start
     while True:
-        for place in (best, best - 1, best + 1):
-            if place not in found:
-                value = loss(place)
-                found[place] = value if math.isfinite(value) else math.inf
-        lower = min((best, best - 1, best + 1), key=lambda place: found[place])
-        if math.isinf(found[lower]):
-            lower = best - 1
-        if lower == best:
+        if at(best - 1) < at(best) or math.isinf(at(best)):
+            best -= 1
+        elif at(best + 1) < at(best):
+            best += 1
+        else:
             return best
-        best = lower
 
 
 def compared(rows: Iterable[Mapping[str, Any]]) -> list[Grid]:

@@ -50,6 +50,10 @@ class Net(nn.Module):
         moved = self.flat() - self.start
         return self.slope @ moved + moved @ self.form @ moved / 2
 
+    @property
+    def gradient(self):
+        return self.named(self.slope)
+
     def hessian(self, vector):
         """As `Curved` has it."""
         return self.named(self.form @ torch.cat([part.flatten() for part in vector.values()]))
@@ -77,15 +81,14 @@ def test_exact_moments_are_those_of_the_estimates(name):
 
 
 def _exact(net, optimizer):
-    """Slope and curvature, the reading averaged over all unit vectors' sum: E v v^T = I."""
+    """Slope and curvature, averaged over vectors v with E v v^T = I: the unit ones, lengthened."""
     moment, kept = second_moment(optimizer), masks(optimizer)
     on = {n: kept[n].double() if kept else torch.ones_like(p) for n, p in net.named_parameters()}
-
-    gradient = {name: part * on[name] for name, part in net.named(net.slope).items()}
+    gradient = {name: part * on[name] for name, part in net.gradient.items()}
     norms2 = np.array([float(part.square().sum()) for part in gradient.values()])
-    units = torch.eye(len(net.slope), dtype=torch.float64)
-    curvature = 0.0
-    for unit in units:
-        seen = products(net, net.named(unit)).masked(on)
-        curvature += moment.curvature(read(gradient, seen), norms2)
-    return np.array([moment.slope @ norms2, curvature])
+    size = len(net.slope)
+    found = []
+    for v in size**0.5 * torch.eye(size, dtype=torch.float64):
+        seen = products(net, net.named(v)).masked(on)
+        found.append(moment.curvature(read(gradient, seen), norms2))
+    return np.array([moment.slope @ norms2, np.mean(found)])

@@ -53,8 +53,7 @@ class SecondMoment:
 
     def curvature(self, reading: Reading, norms2: np.ndarray) -> float:
         """An unbiased estimate of E[kappa^2 z^T H z], from the ||g_i||^2 and a reading."""
-        found = self.whole @ norms2 @ reading.trace
-        found += reading.h_along @ self.pairs @ reading.along
+        found = self.whole @ norms2 @ reading.trace + reading.form(self.pairs)
         return float(found + sum(x @ getattr(reading, name) for name, x in self.sums.items()))
 
 
