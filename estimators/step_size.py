@@ -1,26 +1,21 @@
 """The step size, measured: how far to go along an estimate, from loss values alone.
 
-On a quadratic an update w <- w - eta D lowers the loss by eta <g, D> - eta^2 D^T H D / 2. Three
-losses on one batch give both numbers for any D, exactly there: with a radius h,
-
-    slope = (f(w + h D) - f(w - h D)) / 2h = <g, D>,
-    curvature = (f(w + h D) - 2 f(w) + f(w - h D)) / h^2 = D^T H D.
-
-With a = E slope and b = E curvature the best step is a / b, and lowers the loss by a^2 / 2b.
+On a quadratic an update w <- w - eta D lowers the loss by eta <g, D> - eta^2 D^T H D / 2. A look
+(`estimators.looks`) gives <g, D> and D^T H D for any D. With their means a and b the best step is
+a / b, and lowers the loss by a^2 / 2b.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from statistics import median
 from typing import Any
 
 from estimators.directions.base import Direction, Estimate
-from estimators.evaluation import Evaluation, Weights
-from estimators.noise import Draw, Noise, Source
+from estimators.evaluation import Evaluation
+from estimators.looks import Look, along, at_radii, ends_of, length, look
 from estimators.slots import Slot
 from estimators.updates.base import Elementwise, Update
 
@@ -38,17 +33,6 @@ _SHARES = [0.01 ** (index / 1000) for index in range(1001)]  # of a log-uniform 
 
 class NoStepSize(RuntimeError):
     """No step size follows from what was measured; the message says why, and what to do."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """The loss at the weights and along D on one batch. radius: h. passes: losses evaluated."""
-
-    loss: float
-    slope: float
-    curvature: float
-    radius: float
-    passes: int
 
 
 @dataclass(frozen=True)
@@ -328,7 +312,7 @@ class StepSize:
 
     def _within(self, estimate: Estimate) -> Estimate:
         """The estimate, shortened if it is much longer than others are."""
-        state, size = self._state, _size(estimate.terms)
+        state, size = self._state, length(estimate.terms)
         if state.held or not size:
             return estimate
         most = _LONG * median(state.sizes) if len(state.sizes) >= _SEEN else size
@@ -352,10 +336,10 @@ class StepSize:
         spent = len(evaluation.losses) if self._state.rate is None else 0
         own = 0.0
         if any(estimate.terms.values()):
-            ends = _ends(evaluation, estimate) if update.linear else None
+            ends = ends_of(evaluation, estimate) if update.linear else None
             if ends is None:
-                weights, radius = _along(evaluation, estimate.terms, update)
-                ahead, behind = _evaluate(evaluation, weights, [radius, -radius])
+                weights, radius = along(evaluation, estimate.terms, update)
+                ahead, behind = at_radii(evaluation, weights, [radius, -radius])
                 ends = ahead, behind, radius
                 spent += 2
             plus, minus, radius = ends
@@ -385,7 +369,7 @@ class StepSize:
             [{evaluation.draw(q): w for q, w in point} for point in pending["points"]]
         )
         if any(terms.values()):
-            weights, radius = _along(evaluation, terms, update)
+            weights, radius = along(evaluation, terms, update)
             far = max(radius * state.stretch, *(slot.group["lr"] for slot in evaluation.slots))
             found, rounding = look(evaluation, weights, far, rounding=state.rounding)
             second = found.curvature * radius**2
@@ -544,125 +528,3 @@ def expected_share(share: float, error: float) -> float:
     best = max(fits)
     chances = [math.exp(fit - best) for fit in fits]
     return sum(c * s for c, s in zip(chances, _SHARES, strict=True)) / sum(chances)
-
-
-# How the loss is looked at along an update.
-
-
-class Along(Source):
-    """An update that is no multiple of its estimate, as the noise of one draw."""
-
-    def __init__(self, evaluation: Evaluation, terms: Weights, update: Update) -> None:
-        self.terms_of: Callable[[Slot], dict[Noise, float]]
-        self.terms_of = lambda slot: evaluation.terms(slot, terms)
-        self.update = update
-
-    def draw(self, slot: Slot, seed: int, step: int, query: int) -> Noise | None:
-        terms = [(weight, noise) for noise, weight in self.terms_of(slot).items()]
-        return self.update.displacement(slot, terms) if terms else None
-
-
-class Looking:
-    """Looks along the update of a step, in the place of a rule; nothing is to be written.
-
-    found: the look; its passes are all losses but those that the estimate and it share, and
-    those of a perturbation that prepares itself. rounding: the error of one loss, measured if it
-    was None.
-    """
-
-    def __init__(self, centre: float | None, rounding: float | None, stretch: float) -> None:
-        self.centre = centre
-        self.rounding = rounding
-        self.stretch = stretch
-        self.found: Look | None = None
-
-    def run(self, evaluation: Evaluation, direction: Direction, update: Update) -> Estimate:
-        before = len(evaluation.losses)
-        estimate = (direction.measured or direction).run(evaluation)
-        spent = len(evaluation.losses) - before
-        if not any(estimate.terms.values()):
-            self.found = Look(estimate.loss, 0.0, 0.0, 0.0, spent)
-            return estimate
-        weights, radius = _along(evaluation, estimate.terms, update)
-        ends = _ends(evaluation, estimate) if update.linear and self.stretch == 1.0 else None
-        found, self.rounding = look(
-            evaluation,
-            weights,
-            radius * self.stretch,
-            centre=self.centre,
-            rounding=self.rounding,
-            ends=ends,
-        )
-        self.found = replace(found, passes=found.passes + spent)
-        return estimate
-
-
-def _along(evaluation: Evaluation, terms: Weights, update: Update) -> tuple[Weights, float]:
-    """Return D as weighted draws, and the radius at which h D is as long as eps Z."""
-    radius = evaluation.eps / _size(terms) if update.homogeneous else evaluation.eps
-    if update.linear:
-        return terms, radius
-    return {Draw(Along(evaluation, terms, update), 0): 1.0}, radius
-
-
-def _size(terms: Weights) -> float:
-    return math.sqrt(sum(weight * weight for weight in terms.values()))
-
-
-def _ends(evaluation: Evaluation, estimate: Estimate) -> tuple[float, float, float] | None:
-    """Return f(w + h D), f(w - h D) and h of an estimate from w + v and w - v: these are free.
-
-    There D = 2 c v with the share c of the points, so that h = 1 / 2c.
-    """
-    if estimate.points is None or len(estimate.points) != 2:
-        return None
-    (plus, share), (minus, other) = estimate.points.items()
-    scaled = any(slot.group.get("ratio", 1.0) != 1.0 for slot in evaluation.slots)
-    if share != -other or not share or scaled:
-        return None
-    return evaluation.losses[plus], evaluation.losses[minus], 0.5 / share
-
-
-def _evaluate(evaluation: Evaluation, weights: Weights, radii: Sequence[float]) -> list[float]:
-    points = [{draw: h * weight for draw, weight in weights.items() if h} for h in radii]
-    return evaluation.evaluate(points, by="ratio")
-
-
-def look(
-    evaluation: Evaluation,
-    weights: Weights,
-    radius: float,
-    *,
-    centre: float | None = None,
-    rounding: float | None = None,
-    ends: tuple[float, float, float] | None = None,
-) -> tuple[Look, float]:
-    """Return the look along D = sum_j w_j Z_j, and the rounding error of a loss.
-
-    centre: the loss at the weights; rounding: its error; ends: the losses at w + h D and w - h D
-    with their radius h, in place of the one asked for. They are measured where they are None.
-    """
-    before = len(evaluation.losses)
-    if centre is None:
-        (centre,) = evaluation.evaluate([{}])
-    if rounding is None:
-        rounding = _rounding(evaluation, weights, radius, centre)
-    if ends is None:
-        ahead, behind = _evaluate(evaluation, weights, [radius, -radius])
-        ends = ahead, behind, radius
-    plus, minus, radius = ends
-    slope, curvature = (plus - minus) / (2.0 * radius), (plus - 2.0 * centre + minus) / radius**2
-    return Look(centre, slope, curvature, radius, len(evaluation.losses) - before), rounding
-
-
-def _rounding(evaluation: Evaluation, weights: Weights, radius: float, centre: float) -> float:
-    """Return the standard rounding error of a loss, from points too near for its shape.
-
-    At six points a 64th of a radius apart third differences are rounding alone, sqrt 20 times
-    that of one loss (More and Wild 2011).
-    """
-    near = radius / 64.0
-    rows = [centre, *_evaluate(evaluation, weights, [near * k for k in range(1, 6)])]
-    for _ in range(3):
-        rows = [after - before for before, after in pairwise(rows)]
-    return math.sqrt(sum(x * x for x in rows) / (20.0 * len(rows)))

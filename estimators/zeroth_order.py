@@ -19,11 +19,12 @@ from estimators.guard import check_closure
 from estimators.inplace import Applier, InPlace
 from estimators.interrupts import Shield
 from estimators.log import Log, Rates
+from estimators.looks import Look, Looking
 from estimators.names import module_of
 from estimators.parts import described
 from estimators.perturbations.base import Perturbation
 from estimators.slots import Slot
-from estimators.step_size import Look, Looking, StepSize
+from estimators.step_size import StepSize
 from estimators.streams import drawn_seed
 from estimators.surroundings import Surroundings
 from estimators.updates.base import Job, Update, jobs_of

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 import estimators
 from estimators import recipes
+from estimators.looks import Look
 from estimators.names import layers_of
 from estimators.parts import described
-from estimators.step_size import Look
 from estimators.streams import stream_key
 from estimators.zeroth_order import ZerothOrder
 from zotheory.arguments import flat, function, one_of, whole
