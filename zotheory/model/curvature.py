@@ -122,14 +122,16 @@ def products(loss: Curved, vector: Tensors) -> Products:
     seen = [loss.hessian(part) for part in parts]
     own = {name: seen[part.ndim < 2][name] for name, part in vector.items()}
     across = [(unit, loss.hessian(unit)) for unit in gradients]
-    rest = dict(vector), {name: seen[0][name] + seen[1][name] for name in vector}
-    for pair in across:
-        share = sum(inner(pair[0][name], vector[name]) for name in vector)
-        rest = tuple(
-            {name: part - share * u[name] for name, part in one.items()}
-            for one, u in zip(rest, pair, strict=True)
-        )
+    rest: tuple[Tensors, Tensors]
+    rest = vector, {name: seen[0][name] + seen[1][name] for name in vector}
+    for unit, its in across:
+        share = sum(inner(unit[name], vector[name]) for name in vector)
+        rest = _less(rest[0], share, unit), _less(rest[1], share, its)
     return Products(vector, own, (*across, rest))
+
+
+def _less(tensors: Tensors, share: float, others: Tensors) -> dict[str, Tensor]:
+    return {name: part - share * others[name] for name, part in tensors.items()}
 
 
 def _kinds(tensors: Tensors) -> tuple[dict[str, Tensor], ...]:
@@ -167,7 +169,8 @@ def read(gradient: Tensors, seen: Products, *, matrices: bool = True) -> Reading
         )
         for i in (0, 1)
     )
-    return Reading(*np.array(found).T, along, h_along)
+    trace, diagonal, rows, columns, swapped = np.array(found).T
+    return Reading(trace, diagonal, rows, columns, swapped, along, h_along)
 
 
 def _sums(g: Tensor, v: Tensor, h: Tensor) -> tuple[float, float, float]:

@@ -1,5 +1,7 @@
 """Falls and steps at a model's weights: decided both ways, and each batch measured once."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,8 @@ def test_one_method_decides_whether_all_fall_as_mezo_does(curvature, verdict, co
     found = moments(tezo=curvature)
     evidence = judged("own.step.same_fall", context, monkeypatch, found)
     assert evidence.verdict is verdict
+    decides = "times as many batches would decide" in evidence.summary
+    assert decides is (verdict is Verdict.INCONCLUSIVE)
     assert evidence.numbers["tezo"]["fall over MeZO's"] == pytest.approx(1 / curvature, rel=0.01)
     mutant = CLAIMS["own.step.same_fall"].mutant
     found = judged("own.step.same_fall", context, monkeypatch, found, mutant)
@@ -69,6 +73,15 @@ def test_the_factor_is_half_of_what_the_furthest_two_are_apart(
     evidence = judged("own.step.one_factor", context, monkeypatch, found)
     assert evidence.verdict is verdict
     assert f" {apart**0.5:.1f}" in evidence.summary
+
+
+def test_a_method_without_a_best_step_leaves_it_open(context, monkeypatch):
+    rates = dict.fromkeys(on.METHODS, 1e-6)
+    monkeypatch.setattr(on, "best_rates", lambda seed: rates)
+    for id in CLAIMS:
+        evidence = judged(id, context, monkeypatch, moments(subzo=-1.0))
+        assert evidence.verdict is Verdict.INCONCLUSIVE
+        json.dumps(evidence.numbers, allow_nan=False)
 
 
 def test_few_best_rates_are_a_missing_asset(context, monkeypatch):

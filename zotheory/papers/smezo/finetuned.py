@@ -85,15 +85,26 @@ def average_over(
 
 
 def what_it_takes(found: Quantity, bounds: Iterable[float]) -> str:
-    """How many times as many batches would decide about these bounds, at this average and spread.
+    """What would decide about these bounds; empty where none lies within the interval."""
+    return told(times_as_many(found, bounds))
 
-    Half an interval's length falls as one over the root of the number of batches. Empty where no
-    bound lies within the interval.
+
+def times_as_many(found: Quantity, bounds: Iterable[float]) -> float:
+    """How many times as many batches would decide about bounds, at this average and spread.
+
+    Half an interval's length falls as one over the root of the number of batches. 0 where no bound
+    lies within the interval.
     """
     within = [abs(found.value - bound) for bound in bounds if found.low <= bound <= found.high]
     if not within:
+        return 0.0
+    return float(((found.high - found.value) / max(min(within), 1e-9)) ** 2)
+
+
+def told(times: float) -> str:
+    """The same in words; empty for 0."""
+    if not times:
         return ""
-    times = ((found.high - found.value) / max(min(within), 1e-9)) ** 2
     return f"if the average is as found, {times:.1f} times as many batches would decide"
 
 
