@@ -1,12 +1,13 @@
 """Falls and steps at a model's weights: decided both ways, and each batch measured once."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.model.tiny_model import sentences, tiny_model
-from zotheory.budget import BUDGETS
+from zotheory.budget import BUDGETS, OWN_MODEL
 from zotheory.context import Context
 from zotheory.evidence import modelled
 from zotheory.papers.own import step_on_model as on
@@ -36,6 +37,7 @@ def moments(**means):
 
 
 def judged(id, context, monkeypatch, found, statement=None):
+    context = replace(context, model=OWN_MODEL)
     monkeypatch.setattr(on, "_moments", lambda _: found)
     (check,) = CLAIMS[id].checks
     return check.judge(statement or CLAIMS[id].statement, context)
@@ -82,6 +84,12 @@ def test_a_method_without_a_best_step_leaves_it_open(context, monkeypatch):
         evidence = judged(id, context, monkeypatch, moments(subzo=-1.0))
         assert evidence.verdict is Verdict.INCONCLUSIVE
         json.dumps(evidence.numbers, allow_nan=False)
+
+
+def test_runs_of_one_model_say_nothing_of_another(context):
+    (check,) = CLAIMS["own.step.one_factor"].checks
+    with pytest.raises(AssetMissing, match="are of smollm2-135m, not of tiny"):
+        check.judge(CLAIMS["own.step.one_factor"].statement, context)
 
 
 def test_few_best_rates_are_a_missing_asset(context, monkeypatch):

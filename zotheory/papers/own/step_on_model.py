@@ -14,6 +14,7 @@ import sympy as sp
 import torch
 from torch import Tensor
 
+from zotheory.budget import OWN_MODEL
 from zotheory.context import Context
 from zotheory.evidence.compared import Case, Quantity
 from zotheory.evidence.modelled import (
@@ -157,6 +158,8 @@ def _same_fall(_: Statement, context: Context) -> Modelled:
 
 
 def _one_factor(_: Statement, context: Context) -> Modelled:
+    if context.model != OWN_MODEL:
+        raise AssetMissing(f"the recorded training runs are of {OWN_MODEL}, not of {context.model}")
     best = {m: lr for m, lr in best_rates(seed=0).items() if m in METHODS}
     if len(best) < FEWEST:
         raise AssetMissing(f"best rates of {FEWEST} methods are needed, there are {len(best)}")
