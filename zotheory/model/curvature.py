@@ -76,8 +76,8 @@ class Reading:
         columns  <v_i G_i^T G_i, h_i>               0 for a vector, which has noise of its own
         swapped  <G_i v_i^T G_i, h_i>
 
-    forms: the sum of its matrices' outer products is g_i^T H_ij g_j in the mean, from along[k, i]
-    = <g_i, u_i> and h_along[k, j] = <g_j, (H u)_j> of vectors u_k with sum_k E u_k u_k^T = I.
+    Of vectors u_k with sum_k E u_k u_k^T = I there are along[k, i] = <g_i, (u_k)_i> and
+    h_along[k, i] = <g_i, (H u_k)_i>: the mean of sum_k h_along[k, i] along[k, j] is g_i^T H_ij g_j.
     """
 
     trace: np.ndarray
@@ -89,7 +89,7 @@ class Reading:
     h_along: np.ndarray
 
     def form(self, weights: np.ndarray) -> float:
-        """sum_ij weights_ij g_i^T H_ij g_j."""
+        """An estimate of sum_ij weights_ij g_i^T H_ij g_j."""
         return float(np.einsum("ki,ij,kj->", self.h_along, weights, self.along))
 
 
