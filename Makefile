@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.made
 
-verify: $(STAMP)  ## judge every claim, on the real model too (about forty minutes); the ledger is out/ledger.json
+verify: $(STAMP)  ## judge every claim, on the real model too (about fifty minutes); the ledger is out/ledger.json
 	$(PYTHON) -m zotheory verify --jobs 2 $(ARGS)
 
 test: $(STAMP)  ## the quick tests, a sample of all (about five minutes on two cores)
