@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import combinations
 from math import exp, isfinite, log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
@@ -147,14 +147,14 @@ def _seed(seed: int, number: int) -> int:
 
 def _same_fall(_: Statement, context: Context) -> Modelled:
     found, bound = _moments(context), log(BOUND)
-    cases, numbers, times = [], {}, 0.0
+    cases, numbers, times = [], _told(found), 0.0
     for method in PROMISED:  # two passes a step, as MeZO
         ratio = found.falls(method, REFERENCE, context.alpha / len(PROMISED))
         cases.append(Case(method, {FALLS: Quantity(*map(exp, _apart(ratio)))}))
         value, *ends = (_number(exp(x)) for x in ratio)
-        numbers[method] = {"fall over MeZO's": value, "interval": ends}
+        numbers[method] |= {"fall over MeZO's": value, "interval": ends}
         times = max(times, finetuned.times_as_many(Quantity(*ratio), (bound, -bound)))
-    return Modelled(cases, numbers | _told(found), _setting(found), finetuned.told(times))
+    return Modelled(cases, numbers, _setting(found), finetuned.told(times))
 
 
 def _one_factor(_: Statement, context: Context) -> Modelled:
@@ -171,17 +171,14 @@ def _one_factor(_: Statement, context: Context) -> Modelled:
         apart.append(_apart(np.array(steps) - log(best[one] / best[other])))
     # The best common multiple is halfway, by ratio, between the two that are furthest apart.
     value, low, high = np.exp(np.max(apart, axis=0) / 2)
-    numbers = {
-        method: {
-            "best rate": lr,
-            "best rate over E[kappa^2]/E[kappa^2 c]": _number(lr / found.best_step(method)),
-        }
-        for method, lr in best.items()
-    }
+    numbers = _told(found)
+    for method, lr in best.items():
+        share = _number(lr / found.best_step(method))
+        numbers[method] |= {"best rate": lr, "best rate over that step": share}
     case = Case(f"{len(best)} methods", {FACTOR: Quantity(value, low, high)})
     half = [log(x) for x in (value, low, high)]
     further = finetuned.what_it_takes(Quantity(*half), [log(MULTIPLE)])
-    return Modelled([case], numbers | _told(found), _setting(found), further)
+    return Modelled([case], numbers, _setting(found), further)
 
 
 def _apart(ratio: Sequence[float]) -> tuple[float, float, float]:
@@ -190,8 +187,8 @@ def _apart(ratio: Sequence[float]) -> tuple[float, float, float]:
     return abs(value), max(0.0, low, -high), max(-low, high)
 
 
-def _told(found: Moments) -> dict[str, dict[str, float | None]]:
-    return {"E[kappa^2]/E[kappa^2 c]": {m: _number(found.best_step(m)) for m in METHODS}}
+def _told(found: Moments) -> dict[str, dict[str, Any]]:
+    return {m: {"E[kappa^2]/E[kappa^2 c]": _number(found.best_step(m))} for m in METHODS}
 
 
 def _number(value: float) -> float | None:
