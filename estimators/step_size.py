@@ -119,8 +119,8 @@ class StepSize:
 
     On a quadratic a step of safety times the best lowers the loss by safety (2 - safety) of what
     the best would, 0.44 at 1/4. On SmolLM2-135M MeZO lost at 1/2 within 100 steps what it had
-    learnt, and the fixed rates that are best after 600 passes are from an eighth of the best step
-    at its initial weights (MeZO) to a third of it (LeZO).
+    learnt, and the fixed rates that are best after 600 passes are from a tenth of the best step at
+    the initial weights (MeZO, SVD-0) to half of it (S-MeZO).
 
     A reading takes two steps. The first finds its estimate as always, and writes nothing; the
     second, on the next batch, evaluates the loss at the weights and at two points along the

@@ -52,7 +52,7 @@ def curved(model: LanguageModel, text: Sequence[Example]) -> Curved:
     loss = prompt_loss(logits, batch.labels, label_word_ids(model.tokenizer), "vocabulary")
     graph = torch.autograd.grad(loss, list(named.values()), create_graph=True)
     gradient = {name: part.detach() for name, part in zip(named, graph, strict=True)}
-    norm2 = sum(inner(part, part) for part in gradient.values())
+    norm2 = _total(gradient, gradient)
     if not 0 < norm2 < float("inf"):
         raise ModelError(f"the gradient has squared norm {norm2}")
     return Curved(float(loss.detach()), gradient, tuple(named.values()), graph)
@@ -61,6 +61,11 @@ def curved(model: LanguageModel, text: Sequence[Example]) -> Curved:
 def inner(one: Tensor, other: Tensor) -> float:
     """The inner product, summed in float64."""
     return float(torch.sum(one * other, dtype=torch.float64))
+
+
+def _total(one: Tensors, other: Tensors) -> float:
+    """The inner product over all tensors."""
+    return sum(inner(one[name], other[name]) for name in one)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +130,7 @@ def products(loss: Curved, vector: Tensors) -> Products:
     rest: tuple[Tensors, Tensors]
     rest = vector, {name: seen[0][name] + seen[1][name] for name in vector}
     for unit, its in across:
-        share = sum(inner(unit[name], vector[name]) for name in vector)
+        share = _total(unit, vector)
         rest = _less(rest[0], share, unit), _less(rest[1], share, its)
     return Products(vector, own, (*across, rest))
 
@@ -144,7 +149,7 @@ def _kinds(tensors: Tensors) -> tuple[dict[str, Tensor], ...]:
 
 def _unit(vector: Tensors) -> dict[str, Tensor]:
     """The vector at length 1, or zero."""
-    length = sum(inner(part, part) for part in vector.values()) ** 0.5
+    length = _total(vector, vector) ** 0.5
     return {name: part / (length or 1.0) for name, part in vector.items()}
 
 
