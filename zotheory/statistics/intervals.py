@@ -128,8 +128,8 @@ def jackknife(
 ) -> tuple[float, float, float]:
     """A smooth function of means of independent rows, with Student's bounds for it.
 
-    The standard error is the jackknife's, from the statistic of all rows but one. It is NaN between
-    infinities where the statistic is not finite, of all rows or without some. Raises ValueError for
+    The standard error is the jackknife's, from the statistic of all rows but one. The bounds are
+    infinite where the statistic is not finite, of all rows or without some. Raises ValueError for
     fewer than two rows.
     """
     count = len(rows)

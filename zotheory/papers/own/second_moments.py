@@ -139,18 +139,19 @@ def _chance(a: str | None, b: str | None, one: float, two: float) -> float:
     return {0: 1.0, 1: one}.get(len(layers), two)
 
 
+_FRAMES = _by_tensor(
+    lambda p, slot, _: falls.subspace(slot.m, slot.n, p.rank) if slot.is_matrix else None
+)
 _PERTURBATIONS: dict[type, Callable[[Any, Sequence[Slot]], SecondMoment]] = {
     Gaussian: lambda _, slots: _alike(falls.gaussian(), len(slots)),
     MagnitudeMask: lambda _, slots: _alike(falls.gaussian(), len(slots)),
     Rademacher: _by_tensor(lambda *_: falls.rademacher()),
     LowRank: _by_tensor(lambda p, slot, _: falls.low_rank(p.rank) if slot.is_matrix else None),
     CP: _by_tensor(lambda _, slot, kept: falls.cp(kept["rank"]) if slot.is_matrix else None),
+    Subspace: _FRAMES,
+    SVDSubspace: _FRAMES,
     LayerSubset: _layers,
 }
-for _subspace in (Subspace, SVDSubspace):
-    _PERTURBATIONS[_subspace] = _by_tensor(
-        lambda p, slot, _: falls.subspace(slot.m, slot.n, p.rank) if slot.is_matrix else None
-    )
 _CHOSEN: dict[type, Callable[[Any], Fall]] = {
     Greedy: lambda way: falls.greedy(way.candidates),
     GuidingVector: lambda way: falls.guiding_vector(way.candidates, way.best),
