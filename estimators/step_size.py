@@ -28,6 +28,9 @@ _SEEN = 8  # sizes without which nothing is known of the next one
 _BLOCK = 10  # losses that are compared with
 _BLOCKS = 4  # the last blocks of as many,
 _FEW = 2  # and have climbed if so few of the 100 pairs with one of these say otherwise
+_OUTLYING = 4.0  # times the median curvature for its slope: so much counts
+_REST = 0.5  # of the safety, while the readings are those of weights at rest
+_ROUNDING = 3.0  # times their rounding error, which is known to a factor of two, second differences
 _SHARES = [0.01 ** (index / 1000) for index in range(1001)]  # of a log-uniform prior
 
 
@@ -90,6 +93,14 @@ class _State:
     losses: tuple[float, ...] = ()
     blocks: tuple[tuple[float, ...], ...] = ()
     climbs: int = 0
+
+    @property
+    def moved(self) -> tuple[Reading, ...]:
+        """The readings of since there is a rate."""
+        if not self.history:
+            return ()
+        since = self.history[0][0]
+        return tuple(reading for reading in self.readings if reading.step >= since)
 
     @property
     def stretch(self) -> float:
@@ -165,7 +176,7 @@ class StepSize:
     """
 
     def __init__(
-        self, safety: float = 0.25, *, first: int = 8, every: int = 20, window: int = 16
+        self, safety: float = 0.3, *, first: int = 8, every: int = 20, window: int = 16
     ) -> None:
         if not 0.0 < safety < 2.0:
             raise ValueError(f"safety must lie between 0 and 2, got {safety}")
@@ -328,7 +339,7 @@ class StepSize:
             return step in self._followed
         if state.held:
             return False
-        pause = max(2, self.every // 4) if _rested(state) else self.every
+        pause = max(2, self.every // 4) if self._resting(state) else self.every
         return state.rate is None or step - state.last >= pause
 
     def _wait(self, evaluation: Evaluation, direction: Direction, update: Update) -> Estimate:
@@ -385,15 +396,16 @@ class StepSize:
         reading = Reading(
             pending["step"], pending["own"], found.slope, found.curvature, found.radius
         )
-        self._next = self._rated(
-            replace(
-                state,
-                readings=self._counting(state, reading),
-                pending=None,
-                last=pending["step"],
-                passes=state.passes + found.passes,
-            )
+        state = replace(
+            state,
+            readings=(*state.readings, reading),
+            pending=None,
+            last=pending["step"],
+            passes=state.passes + found.passes,
         )
+        if not self._resting(state):
+            state = replace(state, readings=state.readings[-self.window :])
+        self._next = self._rated(state)
         if not update.linear:  # whose noise is made of state that writing it changes
             evaluation.applier.restore()
         shares = pending["shares"]
@@ -402,20 +414,16 @@ class StepSize:
 
     # What readings say.
 
-    def _counting(self, state: _State, reading: Reading) -> tuple[Reading, ...]:
-        """The readings that the rate rests on from now on."""
-        readings = (*state.readings, reading)
-        if not _rested(state):
-            return readings if state.rate is None else readings[-self.window :]
-        moved = tuple(r for r in readings if r.step >= state.history[0][0])
-        choice = self._choice(replace(state, readings=moved))
-        return moved[-self.window :] if self._enough(choice, len(moved)) else readings
+    def _resting(self, state: _State) -> bool:
+        """Whether the rate rests on readings of weights at rest too."""
+        return not self._enough(state.moved)
 
-    def _enough(self, choice: Choice | None, count: int) -> bool:
-        """Whether so many readings, which say so, are enough, or as many as there may be."""
-        if count < self.first:
+    def _enough(self, readings: Sequence[Reading]) -> bool:
+        """Whether these readings, by what they say, are enough, or as many as there may be."""
+        if len(readings) < self.first:
             return False
-        return (choice is not None and choice.error <= 0.75) or count >= 4 * self.first
+        said = _best(readings)
+        return (said is not None and said[1] <= 0.75) or len(readings) >= 4 * self.first
 
     def _rated(self, state: _State) -> _State:
         if state.held:
@@ -427,16 +435,17 @@ class StepSize:
                 return state
             rate = min(2.0 * state.rate, max(0.5 * state.rate, choice.rate))
             return _changed(state, rate, step)
-        count = len(state.readings)
-        if not self._enough(choice, count):
+        if not self._enough(state.readings):
             return state
+        count = len(state.readings)
+        _refuse_rounding(state)
         if choice is None:
             slope = math.fsum(reading.own for reading in state.readings) / count
             raise NoStepSize(
                 f"no step size follows from {count} readings: along the updates the mean slope is "
                 f"{slope:.3g} and has to be positive, and the curvature is so in "
-                f"{_convex(state.readings)} of them, which has to be most; give lr a number, or "
-                "begin at weights or with a batch where the loss is convex along most directions"
+                f"{_convex(state.readings)} of them, which is too few; give lr a number, or "
+                "begin at weights or with a batch where the loss is convex along more directions"
             )
         if choice.error > 1.0:
             raise NoStepSize(
@@ -447,25 +456,31 @@ class StepSize:
         return _changed(state, choice.rate, step)
 
     def _choice(self, state: _State) -> Choice | None:
-        readings = state.readings
-        if len(readings) < LEAST:
+        resting = self._resting(state)
+        said = _best(state.readings if resting else state.moved)
+        if said is None:
             return None
-        own = [r.own for r in readings]
-        curvatures = [max(r.curvature, 0.0) for r in readings]
-        if not (sum(own) > 0.0 and 2 * _convex(readings) > len(readings)):
-            return None
-        best, error = ratio(own, curvatures)
-        error /= best
-        share, share_error = ratio([r.fresh for r in readings], own)
+        best, error = said
+        share, share_error = ratio(
+            [r.fresh for r in state.readings], [r.own for r in state.readings]
+        )
         signal = expected_share(share, share_error)
-        rate = self.safety * 0.5**state.climbs * signal * best / (1.0 + error * error)
+        safety = self.safety * (_REST if resting else 1.0) * 0.5**state.climbs
+        rate = safety * signal * best / (1.0 + error * error)
         return Choice(best, error, share, share_error, signal, rate)
 
 
-def _rested(state: _State) -> bool:
-    """Whether the rate rests on readings of before there was one."""
-    since = state.history[0][0] if state.history else 0
-    return any(reading.step < since for reading in state.readings[:1])
+def _refuse_rounding(state: _State) -> None:
+    """Raise NoStepSize if second differences are no more than the rounding of their losses."""
+    seen = [r.curvature * r.radius**2 for r in state.readings if r.radius]
+    noise = math.sqrt(6.0) * (state.rounding or 0.0)
+    size = math.sqrt(math.fsum(x * x for x in seen) / len(seen)) if seen else 0.0
+    if seen and size < _ROUNDING * noise:
+        raise NoStepSize(
+            f"no step size follows from {len(seen)} readings: second differences of the loss are "
+            f"{size:.2g}, and rounding makes {noise:.2g} of them; compute the loss in 32 bits, "
+            "take a larger eps, or give lr a number"
+        )
 
 
 def _changed(state: _State, rate: float, step: int) -> _State:
@@ -494,6 +509,27 @@ def _watched(state: _State, step: int, loss: float) -> tuple[_State, str]:
 
 def _above(losses: Sequence[float], others: Sequence[float]) -> bool:
     return sum(loss <= other for loss in losses for other in others) <= _FEW
+
+
+def _best(readings: Sequence[Reading]) -> tuple[float, float] | None:
+    """Return the best step of one batch and its relative standard error, None where none follows.
+
+    Updates are shortened to the median slope, and curvature is cut at four medians for its slope.
+    """
+    if len(readings) < LEAST or math.fsum(r.own for r in readings) <= 0.0:
+        return None
+    if _convex(readings) <= len(readings) / 2 - math.sqrt(len(readings)):
+        return None
+    middle = median(abs(r.own) for r in readings)
+    most = _OUTLYING * median(abs(r.curvature / r.own) if r.own else math.inf for r in readings)
+    weights = [min(1.0, middle / abs(r.own)) if r.own else 1.0 for r in readings]
+    slopes = [w * r.own for w, r in zip(weights, readings, strict=True)]
+    curvatures = [
+        w * min(abs(r.curvature), most * abs(r.own) if r.own else math.inf)
+        for w, r in zip(weights, readings, strict=True)
+    ]
+    best, error = ratio(slopes, curvatures)
+    return (best, error / best) if 0.0 < best < math.inf else None
 
 
 def _convex(readings: Sequence[Reading]) -> int:
