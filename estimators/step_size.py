@@ -21,6 +21,7 @@ from estimators.updates.base import Elementwise, Update
 
 LEAST = 2  # readings without which a spread has no meaning
 _FAINT = 20.0  # a second difference is to be so many times its rounding error
+_FAINTEST = 3.0  # and at least so many, as that error is known to a factor of two or so
 _STRETCH = 8.0  # the most that a radius is lengthened for it
 _LONG = 4.0  # times the median size of estimates: 0.7% of Gaussian slopes are above
 _SIZES = 40  # the last sizes that are compared with
@@ -28,9 +29,8 @@ _SEEN = 8  # sizes without which nothing is known of the next one
 _BLOCK = 10  # losses that are compared with
 _BLOCKS = 4  # the last blocks of as many,
 _FEW = 2  # and have climbed if so few of the 100 pairs with one of these say otherwise
-_OUTLYING = 4.0  # times the median curvature for its slope: so much counts
+_OUTLYING = 3.0  # times what the others say of a curvature: more does not count
 _REST = 0.5  # of the safety, while the readings are those of weights at rest
-_ROUNDING = 3.0  # times their rounding error, which is known to a factor of two, second differences
 _SHARES = [0.01 ** (index / 1000) for index in range(1001)]  # of a log-uniform prior
 
 
@@ -435,10 +435,16 @@ class StepSize:
                 return state
             rate = min(2.0 * state.rate, max(0.5 * state.rate, choice.rate))
             return _changed(state, rate, step)
-        if not self._enough(state.readings):
-            return state
         count = len(state.readings)
-        _refuse_rounding(state)
+        faint = _faint(state)
+        if not self._enough(state.readings) or (faint and count < 4 * self.first):
+            return state
+        if faint:
+            raise NoStepSize(
+                f"no step size follows from {count} readings: second differences of the loss are "
+                f"{faint[0]:.2g}, and its rounding alone makes {faint[1]:.2g} of them; compute the "
+                "loss in 32 bits, take a larger eps, or give lr a number"
+            )
         if choice is None:
             slope = math.fsum(reading.own for reading in state.readings) / count
             raise NoStepSize(
@@ -458,29 +464,25 @@ class StepSize:
     def _choice(self, state: _State) -> Choice | None:
         resting = self._resting(state)
         said = _best(state.readings if resting else state.moved)
-        if said is None:
+        own = [r.own for r in state.readings]
+        if said is None or math.fsum(own) <= 0.0:
             return None
         best, error = said
-        share, share_error = ratio(
-            [r.fresh for r in state.readings], [r.own for r in state.readings]
-        )
+        share, share_error = ratio([r.fresh for r in state.readings], own)
         signal = expected_share(share, share_error)
         safety = self.safety * (_REST if resting else 1.0) * 0.5**state.climbs
         rate = safety * signal * best / (1.0 + error * error)
         return Choice(best, error, share, share_error, signal, rate)
 
 
-def _refuse_rounding(state: _State) -> None:
-    """Raise NoStepSize if second differences are no more than the rounding of their losses."""
+def _faint(state: _State) -> tuple[float, float] | None:
+    """Return the size of second differences and of their rounding, None if the first is larger."""
     seen = [r.curvature * r.radius**2 for r in state.readings if r.radius]
-    noise = math.sqrt(6.0) * (state.rounding or 0.0)
-    size = math.sqrt(math.fsum(x * x for x in seen) / len(seen)) if seen else 0.0
-    if seen and size < _ROUNDING * noise:
-        raise NoStepSize(
-            f"no step size follows from {len(seen)} readings: second differences of the loss are "
-            f"{size:.2g}, and rounding makes {noise:.2g} of them; compute the loss in 32 bits, "
-            "take a larger eps, or give lr a number"
-        )
+    if not seen or state.rounding is None:
+        return None
+    size = math.sqrt(math.fsum(x * x for x in seen) / len(seen))
+    noise = math.sqrt(6.0) * state.rounding
+    return (size, noise) if size < _FAINTEST * noise else None
 
 
 def _changed(state: _State, rate: float, step: int) -> _State:
@@ -514,22 +516,22 @@ def _above(losses: Sequence[float], others: Sequence[float]) -> bool:
 def _best(readings: Sequence[Reading]) -> tuple[float, float] | None:
     """Return the best step of one batch and its relative standard error, None where none follows.
 
-    Updates are shortened to the median slope, and curvature is cut at four medians for its slope.
+    Updates are shortened to the median slope; then no curvature counts as more than three times
+    what the mean of all says for its slope.
     """
-    if len(readings) < LEAST or math.fsum(r.own for r in readings) <= 0.0:
-        return None
-    if _convex(readings) <= len(readings) / 2 - math.sqrt(len(readings)):
+    few = max(0.0, len(readings) / 2 - math.sqrt(len(readings)))  # two standard errors below half
+    if len(readings) < LEAST or _convex(readings) <= few:
         return None
     middle = median(abs(r.own) for r in readings)
-    most = _OUTLYING * median(abs(r.curvature / r.own) if r.own else math.inf for r in readings)
     weights = [min(1.0, middle / abs(r.own)) if r.own else 1.0 for r in readings]
     slopes = [w * r.own for w, r in zip(weights, readings, strict=True)]
-    curvatures = [
-        w * min(abs(r.curvature), most * abs(r.own) if r.own else math.inf)
-        for w, r in zip(weights, readings, strict=True)
-    ]
-    best, error = ratio(slopes, curvatures)
-    return (best, error / best) if 0.0 < best < math.inf else None
+    sizes = [w * abs(r.curvature) for w, r in zip(weights, readings, strict=True)]
+    if min(math.fsum(slopes), math.fsum(r.own for r in readings)) <= 0.0:
+        return None
+    bend = math.fsum(sizes) / math.fsum(slopes)
+    cut = [min(x, _OUTLYING * bend * abs(s)) for x, s in zip(sizes, slopes, strict=True)]
+    best, error = ratio(slopes, cut)
+    return best, error / best
 
 
 def _convex(readings: Sequence[Reading]) -> int:
