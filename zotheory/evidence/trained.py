@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,46 @@ def grids(rows: Iterable[Row]) -> list[Grid]:
         losses = {float(lr): end(by_rate[lr]) for lr in sorted(by_rate)}
         found.append(Grid(method, seed, losses, rule))
     return found
+
+
+def to_the_same_loss(
+    history: Sequence[Row], reference: Sequence[Row], of: str = "passes"
+) -> float:
+    """The passes (or seconds) to the lowest loss that two runs have both reached: their ratio.
+
+    One of the two was there at its lowest loss, the other before: a run is there when its
+    validation loss first is, between two evaluations by a straight line. Infinite for a run that
+    lowered no loss.
+
+    Raises RowsError if the reference lowered none.
+    """
+    goal = max(min(point["loss"] for point in run) for run in (history, reference))
+    start = reference[0]["loss"]
+    if min(point["loss"] for point in reference) >= start:
+        raise RowsError("the reference lowered no loss: there is nothing to compare with")
+    if goal >= start:
+        return math.inf
+    return _until(history, goal, of) / _until(reference, goal, of)
+
+
+def _until(history: Sequence[Row], goal: float, of: str) -> float:
+    for before, point in pairwise(history):
+        if point["loss"] <= goal:
+            share = (before["loss"] - goal) / (before["loss"] - point["loss"])
+            return before[of] + share * (point[of] - before[of])
+    raise AssertionError("the goal is a loss that the run has reached")
+
+
+def races(method: str, reference: str, of: str = "passes") -> dict[int, float]:
+    """By seed, the ratio of two methods' recorded runs at the rates that they measure."""
+    rules = {(one.method, one.seed): one.rule for one in grids(recorded()) if one.rule}
+    seeds = sorted(seed for name, seed in rules if name == method and (reference, seed) in rules)
+    return {
+        seed: to_the_same_loss(
+            rules[method, seed]["history"], rules[reference, seed]["history"], of
+        )
+        for seed in seeds
+    }
 
 
 def best_rates(seed: int) -> dict[str, float]:

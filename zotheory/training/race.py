@@ -21,6 +21,7 @@ from rich.table import Table
 from scipy import stats
 
 from zotheory.console import console, errors, stop
+from zotheory.evidence.trained import RowsError, to_the_same_loss
 from zotheory.files import write_atomically
 from zotheory.model.assets import AssetError
 from zotheory.model.language_model import ModelError
@@ -135,40 +136,10 @@ def against(rows: Iterable[Mapping[str, Any]]) -> list[Against]:
         common = sorted(runs.keys() & reference.keys())
         if common:
             ratios = tuple(
-                passes_ratio(runs[s]["history"], reference[s]["history"]) for s in common
+                to_the_same_loss(runs[s]["history"], reference[s]["history"]) for s in common
             )
             found.append(Against(method, ratios, *_interval(ratios)))
     return sorted(found, key=lambda one: one.ratio)
-
-
-def passes_ratio(
-    history: Sequence[Mapping[str, Any]], reference: Sequence[Mapping[str, Any]]
-) -> float:
-    """The passes to the lowest loss that both have reached, over the reference's.
-
-    One of the two was there at its lowest loss, the other before: a run is there when its
-    validation loss first is, between two evaluations by a straight line. Infinite for a run that
-    lowered no loss.
-
-    Raises TrainingError if the reference lowered none.
-    """
-    goal = max(min(point["loss"] for point in run) for run in (history, reference))
-    start = reference[0]["loss"]
-    if min(point["loss"] for point in reference) >= start:
-        raise TrainingError(f"{REFERENCE} lowered no loss: there is nothing to compare with")
-    if goal >= start:
-        return math.inf
-    return _passes_to(history, goal) / _passes_to(reference, goal)
-
-
-def _passes_to(history: Sequence[Mapping[str, Any]], goal: float) -> float:
-    before = history[0]
-    for point in history[1:]:
-        if point["loss"] <= goal:
-            share = (before["loss"] - goal) / (before["loss"] - point["loss"])
-            return before["passes"] + share * (point["passes"] - before["passes"])
-        before = point
-    raise AssertionError("the goal is a loss that the run has reached")
 
 
 def _interval(ratios: Sequence[float]) -> tuple[float, float, float]:
@@ -214,7 +185,7 @@ def main(
             found = run_all(wanted, seeds, common, work, rows, progress)
         show(console, found)
         console.print(table(against(found)))
-    except TrainingError as error:
+    except (TrainingError, RowsError) as error:
         stop(error)
     except Stopped as error:
         stop(f"{error}; the same command goes on", 128 + error.signum)
