@@ -112,9 +112,7 @@ def grids(rows: Iterable[Row]) -> list[Grid]:
     return found
 
 
-def to_the_same_loss(
-    history: Sequence[Row], reference: Sequence[Row], of: str = "passes"
-) -> float:
+def to_the_same_loss(history: Sequence[Row], reference: Sequence[Row], of: str = "passes") -> float:
     """The passes (or seconds) to the lowest loss that two runs have both reached: their ratio.
 
     One of the two was there at its lowest loss, the other before: a run is there when its
@@ -140,16 +138,29 @@ def _until(history: Sequence[Row], goal: float, of: str) -> float:
     raise AssertionError("the goal is a loss that the run has reached")
 
 
-def races(method: str, reference: str, of: str = "passes") -> dict[int, float]:
-    """By seed, the ratio of two methods' recorded runs at the rates that they measure."""
-    rules = {(one.method, one.seed): one.rule for one in grids(recorded()) if one.rule}
-    seeds = sorted(seed for name, seed in rules if name == method and (reference, seed) in rules)
-    return {
-        seed: to_the_same_loss(
-            rules[method, seed]["history"], rules[reference, seed]["history"], of
-        )
-        for seed in seeds
-    }
+def races(rows: Iterable[Row], method: str, reference: str, of: str = "passes") -> dict[int, float]:
+    """By seed, `to_the_same_loss` of two methods' runs at the rates that they measure themselves.
+
+    Seconds are compared where both runs had the same machine and number of threads.
+
+    Raises RowsError if two runs differ in more than the method: they are no race.
+    """
+    rules = {(one.method, one.seed): one.rule for one in grids(rows) if one.rule}
+    found = {}
+    for seed in sorted(seed for name, seed in rules if name == method):
+        one, other = rules[method, seed], rules.get((reference, seed))
+        if other is None or (of == "seconds" and _place(one) != _place(other)):
+            continue
+        differ = [k for k, v in one["setup"].items() if k != "method" and v != other["setup"][k]]
+        if differ:
+            told = f"the runs of {method} and {reference}, seed {seed}, differ in "
+            raise RowsError(told + ", ".join(differ))
+        found[seed] = to_the_same_loss(one["history"], other["history"], of)
+    return found
+
+
+def _place(row: Row) -> tuple[str, int]:
+    return row["machine"], row["threads"]
 
 
 def best_rates(seed: int) -> dict[str, float]:

@@ -14,6 +14,7 @@ from zotheory.papers.own import (
     layers,
     no_free_lunch,
     query_limit,
+    race,
     step_on_model,
     step_size,
     step_stability,
@@ -48,4 +49,5 @@ CLAIMS = (
     *step_size.CLAIMS,
     *step_stability.CLAIMS,
     *step_on_model.CLAIMS,
+    *race.CLAIMS,
 )
