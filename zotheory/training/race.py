@@ -9,7 +9,7 @@ on with.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
@@ -21,20 +21,19 @@ from rich.table import Table
 from scipy import stats
 
 from zotheory.console import console, errors, stop
-from zotheory.evidence.trained import RowsError, to_the_same_loss
+from zotheory.evidence.trained import RowsError, races
 from zotheory.files import write_atomically
 from zotheory.model.assets import AssetError
 from zotheory.model.language_model import ModelError
 from zotheory.training.checkpoint import Stopped
 from zotheory.training.methods import FIRST_ORDER, UNTRAINED, ZEROTH_ORDER
 from zotheory.training.model import best_device
-from zotheory.training.rates import PROTOCOL
+from zotheory.training.rates import PROTOCOL, REFERENCE
 from zotheory.training.rows import dump, show
 from zotheory.training.run import train
 from zotheory.training.setup import AUTO, DTYPES, Setup, TrainingError
 from zotheory.training.watch import TrainingProgress, Watch
 
-REFERENCE = "mezo"
 ROWS = (
     REFERENCE,
     "mezo_greedy",
@@ -124,20 +123,13 @@ class Against:
     high: float
 
 
-def against(rows: Iterable[Mapping[str, Any]]) -> list[Against]:
+def against(rows: Sequence[Mapping[str, Any]]) -> list[Against]:
     """Every trained method of the rows against MeZO, those that need fewest passes first."""
-    by_seed: dict[str, dict[int, Mapping[str, Any]]] = {}
-    for row in rows:
-        if row["history"] and row["setup"]["lrs"] == [AUTO]:
-            by_seed.setdefault(row["method"], {})[row["seed"]] = row
-    reference = by_seed.pop(REFERENCE, {})
+    trained = [row for row in rows if row["history"]]
     found = []
-    for method, runs in by_seed.items():
-        common = sorted(runs.keys() & reference.keys())
-        if common:
-            ratios = tuple(
-                to_the_same_loss(runs[s]["history"], reference[s]["history"]) for s in common
-            )
+    for method in dict.fromkeys(row["method"] for row in trained):
+        ratios = tuple(races(trained, method, REFERENCE).values())
+        if ratios and method != REFERENCE:
             found.append(Against(method, ratios, *_interval(ratios)))
     return sorted(found, key=lambda one: one.ratio)
 

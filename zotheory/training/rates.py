@@ -1,11 +1,11 @@
 """Is the measured learning rate a good one? `python -m zotheory.training.rates`.
 
-For every method and seed there is a run at lr="auto", and runs at fixed rates with the same split,
-batches and budget, the passes that the rule spends on measuring included. The fixed rates are on
-the grid 1e-6 sqrt(3)^j. The search begins at the one nearest to the rule's first rate, and goes
-to the neighbours of the best until both are worse: where the last loss has one minimum in the rate,
-that is the best of the whole grid. Every run is a row of `zotheory train`; finished ones are read,
-unfinished ones gone on with, and all rows are gathered in one file, a line each.
+For every method and seed there is a run at lr="auto". For seed 0 there are runs at fixed rates with
+the same split, batches and budget, the passes that the rule spends on measuring included. These
+rates are on the grid 1e-6 sqrt(3)^j. The search begins at the one nearest to the rule's first rate,
+and goes to the neighbours of the best until both are worse: where the last loss has one minimum in
+the rate, that is the best of the whole grid. Every run is a row of `zotheory train`; finished ones
+are read, unfinished ones gone on with, and all rows are gathered in one file, a line each.
 """
 
 from __future__ import annotations
@@ -25,7 +25,17 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from zotheory.console import console, errors, stop
-from zotheory.evidence.trained import AUTO, Grid, RowsError, end, grids, place_of, rate, recorded
+from zotheory.evidence.trained import (
+    AUTO,
+    Grid,
+    RowsError,
+    end,
+    grids,
+    place_of,
+    races,
+    rate,
+    recorded,
+)
 from zotheory.files import write_atomically
 from zotheory.model.assets import AssetError
 from zotheory.model.language_model import ModelError
@@ -48,7 +58,9 @@ METHODS = (
     "s_mezo",
     "svd0",
     "subzo",
+    "tezo_adam",
 )
+REFERENCE = "mezo"
 PROTOCOL = Setup("mezo", max_words=10, train=800, validation=128, test=64)
 
 
@@ -131,6 +143,7 @@ def run_all(
 ) -> list[dict[str, Any]]:
     """Make the runs of every method on seeds 0, 1, ..., each in a folder of `work`; return them.
 
+    Of seed 0 with the grid of fixed rates, of others that of the rule alone.
     Each row is added to the file `rows` when its run is done, and not made again if it is there. A
     method that cannot be run, or for which the rule finds no rate, is told and left out.
     """
@@ -156,7 +169,8 @@ def run_all(
         for method in methods:
             try:
                 first = run(method, seed, AUTO)["rates"][0][1]
-                lowest(at, place_of(first))
+                if seed == 0:
+                    lowest(at, place_of(first))
             except (TrainingError, AssetError, ModelError) as error:
                 told = f"{method}, seed {seed}: {error}"
                 errors.print(told, style="bold red", markup=False, soft_wrap=True)
@@ -164,29 +178,41 @@ def run_all(
 
 
 HEADS = (
-    *("method", "seed", "rule's rates", "loss", "by the rule"),
+    *("method", "rule's rates", "loss by the rule", f"passes over {REFERENCE}'s"),
     *("best fixed rate", "its loss", "regret", "seen/told"),
 )
 
 
 def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """A line for every run of the rule, by its loss at the end; dashes where no other is to
-    compare with.
+    """A line for every method that was run by the rule, by its mean loss at the end.
 
-    loss: before the first step, in validation. seen/told: the fall of that loss in the rule's run
-    over the one that its readings predict.
+    Losses, and passes to the lowest loss that the method and MeZO have both reached, seed by seed;
+    the rest is of the first seed, dashes where no other run is to compare with. seen/told: the
+    fall of the loss in the rule's run over the one that its readings predict.
     """
-    ruled = [one for one in grids(rows) if one.rule]
-    return [_line(one) for one in sorted(ruled, key=lambda one: end(one.rule))]
+    ruled: dict[str, list[Grid]] = {}
+    for one in sorted(grids(rows), key=lambda one: one.seed):
+        if one.rule:
+            ruled.setdefault(one.method, []).append(one)
+
+    def mean(method: str) -> float:
+        return fmean(end(one.rule) for one in ruled[method])
+
+    return [
+        _line(ruled[method], races(rows, method, REFERENCE)) for method in sorted(ruled, key=mean)
+    ]
 
 
-def _line(one: Grid) -> list[str]:
+def _line(seeds: Sequence[Grid], ratios: Mapping[int, float]) -> list[str]:
+    one = seeds[0]
     chosen = [lr for _, lr in one.rule["rates"]]
     parts = courses(one.rule)
     told = sum(part.predicted * (part.passes[1] - part.passes[0]) for part in parts)
     seen = sum(part.actual * (part.passes[1] - part.passes[0]) for part in parts)
-    line = [one.method, str(one.seed), f"{_short(min(chosen))} to {_short(max(chosen))}"]
-    line += [f"{one.start:.2f}", f"{end(one.rule):.2f}"]
+    line = [one.method, f"{_short(min(chosen))} to {_short(max(chosen))}"]
+    line += [", ".join(f"{end(other.rule):.2f}" for other in seeds)]
+    compared = one.method != REFERENCE and ratios
+    line += [", ".join(f"{ratio:.2f}" for ratio in ratios.values()) if compared else "-"]
     if one.losses:
         best = _short(one.best) + ("" if one.enclosed else " (end of those tried)")
         line += [best, f"{one.least:.2f}", f"{one.regret:+.1%}"]
@@ -239,7 +265,7 @@ def _order(row: Mapping[str, Any]) -> tuple[str, int, float]:
 def main(
     methods: Annotated[list[str] | None, typer.Argument(metavar="[METHOD]...")] = None,
     passes: Annotated[int, typer.Option(min=1, help="Budget of every run.")] = PASSES,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds 0, 1, ...")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="0, 1, ...; fixed rates on 0.")] = 1,
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda; cuda where there is one.")
     ] = None,
