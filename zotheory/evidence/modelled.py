@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from zotheory.budget import OWN_MODEL
 from zotheory.context import Context
-from zotheory.evidence.compared import Case, compare
+from zotheory.evidence.compared import Case, Quantity, compare
 from zotheory.files import replacing
 from zotheory.vocabulary import AssetMissing, Check, Evidence, Kind, Statement, Verdict, written
 
@@ -260,3 +260,30 @@ def _kept(what: str, context: Context, measure: Callable[[Context], Any]) -> Any
             with replacing(path) as beside:
                 joblib.dump(measure(context), beside)
         return joblib.load(path)
+
+
+# What would decide where an interval leaves a statement open.
+
+
+def what_it_takes(found: Quantity, bounds: Iterable[float]) -> str:
+    """What would decide about these bounds; empty where none lies within the interval."""
+    return in_words(times_as_many(found, bounds))
+
+
+def times_as_many(found: Quantity, bounds: Iterable[float]) -> float:
+    """How many times as many batches would decide about bounds, at this average and spread.
+
+    Half an interval's length falls as one over the root of the number of batches. 0 where no bound
+    lies within the interval.
+    """
+    within = [abs(found.value - bound) for bound in bounds if found.low <= bound <= found.high]
+    if not within:
+        return 0.0
+    return float(((found.high - found.value) / max(min(within), 1e-9)) ** 2)
+
+
+def in_words(times: float) -> str:
+    """The same in words; empty for 0."""
+    if not times:
+        return ""
+    return f"if the average is as found, {times:.1f} times as many batches would decide"

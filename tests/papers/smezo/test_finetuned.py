@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import binom
 
 from zotheory.evidence.compared import Quantity
-from zotheory.papers.smezo.finetuned import STEPS, average_over, what_it_takes
+from zotheory.evidence.modelled import what_it_takes
+from zotheory.papers.smezo.finetuned import STEPS, average_over
 
 BATCHES, NOISE = 4, 0.7
 RUNS, MISSED = 400, 0.01

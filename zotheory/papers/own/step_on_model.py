@@ -21,13 +21,15 @@ from zotheory.evidence.modelled import (
     BATCH_SIZE,
     WORDS,
     Modelled,
+    in_words,
     language_model,
     on_model,
     once,
     sentences,
+    times_as_many,
+    what_it_takes,
 )
 from zotheory.evidence.trained import best_rates
-from zotheory.papers.smezo import finetuned
 from zotheory.statistics.intervals import jackknife
 from zotheory.vocabulary import AssetMissing, Claim, Kind, Setting, Statement
 
@@ -153,8 +155,8 @@ def _same_fall(_: Statement, context: Context) -> Modelled:
         cases.append(Case(method, {FALLS: Quantity(*map(exp, _apart(ratio)))}))
         value, *ends = (_number(exp(x)) for x in ratio)
         numbers[method] |= {"fall over MeZO's": value, "interval": ends}
-        times = max(times, finetuned.times_as_many(Quantity(*ratio), (bound, -bound)))
-    return Modelled(cases, numbers, _setting(found), finetuned.told(times))
+        times = max(times, times_as_many(Quantity(*ratio), (bound, -bound)))
+    return Modelled(cases, numbers, _setting(found), in_words(times))
 
 
 def _one_factor(_: Statement, context: Context) -> Modelled:
@@ -177,7 +179,7 @@ def _one_factor(_: Statement, context: Context) -> Modelled:
         numbers[method] |= {"best rate": lr, "best rate over that step": share}
     case = Case(f"{len(best)} methods", {FACTOR: Quantity(value, low, high)})
     half = [log(x) for x in (value, low, high)]
-    further = finetuned.what_it_takes(Quantity(*half), [log(MULTIPLE)])
+    further = what_it_takes(Quantity(*half), [log(MULTIPLE)])
     return Modelled([case], numbers, _setting(found), further)
 
 

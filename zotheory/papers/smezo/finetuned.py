@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,30 +82,6 @@ def average_over(
     error = float(np.sqrt(np.sum(variances))) / len(means)
     half = float(t.ppf(1 - alpha / 2, len(means))) * error
     return Quantity(value, value - half, value + half, np.array(means), "np.mean(values)")
-
-
-def what_it_takes(found: Quantity, bounds: Iterable[float]) -> str:
-    """What would decide about these bounds; empty where none lies within the interval."""
-    return told(times_as_many(found, bounds))
-
-
-def times_as_many(found: Quantity, bounds: Iterable[float]) -> float:
-    """How many times as many batches would decide about bounds, at this average and spread.
-
-    Half an interval's length falls as one over the root of the number of batches. 0 where no bound
-    lies within the interval.
-    """
-    within = [abs(found.value - bound) for bound in bounds if found.low <= bound <= found.high]
-    if not within:
-        return 0.0
-    return float(((found.high - found.value) / max(min(within), 1e-9)) ** 2)
-
-
-def told(times: float) -> str:
-    """The same in words; empty for 0."""
-    if not times:
-        return ""
-    return f"if the average is as found, {times:.1f} times as many batches would decide"
 
 
 def setting(context: Context, batches: Mapping[int, np.ndarray]) -> dict[str, object]:

@@ -10,7 +10,14 @@ import sympy as sp
 from zotheory.context import Context
 from zotheory.evidence.compared import Case, mean
 from zotheory.evidence.exact import conjuncts
-from zotheory.evidence.modelled import BATCH_SIZE, WORDS, Modelled, language_model, on_model
+from zotheory.evidence.modelled import (
+    BATCH_SIZE,
+    WORDS,
+    Modelled,
+    language_model,
+    on_model,
+    what_it_takes,
+)
 from zotheory.papers.smezo import batches, finetuned
 from zotheory.papers.smezo.batches import COSINE
 from zotheory.vocabulary import DRAWN, Claim, Kind, Setting, Statement, conjunction
@@ -60,7 +67,7 @@ def held_out(statement: Statement, context: Context) -> Modelled:
         "interval": finetuned.INTERVAL,
     }
     bounds = [float(relation.rhs) for relation in conjuncts(statement.formula)]
-    further = finetuned.what_it_takes(found, bounds)
+    further = what_it_takes(found, bounds)
     return Modelled([Case(at, {ANOTHER: found})], numbers, setting, further)
 
 

@@ -14,7 +14,7 @@ from proofs_check.steps import follows
 from zotheory.context import Context
 from zotheory.evidence.compared import Case, Quantity
 from zotheory.evidence.exact import exact
-from zotheory.evidence.modelled import Modelled, on_model
+from zotheory.evidence.modelled import Modelled, on_model, what_it_takes
 from zotheory.papers.shared.along import ALONG
 from zotheory.papers.smezo import finetuned
 from zotheory.papers.smezo.batches import COSINE
@@ -96,7 +96,7 @@ def _raised(statement: Statement, context: Context) -> Modelled:
         "1/2 - arcsin(cos)/pi, own.held_out",
         "interval": finetuned.INTERVAL,
     }
-    further = finetuned.what_it_takes(measured, [float(statement.formula.rhs)])
+    further = what_it_takes(measured, [float(statement.formula.rhs)])
     return Modelled([Case(at, {RAISED: measured})], numbers, setting, further)
 
 
