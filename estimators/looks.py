@@ -143,10 +143,13 @@ def _rounding(evaluation: Evaluation, weights: Weights, radius: float, centre: f
     """Return the standard rounding error of a loss, from points too near for its shape.
 
     At six points a 64th of a radius apart third differences are rounding alone, sqrt 20 times
-    that of one loss (More and Wild 2011).
+    that of one loss (More and Wild 2011). Where rounding is so coarse that they are none, the
+    points are 8 and 64 times as far apart.
     """
-    near = radius / 64.0
-    rows = [centre, *at_radii(evaluation, weights, [near * k for k in range(1, 6)])]
-    for _ in range(3):
-        rows = [after - before for before, after in pairwise(rows)]
+    for near in (radius / 64.0, radius / 8.0, radius):
+        rows = [centre, *at_radii(evaluation, weights, [near * k for k in range(1, 6)])]
+        for _ in range(3):
+            rows = [after - before for before, after in pairwise(rows)]
+        if any(rows):
+            break
     return math.sqrt(sum(x * x for x in rows) / (20.0 * len(rows)))

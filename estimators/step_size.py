@@ -29,7 +29,8 @@ _SEEN = 8  # sizes without which nothing is known of the next one
 _BLOCK = 10  # losses that are compared with
 _BLOCKS = 4  # the last blocks of as many,
 _FEW = 2  # and have climbed if so few of the 100 pairs with one of these say otherwise
-_OUTLYING = 3.0  # times what the others say of a curvature: more does not count
+_OUTLYING = 3.0  # times what all say of a curvature: more of it does not count
+_SURE = 0.75  # relative error up to which readings are enough
 _REST = 0.5  # of the safety, while the readings are those of weights at rest
 _SHARES = [0.01 ** (index / 1000) for index in range(1001)]  # of a log-uniform prior
 
@@ -76,6 +77,7 @@ class _State:
 
     sizes: of the last estimates; shortened: how many were. losses: of the steps since the last
     block of them was full; blocks: the last blocks. climbs: how often one was above one before.
+    settled: whether the readings of weights at rest no longer count for the best step.
     """
 
     readings: tuple[Reading, ...] = ()
@@ -93,10 +95,11 @@ class _State:
     losses: tuple[float, ...] = ()
     blocks: tuple[tuple[float, ...], ...] = ()
     climbs: int = 0
+    settled: bool = False
 
     @property
     def moved(self) -> tuple[Reading, ...]:
-        """The readings of since there is a rate."""
+        """The readings made since there is a rate."""
         if not self.history:
             return ()
         since = self.history[0][0]
@@ -134,7 +137,7 @@ class StepSize:
     ||g||^2 times a chi-square of one degree of freedom, a factor of D^T H D too. So the ratio is
     that of updates shortened to their median slope; on MeZO's quadratic it lies between
     1 / (Tr H + 2 rho) and 1 / Tr H, rho the Rayleigh quotient of g. And no curvature counts as
-    more than three times what this ratio says for its slope. The share, which the longest slopes
+    more than three times what all together say for its slope. The share, which the longest slopes
     tell best, is that of updates as they are.
 
     On a quadratic a step of safety times the best lowers the loss by safety (2 - safety) of what
@@ -167,7 +170,7 @@ class StepSize:
     The radius h is that of the step that is then written, as a language model's loss curves more at
     that length, several eps, than its second derivatives say. It is at least that of the noise,
     eps, and up to eight times that where second differences are less than 20 times their rounding
-    error, which is measured once, in five further passes.
+    error, which is measured once, in five further passes (up to fifteen where it is coarse).
 
     The `lr` of parameter groups are factors on the rate, 1 by default, so that schedulers of every
     kind multiply it; readings are taken along the update with the groups' rates in the ratio that
@@ -183,7 +186,7 @@ class StepSize:
     Raises ValueError for bad numbers. A step raises NoStepSize, a RuntimeError, and leaves the
     weights as they were, if after 4 * first readings curvature is positive in too few of them (two
     standard errors below one half), second differences are less than three times their rounding
-    error, or the relative error is above 1.
+    error, or the relative error is above 3/4.
     """
 
     def __init__(
@@ -350,7 +353,7 @@ class StepSize:
             return step in self._followed
         if state.held:
             return False
-        pause = max(2, self.every // 4) if self._resting(state) else self.every
+        pause = self.every if state.settled else max(2, self.every // 4)
         return state.rate is None or step - state.last >= pause
 
     def _wait(self, evaluation: Evaluation, direction: Direction, update: Update) -> Estimate:
@@ -414,8 +417,8 @@ class StepSize:
             last=pending["step"],
             passes=state.passes + found.passes,
         )
-        if not self._resting(state):
-            state = replace(state, readings=state.readings[-self.window :])
+        if state.settled or self._enough(state.moved):
+            state = replace(state, settled=True, readings=state.readings[-self.window :])
         self._next = self._rated(state)
         if not update.linear:  # whose noise is made of state that writing it changes
             evaluation.applier.restore()
@@ -425,16 +428,12 @@ class StepSize:
 
     # What readings say.
 
-    def _resting(self, state: _State) -> bool:
-        """Whether the rate rests on readings of weights at rest too."""
-        return not self._enough(state.moved)
-
     def _enough(self, readings: Sequence[Reading]) -> bool:
         """Whether these readings, by what they say, are enough, or as many as there may be."""
         if len(readings) < self.first:
             return False
         said = _best(readings)
-        return (said is not None and said[1] <= 0.75) or len(readings) >= 4 * self.first
+        return (said is not None and said[1] <= _SURE) or len(readings) >= 4 * self.first
 
     def _rated(self, state: _State) -> _State:
         if state.held:
@@ -442,7 +441,7 @@ class StepSize:
         choice = self._choice(state)
         step = state.last + 2
         if state.rate is not None:
-            if choice is None or choice.error > 1.0:
+            if choice is None or choice.error > _SURE:
                 return state
             rate = min(2.0 * state.rate, max(0.5 * state.rate, choice.rate))
             return _changed(state, rate, step)
@@ -464,7 +463,7 @@ class StepSize:
                 f"{_convex(state.readings)} of them, which is too few; give lr a number, or "
                 "begin at weights or with a batch where the loss is convex along more directions"
             )
-        if choice.error > 1.0:
+        if choice.error > _SURE:
             raise NoStepSize(
                 f"no step size follows from {count} readings: {choice.best:.3g} for a batch, with "
                 f"a relative standard error of {choice.error:.2g}; larger batches, a larger eps or "
@@ -473,15 +472,14 @@ class StepSize:
         return _changed(state, choice.rate, step)
 
     def _choice(self, state: _State) -> Choice | None:
-        resting = self._resting(state)
-        said = _best(state.readings if resting else state.moved)
+        said = _best(state.moved if state.settled else state.readings)
         own = [r.own for r in state.readings]
         if said is None or math.fsum(own) <= 0.0:
             return None
         best, error = said
         share, share_error = ratio([r.fresh for r in state.readings], own)
         signal = expected_share(share, share_error)
-        safety = self.safety * (_REST if resting else 1.0) * 0.5**state.climbs
+        safety = self.safety * (1.0 if state.settled else _REST) * 0.5**state.climbs
         rate = safety * signal * best / (1.0 + error * error)
         return Choice(best, error, share, share_error, signal, rate)
 
@@ -541,6 +539,8 @@ def _best(readings: Sequence[Reading]) -> tuple[float, float] | None:
         return None
     bend = math.fsum(sizes) / math.fsum(slopes)
     cut = [min(x, _OUTLYING * bend * abs(s)) for x, s in zip(sizes, slopes, strict=True)]
+    if not math.fsum(cut):  # all of it is where the slope is none
+        return None
     best, error = ratio(slopes, cut)
     return best, error / best
 
