@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from figures.command import main
 from figures.data import Data, MissingData
 from figures.picture import Picture
-from figures.style import INK, PAGE, SERIES, Look, legend_above, lettered, panels
+from figures.style import EXACT, INK, PAGE, SERIES, Look, legend_above, lettered, panels
 from zotheory.evidence.trained import RECORDED, Grid, RowsError, end, recorded
 from zotheory.training.rates import compared, courses
 
@@ -22,8 +23,9 @@ def draw(data: Data) -> tuple[Figure, str]:
     """Loss against rate in units of the rule's, and the fall per pass predicted and seen."""
     found = runs(data)
     figure, (curves, falls) = panels(1, 2, height=2.9, width=PAGE)
+    colours = (*SERIES, EXACT)
     looks = {
-        method: Look(SERIES[i % len(SERIES)].colour, SERIES[i % len(SERIES)].line, MARKERS[i])
+        method: replace(colours[i % len(colours)], marker=MARKERS[i % len(MARKERS)])
         for i, method in enumerate(dict.fromkeys(one.method for one in found))
     }
     for one in found:

@@ -28,13 +28,18 @@ def test_later_seeds_take_the_rate_that_the_first_one_chose(setup, tmp_path, mon
     assert all(path.stat().st_mtime_ns == before for path, before in times.items())
 
 
+AUTO = {"lrs": ["auto"], "tuning": "full"}
+
+
 def test_ratios_come_with_an_interval_over_seeds():
     def row(method, seed, *losses):
         history = [{"passes": 10 * i, "loss": loss} for i, loss in enumerate(losses)]
-        return {"method": method, "seed": seed, "history": history, "setup": {"lrs": ["auto"]}}
+        return {"method": method, "seed": seed, "history": history, "setup": AUTO}
 
     rows = [row("mezo", seed, 8, 7, 6) for seed in range(3)]
     rows += [row("lezo", 0, 8, 6, 5), row("lezo", 1, 8, 7, 6), row("tezo", 1, 8, 7.5, 7)]
+    rows += [{**row("ft_adam", 0, 8, 6, 5), "setup": {**AUTO, "lrs": [1e-5, 1e-4]}}]
+    rows += [{**row("mezo", 0, 8, 8, 8), "setup": {**AUTO, "tuning": "prefix"}}]
     lezo, tezo = against(rows)
     assert lezo.ratios == pytest.approx((0.5, 1.0))
     assert lezo.ratio == pytest.approx(0.5**0.5)
@@ -42,6 +47,8 @@ def test_ratios_come_with_an_interval_over_seeds():
     assert lezo.low * lezo.high == pytest.approx(0.5)
     assert (tezo.ratio, tezo.low, tezo.high) == (2.0, 0.0, float("inf"))
     assert table([lezo, tezo]).row_count == 2
+    (none,) = against([row("mezo", 0, 8, 7), row("lezo", 0, 8, 9)])
+    assert (none.ratio, none.low, none.high) == (float("inf"), 0.0, float("inf"))
 
 
 def test_a_row_that_cannot_be_made_is_left_out(setup, tmp_path, capsys):

@@ -112,55 +112,51 @@ def grids(rows: Iterable[Row]) -> list[Grid]:
     return found
 
 
-def to_the_same_loss(history: Sequence[Row], reference: Sequence[Row], of: str = "passes") -> float:
-    """The passes (or seconds) to the lowest loss that two runs have both reached: their ratio.
+def to_the_same_loss(history: Sequence[Row], reference: Sequence[Row]) -> float:
+    """The ratio of the passes that two runs need to the lowest loss that both have reached.
 
     One of the two was there at its lowest loss, the other before: a run is there when its
     validation loss first is, between two evaluations by a straight line. Infinite for a run that
-    lowered no loss.
-
-    Raises RowsError if the reference lowered none.
+    lowered no loss, 0 against such a one, NaN for two.
     """
-    goal = max(min(point["loss"] for point in run) for run in (history, reference))
     start = reference[0]["loss"]
-    if min(point["loss"] for point in reference) >= start:
-        raise RowsError("the reference lowered no loss: there is nothing to compare with")
-    if goal >= start:
-        return math.inf
-    return _until(history, goal, of) / _until(reference, goal, of)
+    lowered = [min(point["loss"] for point in run) < start for run in (history, reference)]
+    if not all(lowered):
+        return math.nan if not any(lowered) else (0.0 if lowered[0] else math.inf)
+    goal = max(min(point["loss"] for point in run) for run in (history, reference))
+    return _until(history, goal) / _until(reference, goal)
 
 
-def _until(history: Sequence[Row], goal: float, of: str) -> float:
+def _until(history: Sequence[Row], goal: float) -> float:
     for before, point in pairwise(history):
         if point["loss"] <= goal:
             share = (before["loss"] - goal) / (before["loss"] - point["loss"])
-            return before[of] + share * (point[of] - before[of])
+            return before["passes"] + share * (point["passes"] - before["passes"])
     raise AssertionError("the goal is a loss that the run has reached")
 
 
-def races(rows: Iterable[Row], method: str, reference: str, of: str = "passes") -> dict[int, float]:
+def races(rows: Iterable[Row], method: str, reference: str) -> dict[int, float]:
     """By seed, `to_the_same_loss` of two methods' runs at the rates that they measure themselves.
 
-    Seconds are compared where both runs had the same machine and number of threads.
-
-    Raises RowsError if two runs differ in more than the method: they are no race.
+    Of runs that train all weights. Raises RowsError if two of them differ in more than the method:
+    they are no race.
     """
-    rules = {(one.method, one.seed): one.rule for one in grids(rows) if one.rule}
+    rules = {
+        (row["method"], row["seed"]): row
+        for row in rows
+        if row["setup"]["lrs"] == [AUTO] and row["setup"]["tuning"] == "full"
+    }
     found = {}
     for seed in sorted(seed for name, seed in rules if name == method):
         one, other = rules[method, seed], rules.get((reference, seed))
-        if other is None or (of == "seconds" and _place(one) != _place(other)):
+        if other is None:
             continue
         differ = [k for k, v in one["setup"].items() if k != "method" and v != other["setup"][k]]
         if differ:
             told = f"the runs of {method} and {reference}, seed {seed}, differ in "
             raise RowsError(told + ", ".join(differ))
-        found[seed] = to_the_same_loss(one["history"], other["history"], of)
+        found[seed] = to_the_same_loss(one["history"], other["history"])
     return found
-
-
-def _place(row: Row) -> tuple[str, int]:
-    return row["machine"], row["threads"]
 
 
 def best_rates(seed: int) -> dict[str, float]:

@@ -12,19 +12,20 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.box import SIMPLE
 from rich.table import Table
-from scipy import stats
 
 from zotheory.console import console, errors, stop
 from zotheory.evidence.trained import RowsError, races
 from zotheory.files import write_atomically
 from zotheory.model.assets import AssetError
 from zotheory.model.language_model import ModelError
+from zotheory.statistics.intervals import student
 from zotheory.training.checkpoint import Stopped
 from zotheory.training.methods import FIRST_ORDER, UNTRAINED, ZEROTH_ORDER
 from zotheory.training.model import best_device
@@ -135,14 +136,14 @@ def against(rows: Sequence[Mapping[str, Any]]) -> list[Against]:
 
 
 def _interval(ratios: Sequence[float]) -> tuple[float, float, float]:
-    if math.inf in ratios:
-        return math.inf, 0.0, math.inf
-    logs = [math.log(ratio) for ratio in ratios]
-    mean, count = fmean(logs), len(logs)
-    if count == 1:
-        return math.exp(mean), 0.0, math.inf
-    half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * stdev(logs) / math.sqrt(count)
-    return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
+    if not all(0.0 < ratio < math.inf for ratio in ratios):
+        return fmean(ratios), 0.0, math.inf
+    logs = np.log(ratios)
+    mean = math.exp(logs.mean())
+    if len(logs) == 1:
+        return mean, 0.0, math.inf
+    low, high = student(logs, 1 - LEVEL)
+    return mean, math.exp(low), math.exp(high)
 
 
 def table(found: Sequence[Against]) -> Table:

@@ -143,7 +143,7 @@ def run_all(
 ) -> list[dict[str, Any]]:
     """Make the runs of every method on seeds 0, 1, ..., each in a folder of `work`; return them.
 
-    Of seed 0 with the grid of fixed rates, of others that of the rule alone.
+    Seed 0 has the grid of fixed rates too, the other seeds only the rule's run.
     Each row is added to the file `rows` when its run is done, and not made again if it is there. A
     method that cannot be run, or for which the rule finds no rate, is told and left out.
     """
