@@ -7,7 +7,7 @@ from pathlib import Path
 from zotheory.evidence.trained import recorded as recorded_rates
 from zotheory.ledger import recorded
 from zotheory.papers import ROOMS
-from zotheory.training.rates import markdown
+from zotheory.training.rates import markdown, median_regret
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,6 +32,8 @@ def test_its_sentence_counts_the_claims_and_those_of_another_setting():
 
 def test_its_table_of_rates_is_the_recorded_one():
     assert markdown(recorded_rates()) in README
+    regret, _ = median_regret(recorded_rates())
+    assert f"median regret is {regret:.1%} of the fall" in README
 
 
 def test_what_it_links_to_is_there():
