@@ -132,7 +132,7 @@ def measure(name: str, mode: str, rank: int) -> dict[str, Any]:
     optimizer = build(name, model, lr=rule, seed=4, restore="copy")
     estimators.data_parallel(optimizer, mode)
     sent = set()
-    for _ in range(14):
+    for _ in range(20):
         with Traffic() as seen:
             optimizer.step(closure)
         sent |= {collective for collective, _ in seen.sent}

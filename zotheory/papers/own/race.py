@@ -63,10 +63,10 @@ def spread_of(pairs: Sequence[Sequence[float]]) -> float:
 
     Two or three seeds of one pair say hardly anything of it. NaN where no pair has two.
     """
-    logs = [np.log(pair) for pair in pairs if len(pair) > 1 and min(pair) > 0.0]
+    logs = [np.log(pair) for pair in pairs if len(pair) > 1 and 0.0 < min(pair) <= max(pair) < inf]
     freedom = sum(len(pair) - 1 for pair in logs)
     squares = sum(float(((pair - pair.mean()) ** 2).sum()) for pair in logs)
-    return (squares / freedom) ** 0.5 if freedom and isfinite(squares) else float("nan")
+    return (squares / freedom) ** 0.5 if freedom else float("nan")
 
 
 def _race(method: str, reference: str) -> Check:
