@@ -211,8 +211,8 @@ def _line(seeds: Sequence[Grid], ratios: Mapping[int, float]) -> list[str]:
     seen = sum(part.actual * (part.passes[1] - part.passes[0]) for part in parts)
     line = [one.method, f"{_short(min(chosen))} to {_short(max(chosen))}"]
     line += [", ".join(f"{end(other.rule):.2f}" for other in seeds)]
-    compared = one.method != REFERENCE and ratios
-    line += [", ".join(f"{ratio:.2f}" for ratio in ratios.values()) if compared else "-"]
+    raced = one.method != REFERENCE and ratios
+    line += [", ".join(f"{ratio:.2f}" for ratio in ratios.values()) if raced else "-"]
     if one.losses:
         best = _short(one.best) + ("" if one.enclosed else " (end of those tried)")
         line += [best, f"{one.least:.2f}", f"{one.regret:+.1%}"]
