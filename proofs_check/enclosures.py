@@ -46,6 +46,8 @@ class Enclosure:
 def enclose(expression: sp.Expr, values: Values | None = None) -> Enclosure:
     """Bounds for an expression, rounded outwards; `values` says what its symbols are.
 
+    A pair is what a symbol lies between; its ends may be infinite, and so may the bounds then.
+
     Raises ValueError for an expression that no rule covers, and where a function is undefined
     somewhere in the intervals.
     """
@@ -99,10 +101,16 @@ def _of_symbol(symbol: sp.Symbol, known: Values) -> Number:
     given = known[symbol]
     if not isinstance(given, tuple):
         return _interval(sp.sympify(given), known)
-    lower, upper = (_interval(sp.sympify(end), known) for end in given)
+    lower, upper = (_end(sp.sympify(end), known) for end in given)
     if not lower.a <= upper.b:
         raise ValueError(f"{symbol} lies between nothing: {given}")
     return IV.mpf([lower.a, upper.b])
+
+
+def _end(expression: sp.Expr, known: Values) -> Interval:
+    if expression.is_infinite and expression.is_extended_real:
+        return IV.inf if expression.is_extended_positive else -IV.inf
+    return _interval(expression, known)
 
 
 def _outwards(end: Interval, direction: int) -> float:

@@ -1,5 +1,7 @@
 """Enclosures contain the numbers, are narrow, and decide comparisons both ways."""
 
+import math
+
 import mpmath
 import pytest
 import sympy as sp
@@ -54,6 +56,19 @@ def test_what_cannot_be_enclosed_is_refused(bad, message):
     values = {} if bad == X else {X: (-sp.S.One, sp.S.One)}
     with pytest.raises(ValueError, match=message):
         enclose(bad, values)
+
+
+def test_an_end_may_be_infinite():
+    x, y = sp.symbols("x y")
+    found = enclose(x * y + 1, {x: (0, sp.oo), y: (sp.Rational(1, 2), 2)})
+    assert (found.low, found.high) == (pytest.approx(1.0), math.inf)
+    found = enclose(x, {x: (-sp.oo, 3)})
+    assert (found.low, found.high) == (-math.inf, pytest.approx(3.0))
+    zero = enclose(x * y, {x: (0, sp.oo), y: (0, 1)})
+    assert zero.low <= 0.0
+    assert zero.high == math.inf
+    with pytest.raises(ValueError, match="nothing"):
+        enclose(x, {x: (sp.oo, -sp.oo)})
 
 
 def test_bounds_in_the_wrong_order_are_refused():

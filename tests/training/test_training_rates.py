@@ -70,6 +70,22 @@ def test_the_table_has_every_method_and_what_there_is_to_compare():
     assert markdown(RATES).splitlines()[3] == f"| {' | '.join(mezo)} |"
 
 
+def test_of_several_seeds_the_table_has_the_mean_and_the_order_is_of_passes():
+    of_lezo, of_mezo = RATES[-1], RATES[-2]
+    rows = [
+        {**row, "seed": seed, "history": of_lezo["history"] if seed == 2 else row["history"]}
+        for seed in range(3)
+        for row in (of_mezo, of_lezo)
+    ]
+    lezo, mezo = cells(rows)
+    ratio = float(cells(RATES)[0][3])
+    assert lezo[3] == f"{ratio ** (2 / 3):.2f} ({ratio:.2f} to 1.00, 3 seeds)"
+    assert lezo[2] == "2.00 (2.00 to 2.00, 3 seeds)"
+    assert mezo[2] == "3.00 (2.00 to 3.50, 3 seeds)"
+    alone = [{**of_mezo, "method": "other", "seed": 5}, *rows]
+    assert [line[0] for line in cells(alone)] == ["lezo", "mezo", "other"]
+
+
 def test_fixed_rates_are_tried_on_the_first_seed_only(setup, tmp_path):
     common = setup("mezo", passes=60)
     run_all(["mezo"], 2, common, tmp_path / "work", tmp_path / "rates.jsonl")

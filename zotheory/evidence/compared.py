@@ -114,6 +114,7 @@ class Case:
         steps: how exact values come about.
         drawn: further figures that only pictures need, by name.
         tolerance: how far the sides of an equation may lie apart; 0 for counts.
+        takes: what would decide, told where intervals leave a relation open.
     """
 
     inputs: Mapping[str, Any] | str
@@ -122,6 +123,7 @@ class Case:
     steps: tuple[str, ...] = ()
     drawn: Mapping[str, Any] = field(default_factory=dict)
     tolerance: float = 0.0
+    takes: str = ""
 
     @property
     def at(self) -> str:
@@ -172,6 +174,7 @@ class Comparison:
         told += self.further
         if self.verdict is Verdict.INCONCLUSIVE:
             told += ", which the intervals leave open"
+            told += f"; {self.case.takes}" if self.case.takes else ""
         return f"{self.case.at}: {told}" if self.case.at else told
 
 

@@ -177,6 +177,7 @@ def run_all(
     return found
 
 
+FEW = 2  # values of which a cell shows each
 HEADS = (
     *("method", "rule's rates", "loss by the rule", f"passes over {REFERENCE}'s"),
     *("best fixed rate", "its loss", "regret", "seen/told"),
@@ -184,41 +185,56 @@ HEADS = (
 
 
 def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """A line for every method that was run by the rule, by its mean loss at the end.
+    """A line for every method that was run by the rule, those that need fewest passes first.
 
-    Losses, and passes to the lowest loss that the method and MeZO have both reached, seed by seed;
-    the rest is of the first seed, dashes where no other run is to compare with. seen/told: the
-    fall of the loss in the rule's run over the one that its readings predict.
+    Losses at the end, and passes to the lowest loss that the method and MeZO have both reached (of
+    several seeds their geometric mean); the rest is of the first seed, dashes where no other run is
+    to compare with. seen/told: the fall of the loss in the rule's run over the one that its
+    readings predict.
     """
     ruled: dict[str, list[Grid]] = {}
     for one in sorted(grids(rows), key=lambda one: one.seed):
         if one.rule:
             ruled.setdefault(one.method, []).append(one)
+    ratios = {method: list(races(rows, method, REFERENCE).values()) for method in ruled}
 
-    def mean(method: str) -> float:
-        return fmean(end(one.rule) for one in ruled[method])
+    def passes(method: str) -> tuple[float, float]:
+        """Over MeZO's; those with nothing to compare come last, by their losses."""
+        ratio = _geometric_mean(ratios[method]) if ratios[method] else math.nan
+        loss = fmean(end(one.rule) for one in ruled[method])
+        return (math.inf if math.isnan(ratio) else ratio), loss
 
-    return [
-        _line(ruled[method], races(rows, method, REFERENCE)) for method in sorted(ruled, key=mean)
-    ]
+    return [_line(ruled[method], ratios[method]) for method in sorted(ruled, key=passes)]
 
 
-def _line(seeds: Sequence[Grid], ratios: Mapping[int, float]) -> list[str]:
+def _geometric_mean(values: Sequence[float]) -> float:
+    """Of values that may be 0 or infinite; NaN where both occur."""
+    return math.prod(values) ** (1 / len(values))
+
+
+def _line(seeds: Sequence[Grid], ratios: Sequence[float]) -> list[str]:
     one = seeds[0]
     chosen = [lr for _, lr in one.rule["rates"]]
     parts = courses(one.rule)
     told = sum(part.predicted * (part.passes[1] - part.passes[0]) for part in parts)
     seen = sum(part.actual * (part.passes[1] - part.passes[0]) for part in parts)
     line = [one.method, f"{_short(min(chosen))} to {_short(max(chosen))}"]
-    line += [", ".join(f"{end(other.rule):.2f}" for other in seeds)]
+    line += [_all([end(other.rule) for other in seeds], fmean)]
     raced = one.method != REFERENCE and ratios
-    line += [", ".join(f"{ratio:.2f}" for ratio in ratios.values()) if raced else "-"]
+    line += [_all(ratios, _geometric_mean) if raced else "-"]
     if one.losses:
         best = _short(one.best) + ("" if one.enclosed else " (end of those tried)")
         line += [best, f"{one.least:.2f}", f"{one.regret:+.1%}"]
     else:
         line += ["-", "-", "-"]
     return [*line, f"{seen / told:.2f}" if told > 0.0 else "-"]
+
+
+def _all(values: Sequence[float], mean: Callable[[Sequence[float]], float]) -> str:
+    """Each of a few values, or their mean with the least and the greatest."""
+    if len(values) <= FEW:
+        return ", ".join(f"{value:.2f}" for value in values)
+    return f"{mean(values):.2f} ({min(values):.2f} to {max(values):.2f}, {len(values)} seeds)"
 
 
 def _short(lr: float) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from zotheory.statistics.intervals import student
 from zotheory.vocabulary import AssetMissing, Verdict
 
 CLAIMS = {claim.id: claim for claim in race.CLAIMS}
-ID = "own.race.lezo"
+ID, TIME = "own.race.lezo", "own.race.lezo.time"
 
 
 @pytest.fixture
@@ -89,8 +90,68 @@ def test_the_spread_of_a_seed_is_that_of_all_pairs():
     assert np.isnan(race.spread_of([[0.5]]))
 
 
+@pytest.fixture
+def judge_time(tmp_path, monkeypatch):
+    """Judges by the clock, on the seconds of a step of LeZO where MeZO's takes 2, both 2 passes."""
+
+    def judged(ratios, seconds, statement=CLAIMS[TIME].statement):
+        monkeypatch.setattr(race, "races", lambda *_: dict(enumerate(ratios)))
+        monkeypatch.setattr(race, "once", lambda *_: {"lezo": 2, "mezo": 2})
+        rng = np.random.default_rng(0)
+        taken = {
+            name: (of * rng.normal(1, 0.01, race.MOST_ROUNDS)).tolist()
+            for name, of in {"lezo": seconds, "mezo": 2.0}.items()
+        }
+        (tmp_path / "rounds").mkdir(exist_ok=True)
+        (tmp_path / "rounds" / f"{race.STEPS.name}.json").write_text(json.dumps(taken))
+        (check,) = CLAIMS[TIME].checks
+        context = Context(TIME, 0, BUDGETS["quick"], None, OWN_MODEL, tmp_path)
+        return check.judge(statement, context)
+
+    return judged
+
+
+RATIOS = np.exp(0.05 * np.array([-1.0, -0.5, 0.0, 0.3, 0.4, 0.8]))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "verdict"),
+    [(1.0, Verdict.CONFIRMED), (4.0, Verdict.REFUTED), (2.0, Verdict.INCONCLUSIVE)],
+)
+def test_the_time_is_that_of_the_passes_and_their_length(seconds, verdict, judge_time):
+    evidence = judge_time(RATIOS, seconds)
+    assert evidence.verdict is verdict
+    assert ("seeds would decide" in evidence.summary) is (verdict is Verdict.INCONCLUSIVE)
+    (numbers,) = evidence.numbers.values()
+    assert numbers["LeZO, a pass [s], median"] == pytest.approx(seconds / 2, rel=0.02)
+    if verdict is Verdict.REFUTED:
+        assert judge_time(RATIOS, seconds, CLAIMS[TIME].correction).verdict is Verdict.CONFIRMED
+        assert "np.exp(np.log(values).mean())" in evidence.certificate["snippet"]
+    assert judge_time(RATIOS, seconds, CLAIMS[TIME].mutant).verdict is Verdict.REFUTED
+
+
+def test_the_seeds_that_a_time_would_take_are_for_what_the_clock_leaves(judge_time):
+    few = judge_time([0.5, 0.9], 2.0).summary
+    more = judge_time([0.5, 0.9], 2.6).summary
+    counts = [int(re.search(r"(\d+) seeds would decide", told)[1]) for told in (few, more)]
+    assert counts[0] < counts[1]
+    assert "one of the runs lowered no loss" in judge_time([0.5, float("inf")], 1.0).summary
+
+
+def test_the_passes_of_a_step_are_those_of_a_later_one():
+    calls = []
+
+    def step(loss):
+        calls.extend([loss()] * 1 if calls else [loss() for _ in range(5)])
+        loss()
+
+    assert race._counted(partial(step, lambda: 0.0)) == 2
+
+
 def test_every_race_reads_its_own_runs(tmp_path):
     for claim in CLAIMS.values():
+        if claim.id.endswith(".time"):
+            continue
         method = claim.id.removeprefix("own.race.")
         context = Context(claim.id, 0, BUDGETS["quick"], None, OWN_MODEL, tmp_path)
         (check,) = claim.checks

@@ -1,9 +1,17 @@
-"""Fewer steps, as the papers promise: fine-tuning runs of two methods, seed by seed."""
+"""Fewer steps, as the papers promise: fine-tuning runs of two methods, seed by seed.
+
+Counted in forward passes, of recorded runs, and by the clock: the same passes, each of which lasts
+as long as in steps that are timed side by side.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from math import inf, isfinite
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
@@ -11,14 +19,20 @@ from scipy.stats import t
 
 from zotheory.budget import OWN_MODEL
 from zotheory.context import Context
-from zotheory.evidence.compared import Case, Quantity
+from zotheory.evidence.compared import Case, Known, Quantity, Sample, median
 from zotheory.evidence.exact import conjuncts
-from zotheory.evidence.modelled import Modelled, on_model
+from zotheory.evidence.modelled import WORDS, Modelled, on_model, once
+from zotheory.evidence.timed import Contenders, Rounds, Seconds, Timing, timed
 from zotheory.evidence.trained import RowsError, races, recorded
 from zotheory.statistics.intervals import student
 from zotheory.vocabulary import AssetMissing, Check, Claim, Kind, Setting, Statement
 
-RATIO = sp.Symbol("forward passes over the reference's, to the same loss")
+if TYPE_CHECKING:
+    from torch import Tensor
+
+RATIO = sp.Symbol("forward passes over the reference's, to the same loss", positive=True)
+CLOCK = sp.Symbol("time of a pass over that of the reference's", positive=True)
+HUNDREDTH = sp.Rational(1, 100)
 RUNS = Setting(
     paper="models of 1.3 to 30 billion weights, thousands of steps, each paper's own rates",
     judged="SmolLM2-135M, all weights, reviews in prompts of at most 10 words, batches of 16, "
@@ -44,7 +58,10 @@ PROMISED = (  # by a method, over which other one, and where
     ("lozo", "mezo", "ours; TeZO Fig. 4 has them nearly identical"),
     ("svd0", "subzo", "ours, for SVD-0 App. C, Fig. 3 (there by the clock)"),
 )
+REFERENCES = {method: reference for method, reference, _ in PROMISED}
 MOST = 1000  # seeds, where it is said how many it would take
+MOST_ROUNDS = 20  # sixteen give a median's interval; what decides here is the spread of the runs
+LR = 0.0  # a step takes as long as at any other rate, and the model stays what it is
 
 
 def seeds_needed(away: float, spread: float, alpha: float) -> int | None:
@@ -69,53 +86,64 @@ def spread_of(pairs: Sequence[Sequence[float]]) -> float:
     return (squares / freedom) ** 0.5 if freedom else float("nan")
 
 
-def _race(method: str, reference: str) -> Check:
-    """Compares the geometric mean over the seeds of the recorded runs."""
+def _ratios(method: str, context: Context) -> tuple[dict[int, float], float]:
+    """A method's passes over its reference's by seed, and one seed's spread.
 
-    def measure(statement: Statement, context: Context) -> Modelled:
-        if context.model != OWN_MODEL:
-            told = f"the recorded training runs are of {OWN_MODEL}, not of {context.model}"
-            raise AssetMissing(told)
-        try:
-            rows = recorded()
-            all_ratios = {m: races(rows, m, r) for m, r, _ in PROMISED}
-        except RowsError as error:
-            raise AssetMissing(str(error)) from error
-        ratios = all_ratios[method]
-        if not ratios:
-            raise AssetMissing(f"no recorded runs of {method} and {reference} share a seed")
-        with np.errstate(divide="ignore", over="ignore"):
-            # a run that lowered no loss has no logarithm; of two seeds a bound can be e^1000
-            logs = np.log(list(ratios.values()))
-            ends = (-inf, inf)
-            if len(logs) > 1 and np.isfinite(logs).all():
-                ends = student(logs, context.alpha)
-            found = Quantity(*(float(np.exp(x)) for x in (logs.mean(), *ends)))
-        bounds = [np.log(float(relation.rhs)) for relation in conjuncts(statement.formula)]
-        open_ones = [bound for bound in bounds if ends[0] <= bound <= ends[1]]
-        spread = spread_of([list(pair.values()) for pair in all_ratios.values()])
-        further = _seeds(logs, open_ones, spread, context.alpha) if open_ones else ""
-        return Modelled(
-            [Case(f"{len(ratios)} seed{'s' * (len(ratios) > 1)}", {RATIO: found})],
-            _numbers(ratios, spread),
-            {"runs": "recorded, of `python -m zotheory.training.rates`; geometric mean over seeds"},
-            further,
-        )
-
-    return on_model(measure)
+    Raises AssetMissing without such runs, and for a model that they are not of.
+    """
+    if context.model != OWN_MODEL:
+        told = f"the recorded training runs are of {OWN_MODEL}, not of {context.model}"
+        raise AssetMissing(told)
+    try:
+        rows = recorded()
+        found = {m: races(rows, m, r) for m, r, _ in PROMISED}
+    except RowsError as error:
+        raise AssetMissing(str(error)) from error
+    if not found[method]:
+        told = f"no recorded runs of {method} and {REFERENCES[method]} share a seed"
+        raise AssetMissing(told)
+    return found[method], spread_of([list(pair.values()) for pair in found.values()])
 
 
-def _seeds(logs: np.ndarray, bounds: Sequence[float], spread: float, alpha: float) -> str:
-    """What would decide, in words."""
-    if not np.isfinite(logs).all():
+def _mean(ratios: Mapping[int, float]) -> Known:
+    """Their geometric mean, with Student's interval for the mean of the logarithms.
+
+    A run that lowered no loss has no logarithm, and one seed no interval.
+    """
+    values = np.array(list(ratios.values()))
+    if len(values) > 1 and 0.0 < values.min() <= values.max() < inf:
+        return Sample(values, _geometric_mean, _student, "np.exp(np.log(values).mean())")
+    return Quantity(_geometric_mean(values), 0.0, inf)
+
+
+def _geometric_mean(values: np.ndarray) -> float:
+    with np.errstate(divide="ignore"):
+        return float(np.exp(np.log(values).mean()))
+
+
+def _student(values: np.ndarray, alpha: float) -> tuple[float, float]:
+    with np.errstate(over="ignore"):  # of two seeds an end can be e^1000
+        low, high = np.exp(student(np.log(values), alpha))
+    return float(low), float(high)
+
+
+def _takes(ratios: Mapping[int, float], bound: float, spread: float, alpha: float) -> str:
+    """How many seeds would decide on which side of the bound the mean lies, in words."""
+    values = np.array(list(ratios.values()))
+    if not 0.0 < values.min() <= values.max() < inf:
         return "one of the runs lowered no loss"
     if not isfinite(spread):
         return "one seed tells no spread"
-    count = seeds_needed(min(abs(logs.mean() - bound) for bound in bounds), spread, alpha)
+    count = seeds_needed(float(np.log(values).mean() - np.log(bound)), spread, alpha)
     return (
         f"if the mean is as found and one seed spreads as all pairs here do, "
         f"{count or f'more than {MOST}'} seeds would decide"
     )
+
+
+def _bound(statement: Statement) -> float:
+    (relation,) = conjuncts(statement.formula)
+    return float(relation.rhs)
 
 
 def _numbers(ratios: Mapping[int, float], spread: float) -> dict[str, object]:
@@ -124,24 +152,122 @@ def _numbers(ratios: Mapping[int, float], spread: float) -> dict[str, object]:
     return {"by seed": by_seed, **one}
 
 
-def _claim(method: str, reference: str, where: str) -> Claim:
-    return Claim(
-        id=f"own.race.{method}",
-        where=where,
-        setting=RUNS,
-        statement=Statement(
-            f"Fine-tuning, each at the rate that it measures itself, {NAMES[method]} needs fewer "
-            f"forward passes than {NAMES[reference]} to the lowest validation loss that both "
-            "reach, in the geometric mean over seeds (split, batches and noise).",
-            sp.Lt(RATIO, 1),
-        ),
-        needs=(Kind.MODEL,),
-        checks=(_race(method, reference),),
-        mutant=Statement(
-            "It needs at most a hundredth of them.", sp.Le(RATIO, sp.Rational(1, 100))
-        ),
-        correction=Statement("It needs as many or more.", sp.Ge(RATIO, 1)),
+def _seeds(ratios: Mapping[int, float]) -> str:
+    return f"{len(ratios)} seed{'s' * (len(ratios) > 1)}"
+
+
+# Counted in passes.
+
+
+def _by_passes(method: str) -> Check:
+    """Compares the geometric mean over the seeds of the recorded runs."""
+
+    def measure(statement: Statement, context: Context) -> Modelled:
+        ratios, spread = _ratios(method, context)
+        takes = _takes(ratios, _bound(statement), spread, context.alpha)
+        case = Case(_seeds(ratios), {RATIO: _mean(ratios)}, takes=takes)
+        setting = {"runs": "recorded, of `python -m zotheory.training.rates`"}
+        return Modelled([case], _numbers(ratios, spread), setting)
+
+    return on_model(measure)
+
+
+# By the clock.
+
+
+@contextmanager
+def _steps(context: Context) -> Iterator[Contenders]:
+    """A step of every method, as its run of seed 0 has it, on review prompts."""
+    from zotheory.evidence.borrowed import prompts_loss
+    from zotheory.evidence.modelled import borrowed_model
+    from zotheory.training.methods import build
+    from zotheory.training.setup import Setup
+
+    setups = {row["method"]: Setup(**row["setup"]) for row in recorded() if row["seed"] == 0}
+    with borrowed_model(context) as found:
+        loss = prompts_loss(found, context, WORDS)
+        yield {
+            method: partial(build(setups[method], LR, found.model).step, loss)
+            for method in sorted({*REFERENCES, *REFERENCES.values()})
+        }
+
+
+def _passes(context: Context) -> dict[str, int]:
+    """Forward passes of a step, counted where the rows count them: in the closure."""
+    with _steps(context) as contenders:
+        return {method: _counted(step) for method, step in contenders.items()}
+
+
+def _counted(step: partial) -> int:
+    """Of the second step; the first may build a subspace."""
+    (loss,), calls = step.args, 0
+
+    def counting() -> Tensor:
+        nonlocal calls
+        calls += 1
+        return loss()
+
+    step()
+    step.func(counting)
+    return calls
+
+
+STEPS = Rounds("race.steps", _steps, MOST_ROUNDS)
+
+
+def _time(method: str, statement: Statement, context: Context, seconds: Seconds) -> Case:
+    """The steps' seconds, each over its passes, times the passes of the runs."""
+    ratios, spread = _ratios(method, context)
+    passes = once("race.passes of a step", context, _passes)
+    reference = REFERENCES[method]
+    one, other = (seconds[m] / passes[m] for m in (method, reference))
+    clock = one / other
+    bound = _bound(statement) / float(np.median(clock))
+    notes = {
+        f"{NAMES[m]}, a pass [s], median": float(np.median(s))
+        for m, s in ((method, one), (reference, other))
+    }
+    return Case(
+        f"{_seeds(ratios)}; steps on 16 review prompts",
+        {CLOCK: median(clock), RATIO: _mean(ratios)},
+        notes | _numbers(ratios, spread),
+        takes=_takes(ratios, bound, spread, context.alpha / 2),
     )
 
 
-CLAIMS = tuple(_claim(*promised) for promised in PROMISED)
+def _by_the_clock(method: str) -> Check:
+    return timed(Timing(partial(_time, method), (STEPS,)))
+
+
+def _claims(method: str, reference: str, where: str) -> tuple[Claim, Claim]:
+    names = f"{NAMES[method]} needs {{}} than {NAMES[reference]} to the lowest validation loss "
+    told = "Fine-tuning, each at the rate that it measures itself, " + names
+    told += "that both reach, in the geometric mean over seeds (split, batches and noise)"
+    by_passes = Claim(
+        id=f"own.race.{method}",
+        where=where,
+        setting=RUNS,
+        statement=Statement(f"{told.format('fewer forward passes')}.", sp.Lt(RATIO, 1)),
+        needs=(Kind.MODEL,),
+        checks=(_by_passes(method),),
+        mutant=Statement("It needs at most a hundredth of them.", sp.Le(RATIO, HUNDREDTH)),
+        correction=Statement("It needs as many or more.", sp.Ge(RATIO, 1)),
+    )
+    by_the_clock = Claim(
+        id=f"own.race.{method}.time",
+        where=where,
+        setting=replace(RUNS, judged=f"{RUNS.judged}; on one processor in 32 bits"),
+        statement=Statement(
+            f"{told.format('less time')}: the passes of the runs, each as long as in steps timed "
+            "side by side, those that renew a subspace left out.",
+            sp.Lt(RATIO * CLOCK, 1),
+        ),
+        needs=(Kind.TIMED,),
+        checks=(_by_the_clock(method),),
+        mutant=Statement("It needs at most a hundredth of it.", sp.Le(RATIO * CLOCK, HUNDREDTH)),
+        correction=Statement("It needs as much or more.", sp.Ge(RATIO * CLOCK, 1)),
+    )
+    return by_passes, by_the_clock
+
+
+CLAIMS = tuple(claim for promised in PROMISED for claim in _claims(*promised))
