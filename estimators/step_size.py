@@ -16,12 +16,11 @@ from typing import Any
 from estimators.directions.base import Direction, Estimate
 from estimators.evaluation import Evaluation
 from estimators.looks import Look, along, at_radii, ends_of, length, look
+from estimators.readings import LEAST, Reading, best_step, convex, expected_share, faint, ratio
 from estimators.slots import Slot
 from estimators.updates.base import Elementwise, Update
 
-LEAST = 2  # readings without which a spread has no meaning
 _FAINT = 20.0  # a second difference is to be so many times its rounding error
-_FAINTEST = 3.0  # and at least so many, as that error is known to a factor of two or so
 _STRETCH = 8.0  # the most that a radius is lengthened for it
 _LONG = 4.0  # times the median size of estimates: 0.7% of Gaussian slopes are above
 _SIZES = 40  # the last sizes that are compared with
@@ -29,29 +28,12 @@ _SEEN = 8  # sizes without which nothing is known of the next one
 _BLOCK = 10  # losses that are compared with
 _BLOCKS = 4  # the last blocks of as many,
 _FEW = 2  # and have climbed if so few of the 100 pairs with one of these say otherwise
-_OUTLYING = 3.0  # times what all say of a curvature: more of it does not count
 _SURE = 0.75  # relative error up to which readings are enough
 _REST = 0.5  # of the safety, while the readings are those of weights at rest
-_SHARES = [0.01 ** (index / 1000) for index in range(1001)]  # of a log-uniform prior
 
 
 class NoStepSize(RuntimeError):
     """No step size follows from what was measured; the message says why, and what to do."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What was measured along one update D, made on a batch B.
-
-    step: of the update. own: its slope <g_B, D> on B. fresh, curvature: <g_B', D> and D^T H_B' D
-    on another batch. radius: h of these.
-    """
-
-    step: int
-    own: float
-    fresh: float
-    curvature: float
-    radius: float
 
 
 @dataclass(frozen=True)
@@ -432,7 +414,7 @@ class StepSize:
         """Whether these readings, by what they say, are enough, or as many as there may be."""
         if len(readings) < self.first:
             return False
-        said = _best(readings)
+        said = best_step(readings)
         return (said is not None and said[1] <= _SURE) or len(readings) >= 4 * self.first
 
     def _rated(self, state: _State) -> _State:
@@ -446,13 +428,13 @@ class StepSize:
             rate = min(2.0 * state.rate, max(0.5 * state.rate, choice.rate))
             return _changed(state, rate, step)
         count = len(state.readings)
-        faint = _faint(state)
-        if not self._enough(state.readings) or (faint and count < 4 * self.first):
+        lost = faint(state.readings, state.rounding)
+        if not self._enough(state.readings) or (lost and count < 4 * self.first):
             return state
-        if faint:
+        if lost:
             raise NoStepSize(
                 f"no step size follows from {count} readings: second differences of the loss are "
-                f"{faint[0]:.2g}, and its rounding alone makes {faint[1]:.2g} of them; compute the "
+                f"{lost[0]:.2g}, and its rounding alone makes {lost[1]:.2g} of them; compute the "
                 "loss in 32 bits, take a larger eps, or give lr a number"
             )
         if choice is None:
@@ -460,7 +442,7 @@ class StepSize:
             raise NoStepSize(
                 f"no step size follows from {count} readings: along the updates the mean slope is "
                 f"{slope:.3g} and has to be positive, and the curvature is so in "
-                f"{_convex(state.readings)} of them, which is too few; give lr a number, or "
+                f"{convex(state.readings)} of them, which is too few; give lr a number, or "
                 "begin at weights or with a batch where the loss is convex along more directions"
             )
         if choice.error > _SURE:
@@ -472,7 +454,7 @@ class StepSize:
         return _changed(state, choice.rate, step)
 
     def _choice(self, state: _State) -> Choice | None:
-        said = _best(state.moved if state.settled else state.readings)
+        said = best_step(state.moved if state.settled else state.readings)
         own = [r.own for r in state.readings]
         if said is None or math.fsum(own) <= 0.0:
             return None
@@ -482,16 +464,6 @@ class StepSize:
         safety = self.safety * (1.0 if state.settled else _REST) * 0.5**state.climbs
         rate = safety * signal * best / (1.0 + error * error)
         return Choice(best, error, share, share_error, signal, rate)
-
-
-def _faint(state: _State) -> tuple[float, float] | None:
-    """Return the size of second differences and of their rounding, None if the first is larger."""
-    seen = [r.curvature * r.radius**2 for r in state.readings if r.radius]
-    if not seen or state.rounding is None:
-        return None
-    size = math.sqrt(math.fsum(x * x for x in seen) / len(seen))
-    noise = math.sqrt(6.0) * state.rounding
-    return (size, noise) if size < _FAINTEST * noise else None
 
 
 def _changed(state: _State, rate: float, step: int) -> _State:
@@ -520,60 +492,3 @@ def _watched(state: _State, step: int, loss: float) -> tuple[_State, str]:
 
 def _above(losses: Sequence[float], others: Sequence[float]) -> bool:
     return sum(loss <= other for loss in losses for other in others) <= _FEW
-
-
-def _best(readings: Sequence[Reading]) -> tuple[float, float] | None:
-    """Return the best step of one batch and its relative standard error, None where none follows.
-
-    Updates are shortened to the median slope; then no curvature counts as more than three times
-    what the mean of all says for its slope.
-    """
-    few = max(0.0, len(readings) / 2 - math.sqrt(len(readings)))  # two standard errors below half
-    if len(readings) < LEAST or _convex(readings) <= few:
-        return None
-    middle = median(abs(r.own) for r in readings)
-    weights = [min(1.0, middle / abs(r.own)) if r.own else 1.0 for r in readings]
-    slopes = [w * r.own for w, r in zip(weights, readings, strict=True)]
-    sizes = [w * abs(r.curvature) for w, r in zip(weights, readings, strict=True)]
-    if min(math.fsum(slopes), math.fsum(r.own for r in readings)) <= 0.0:
-        return None
-    bend = math.fsum(sizes) / math.fsum(slopes)
-    cut = [min(x, _OUTLYING * bend * abs(s)) for x, s in zip(sizes, slopes, strict=True)]
-    if not math.fsum(cut):  # all of it is where the slope is none
-        return None
-    best, error = ratio(slopes, cut)
-    return best, error / best
-
-
-def _convex(readings: Sequence[Reading]) -> int:
-    return sum(reading.curvature > 0.0 for reading in readings)
-
-
-def ratio(above: Sequence[float], below: Sequence[float]) -> tuple[float, float]:
-    """Return mean(above) / mean(below) of paired numbers, and its standard error.
-
-    The error is that of the linearised ratio, sqrt(sum (x - r y)^2 n / (n - 1)) / |sum y|; both are
-    infinite where the numbers below have the sum 0.
-    """
-    count, total = len(below), sum(below)
-    if not total:
-        return math.inf, math.inf
-    value = sum(above) / total
-    rest = sum((x - value * y) ** 2 for x, y in zip(above, below, strict=True))
-    return value, math.sqrt(rest * count / (count - 1)) / abs(total)
-
-
-def expected_share(share: float, error: float) -> float:
-    """Return the mean of a share that was measured as `share` with a Gaussian `error`.
-
-    Before, its logarithm is uniform between those of 0.01 and 1.
-
-    Example:
-        >>> round(expected_share(0.4, 0.01), 2), round(expected_share(0.1, 100.0), 2)
-        (0.4, 0.22)
-    """
-    error = max(error, 0.005)  # the spacing of the shares
-    fits = [-0.5 * ((share - s) / error) ** 2 for s in _SHARES]
-    best = max(fits)
-    chances = [math.exp(fit - best) for fit in fits]
-    return sum(c * s for c, s in zip(chances, _SHARES, strict=True)) / sum(chances)

@@ -12,7 +12,7 @@ from torch import nn
 import estimators
 from estimators import StepSize, ZerothOrder
 from estimators.looks import Along
-from estimators.step_size import expected_share, ratio
+from estimators.readings import expected_share, ratio
 from estimators.updates.base import Elementwise
 from tests.estimators.language import llama_problem
 from tests.estimators.problems import LOW_RANK, RECIPES, Recorder, Table, build, same, weights
