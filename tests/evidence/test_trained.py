@@ -14,6 +14,7 @@ from zotheory.evidence.trained import (
     best_rates,
     end,
     grids,
+    loss_at,
     place_of,
     races,
     rate,
@@ -30,17 +31,26 @@ def test_a_place_of_the_grid_is_found_again(place):
 
 def test_what_the_rule_lost_is_measured_by_the_fall_of_the_best_rate():
     losses = {rate(0): 5.0, rate(1): 4.0, rate(2): 6.0}
-    one = Grid("mezo", 0, losses, rate_row("auto", [8.0, 5.0]))
+    one = Grid("mezo", 0, losses, {}, rate_row("auto", [8.0, 5.0]))
     assert (one.best, one.least, one.enclosed, one.regret) == (rate(1), 4.0, True, 0.25)
-    open_ended = Grid("mezo", 0, {rate(0): 5.0, rate(1): 4.0}, rate_row("auto", [8.0, 3.0]))
+    open_ended = Grid("mezo", 0, {rate(0): 5.0, rate(1): 4.0}, {}, rate_row("auto", [8.0, 3.0]))
     assert (open_ended.enclosed, open_ended.regret) == (False, -0.25)
-    assert not Grid("mezo", 0, {}, {}).enclosed
+    assert not Grid("mezo", 0, {}, {}, {}).enclosed
 
 
 def test_runs_are_gathered_by_method_and_seed():
     mezo, lezo = grids(RATES)
     assert (mezo.method, mezo.losses) == ("mezo", {rate(0): 4.0, rate(1): 3.0, rate(2): math.inf})
+    assert mezo.halfway == {rate(0): 5.0, rate(1): 4.0, rate(2): 9.0}
+    assert mezo.best_halfway == rate(1)
     assert (end(mezo.rule), end(lezo.rule), lezo.losses) == (3.5, 2.0, {})
+
+
+def test_a_loss_between_two_evaluations_is_on_a_straight_line():
+    row = rate_row(rate(0), [8.0, 5.0, 4.0])
+    found = [loss_at(row, passes) for passes in (0, 5, 20, 30, 40)]
+    assert found == [8.0, 7.25, 5.0, 4.5, 4.0]
+    assert loss_at(row, 41) == math.inf
 
 
 def course(*losses):

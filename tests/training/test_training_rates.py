@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.figures.training_rows import RATES
-from zotheory.evidence.trained import grids, recorded
+from tests.figures.training_rows import RATES, rate_row
+from zotheory.evidence.trained import grids, rate, recorded
 from zotheory.training.rates import (
     cells,
     compared,
@@ -61,11 +61,13 @@ def test_the_table_has_every_method_and_what_there_is_to_compare():
     again = {**RATES[-1], "seed": 1, "history": RATES[-2]["history"]}  # of LeZO, as MeZO
     lezo, mezo = cells([*RATES, again])
     assert lezo[:4] == ["lezo", "1.0e-6 to 2.0e-6", "2.00, 3.50", "0.75"]
-    assert lezo[4:7] == ["-", "-", "-"]
+    assert lezo[4:8] == ["-", "-", "-", "-"]
     assert mezo[:4] == ["mezo", "1.0e-6 to 2.0e-6", "3.50", "-"]
-    assert mezo[4:7] == ["1.7e-6", "3.00", "+10.0%"]
+    assert mezo[4:8] == ["1.7e-6", "3.00", "+10.0%", "1.7e-6"]
     told = 10 * 2e-6 * 1e6  # of the second ten steps; of the third there is no reading
-    assert float(mezo[7]) == pytest.approx((8.0 - 4.0) / told, abs=0.006)
+    assert float(mezo[8]) == pytest.approx((8.0 - 4.0) / told, abs=0.006)
+    early = [rate_row(rate(2), [8.0, 3.5, 9.0], diverged=True), *RATES[:2], *RATES[3:]]
+    assert cells(early)[1][7] == ">= 3.0e-6"
     assert median_regret(RATES) == (pytest.approx(0.1), 1)
     assert markdown(RATES).splitlines()[3] == f"| {' | '.join(mezo)} |"
 

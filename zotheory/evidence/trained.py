@@ -56,23 +56,41 @@ def end(row: Row) -> float:
     return math.inf if tried["diverged"] else row["history"][-1]["loss"]
 
 
+def loss_at(row: Row, passes: float) -> float:
+    """The validation loss after so many passes, between two evaluations by a straight line.
+
+    Infinite where the row's one run did not come so far.
+    """
+    for before, point in pairwise(row["history"]):
+        if before["passes"] <= passes <= point["passes"]:
+            share = (passes - before["passes"]) / (point["passes"] - before["passes"])
+            return before["loss"] + share * (point["loss"] - before["loss"])
+    return math.inf
+
+
 @dataclass(frozen=True)
 class Grid:
     """One method's runs on one seed: losses at the end, by the fixed rate, and the rule's run.
 
-    losses: infinite where the run diverged; in rising order of the rates. rule: the row of
-    lr="auto", empty without one.
+    losses: infinite where the run diverged; in rising order of the rates. halfway: the same at half
+    the passes. rule: the row of lr="auto", empty without one.
     """
 
     method: str
     seed: int
     losses: Mapping[float, float]
+    halfway: Mapping[float, float]
     rule: Row
 
     @property
     def best(self) -> float:
         """The fixed rate with the lowest loss at the end."""
         return min(self.losses, key=lambda lr: self.losses[lr])
+
+    @property
+    def best_halfway(self) -> float:
+        """The fixed rate with the lowest loss at half the passes."""
+        return min(self.halfway, key=lambda lr: self.halfway[lr])
 
     @property
     def least(self) -> float:
@@ -108,7 +126,9 @@ def grids(rows: Iterable[Row]) -> list[Grid]:
     for (method, seed), by_rate in runs.items():
         rule = by_rate.pop(AUTO, {})
         losses = {float(lr): end(by_rate[lr]) for lr in sorted(by_rate)}
-        found.append(Grid(method, seed, losses, rule))
+        half = max((r["history"][-1]["passes"] for r in by_rate.values()), default=0) / 2
+        halfway = {lr: loss_at(by_rate[lr], half) for lr in losses}
+        found.append(Grid(method, seed, losses, halfway, rule))
     return found
 
 

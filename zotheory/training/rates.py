@@ -180,7 +180,7 @@ def run_all(
 FEW = 2  # values of which a cell shows each
 HEADS = (
     *("method", "rule's rates", "loss by the rule", f"passes over {REFERENCE}'s"),
-    *("best fixed rate", "its loss", "regret", "seen/told"),
+    *("best fixed rate", "its loss", "regret", "best by half", "seen/told"),
 )
 
 
@@ -189,8 +189,8 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
     Losses at the end, and passes to the lowest loss that the method and MeZO have both reached (of
     several seeds their geometric mean); the rest is of the first seed, dashes where no other run is
-    to compare with. seen/told: the fall of the loss in the rule's run over the one that its
-    readings predict.
+    to compare with. best by half: the fixed rate with the lowest loss after half the passes.
+    seen/told: the fall of the loss in the rule's run over the one that its readings predict.
     """
     ruled: dict[str, list[Grid]] = {}
     for one in sorted(grids(rows), key=lambda one: one.seed):
@@ -223,10 +223,10 @@ def _line(seeds: Sequence[Grid], ratios: Sequence[float]) -> list[str]:
     raced = one.method != REFERENCE and ratios
     line += [_all(ratios, _geometric_mean) if raced else "-"]
     if one.losses:
-        best = _short(one.best) + ("" if one.enclosed else " (end of those tried)")
-        line += [best, f"{one.least:.2f}", f"{one.regret:+.1%}"]
+        line += [_among(one.best, one.losses), f"{one.least:.2f}", f"{one.regret:+.1%}"]
+        line += [_among(one.best_halfway, one.losses)]
     else:
-        line += ["-", "-", "-"]
+        line += ["-", "-", "-", "-"]
     return [*line, f"{seen / told:.2f}" if told > 0.0 else "-"]
 
 
@@ -235,6 +235,12 @@ def _all(values: Sequence[float], mean: Callable[[Sequence[float]], float]) -> s
     if len(values) <= FEW:
         return ", ".join(f"{value:.2f}" for value in values)
     return f"{mean(values):.2f} ({min(values):.2f} to {max(values):.2f}, {len(values)} seeds)"
+
+
+def _among(lr: float, tried: Iterable[float]) -> str:
+    """A rate; at an end of those tried it may be a bound only."""
+    ends = {min(tried): "<=", max(tried): ">="}
+    return f"{ends.get(lr, '')} {_short(lr)}".strip()
 
 
 def _short(lr: float) -> str:
