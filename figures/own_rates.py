@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from figures.command import main
 from figures.data import Data, MissingData
 from figures.picture import Picture
-from figures.style import EXACT, INK, PAGE, SERIES, Look, legend_above, lettered, panels
+from figures.style import EXACT, INK, NOISE, PAGE, SERIES, Look, legend_above, lettered, panels
 from zotheory.evidence.trained import RECORDED, Grid, RowsError, end, recorded
 from zotheory.training.rates import compared, courses
 
@@ -23,7 +23,7 @@ def draw(data: Data) -> tuple[Figure, str]:
     """Loss against rate in units of the rule's, and the fall per pass predicted and seen."""
     found = runs(data)
     figure, (curves, falls) = panels(1, 2, height=2.9, width=PAGE)
-    colours = (*SERIES, EXACT)
+    colours = (*SERIES, EXACT, NOISE)
     looks = {
         method: replace(colours[i % len(colours)], marker=MARKERS[i % len(MARKERS)])
         for i, method in enumerate(dict.fromkeys(one.method for one in found))

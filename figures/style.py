@@ -107,6 +107,7 @@ SERIES = (
     Look(_PALETTE[3], (0, (2.5, 1)), "v", "xxxx"),
     Look(_PALETTE[5], (0, (4, 1, 1, 1, 1, 1)), "P", "++++"),
     Look(_PALETTE[9], (0, (7, 2)), "X", "||||"),
+    Look(_PALETTE[6], (0, (3, 1, 1, 1)), "<", "oooo"),
 )
 NOISE = Look("#8a8a8a", (0, (1, 1.5)), "d", "----")  # a control: what pure noise gives
 EXACT = Look(INK, "-", "")
