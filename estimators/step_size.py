@@ -59,7 +59,8 @@ class _State:
 
     sizes: of the last estimates; shortened: how many were. losses: of the steps since the last
     block of them was full; blocks: the last blocks. climbs: how often one was above one before.
-    settled: whether the readings of weights at rest no longer count for the best step.
+    settled: whether the readings of weights at rest no longer count for the best step. cost: of the
+    last estimate, in passes.
     """
 
     readings: tuple[Reading, ...] = ()
@@ -78,6 +79,7 @@ class _State:
     blocks: tuple[tuple[float, ...], ...] = ()
     climbs: int = 0
     settled: bool = False
+    cost: int = 2
 
     @property
     def moved(self) -> tuple[Reading, ...]:
@@ -134,10 +136,11 @@ class StepSize:
     `first`, more while error > 3/4, at most four times as many) are made one after the other with
     rate zero. As slopes and curvatures change once the weights move, as many are then made anew,
     one in every / 4 steps, and when these alone would do, the first ones count for the share only.
-    Later there is one in `every` steps, and the last `window` of them count. Each costs 3
-    passes, and 2 more for methods that evaluate no pair of points round the weights; `passes`
-    counts. The rate changes by a factor of at most two at once; a reading that leaves no sensible
-    rate leaves the old one.
+    Later there is one in `every` steps, and the last `window` of them count. These are steps of two
+    passes; of others it is one in as many passes, but at least two steps apart and later every / 4.
+    Each costs 3 passes, and 2 more for methods that evaluate no pair of points round the weights;
+    `passes` counts. The rate changes by a factor of at most two at once; a reading that leaves no
+    sensible rate leaves the old one.
 
     No estimate is longer than four times the median of the last 40, by the weights of its draws: a
     longer one is shortened to that; `shortened` counts. That happens to 0.7% of Gaussian slopes and
@@ -285,7 +288,7 @@ class StepSize:
             return self._read(evaluation, update)
         if self._due(evaluation.step):
             return self._wait(evaluation, direction.measured or direction, update)
-        return self._within(direction.run(evaluation))
+        return self._estimated(evaluation, direction)
 
     def settle(self, step: int, loss: float) -> bool:
         """Keep what a step has found, at `loss`, once it is written: return whether it waits."""
@@ -317,9 +320,13 @@ class StepSize:
         self._state = _State(**{**state, **known})
         self._next = None
 
-    def _within(self, estimate: Estimate) -> Estimate:
+    def _estimated(self, evaluation: Evaluation, direction: Direction) -> Estimate:
         """The estimate, shortened if it is much longer than others are."""
-        state, size = self._state, length(estimate.terms)
+        before = len(evaluation.losses)  # those that a perturbation has asked for
+        estimate = direction.run(evaluation)
+        cost = len(evaluation.losses) - before
+        state, size = replace(self._state, cost=cost), length(estimate.terms)
+        self._next = state
         if state.held or not size:
             return estimate
         most = _LONG * median(state.sizes) if len(state.sizes) >= _SEEN else size
@@ -335,11 +342,13 @@ class StepSize:
             return step in self._followed
         if state.held:
             return False
-        pause = self.every if state.settled else max(2, self.every // 4)
+        often = self.every // 4
+        pause, least = (self.every, often) if state.settled else (often, 2)
+        pause = max(least, 2, round(pause * 2 / max(1, state.cost)))
         return state.rate is None or step - state.last >= pause
 
     def _wait(self, evaluation: Evaluation, direction: Direction, update: Update) -> Estimate:
-        estimate = self._within(direction.run(evaluation))
+        estimate = self._estimated(evaluation, direction)
         spent = len(evaluation.losses) if self._state.rate is None else 0
         own = 0.0
         if any(estimate.terms.values()):

@@ -166,6 +166,30 @@ def test_the_first_readings_count_until_as_many_are_made_along_the_run():
     assert all(reading.step >= 8 for reading in rule.readings)
 
 
+@pytest.mark.parametrize(
+    ("queries", "early", "late"), [(1, 5, 20), (2, 2, 10), (3, 2, 7), (10, 2, 5)]
+)
+def test_readings_are_as_far_apart_in_passes_whatever_a_step_takes(queries, early, late):
+    problem = Quadratic(spread())
+    optimizer = problem.optimizer(estimators.q_spsa, StepSize(first=4), queries=queries)
+    steps, since = [], 0
+    for _ in range(240):
+        before = optimizer.step_size.readings
+        optimizer.step(problem.loss)
+        if optimizer.step_size.readings != before:
+            steps.append(optimizer.step_size.readings[-1].step)
+            since = since or (len(steps) if optimizer.step_size.rate else 0)
+    pauses = [after - before for before, after in pairwise(steps)]
+    soon = pauses[since - 1 :].index(late) + since - 1
+    assert pauses == [
+        *[2] * (since - 1),
+        *[early] * (soon - since + 1),
+        *[late] * (len(pauses) - soon),
+    ]
+    assert soon - since + 1 >= 4
+    assert len(pauses) - soon >= 4
+
+
 def test_the_first_readings_count_on_while_those_of_the_run_cannot_tell():
     """One weight, which hardly moves: then the loss bends in one reading of eight, else nowhere."""
     problem = Quadratic([1.0])
