@@ -116,6 +116,8 @@ def _end(expression: sp.Expr, known: Values) -> Interval:
 def _outwards(end: Interval, direction: int) -> float:
     """A float that is safely on the outer side of the end."""
     value = float(end.mid)
+    if end.mid == 0:
+        return 0.0
     return value + direction * (abs(value) * 2.0**-52 + 5e-324)
 
 

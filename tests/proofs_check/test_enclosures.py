@@ -64,6 +64,8 @@ def test_an_end_may_be_infinite():
     assert (found.low, found.high) == (pytest.approx(1.0), math.inf)
     found = enclose(x, {x: (-sp.oo, 3)})
     assert (found.low, found.high) == (-math.inf, pytest.approx(3.0))
+    assert enclose(2 * x, {x: (0, sp.oo)}).low == 0.0  # exactly
+    assert enclose(sp.Rational(1, 10**400)).low < 0.0  # which no float near 0 says
     zero = enclose(x * y, {x: (0, sp.oo), y: (0, 1)})
     assert zero.low <= 0.0
     assert zero.high == math.inf
