@@ -17,6 +17,7 @@ import numpy as np
 import sympy as sp
 from scipy.stats import t
 
+import estimators
 from zotheory.budget import OWN_MODEL
 from zotheory.context import Context
 from zotheory.evidence.compared import Case, Known, Quantity, Sample, median
@@ -29,6 +30,8 @@ from zotheory.vocabulary import AssetMissing, Check, Claim, Kind, Setting, State
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from zotheory.model.language_model import LanguageModel
 
 RATIO = sp.Symbol("forward passes over the reference's, to the same loss", positive=True)
 CLOCK = sp.Symbol("time of a pass over that of the reference's", positive=True)
@@ -177,19 +180,22 @@ def _by_passes(method: str) -> Check:
 
 @contextmanager
 def _steps(context: Context) -> Iterator[Contenders]:
-    """A step of every method, as its run of seed 0 has it, on review prompts."""
+    """A step of every method, with the options of its run of seed 0, on review prompts."""
     from zotheory.evidence.borrowed import prompts_loss
     from zotheory.evidence.modelled import borrowed_model
-    from zotheory.training.methods import build
-    from zotheory.training.setup import Setup
 
-    setups = {row["method"]: Setup(**row["setup"]) for row in recorded() if row["seed"] == 0}
+    setups = {row["method"]: row["setup"] for row in recorded() if row["seed"] == 0}
     with borrowed_model(context) as found:
         loss = prompts_loss(found, context, WORDS)
         yield {
-            method: partial(build(setups[method], LR, found.model).step, loss)
+            method: partial(_optimizer(method, setups[method], found).step, loss)
             for method in sorted({*REFERENCES, *REFERENCES.values()})
         }
+
+
+def _optimizer(method: str, setup: Mapping, found: LanguageModel) -> estimators.ZerothOrder:
+    recipe = getattr(estimators, method)
+    return recipe(found.model, LR, seed=setup["seed"], **dict(setup["options"]))
 
 
 def _passes(context: Context) -> dict[str, int]:
