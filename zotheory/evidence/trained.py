@@ -179,6 +179,11 @@ def races(rows: Iterable[Row], method: str, reference: str) -> dict[int, float]:
     return found
 
 
+def geometric_mean(values: Sequence[float]) -> float:
+    """Of values that may be 0 or infinite; NaN where both occur."""
+    return math.prod(values) ** (1 / len(values))
+
+
 def best_rates(seed: int) -> dict[str, float]:
     """The best rate of every method of which the recorded grid encloses one."""
     found = (one for one in grids(recorded()) if one.seed == seed)

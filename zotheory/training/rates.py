@@ -30,6 +30,7 @@ from zotheory.evidence.trained import (
     Grid,
     RowsError,
     end,
+    geometric_mean,
     grids,
     place_of,
     races,
@@ -200,16 +201,11 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
     def passes(method: str) -> tuple[float, float]:
         """Over MeZO's; those with nothing to compare come last, by their losses."""
-        ratio = _geometric_mean(ratios[method]) if ratios[method] else math.nan
+        ratio = geometric_mean(ratios[method]) if ratios[method] else math.nan
         loss = fmean(end(one.rule) for one in ruled[method])
         return (math.inf if math.isnan(ratio) else ratio), loss
 
     return [_line(ruled[method], ratios[method]) for method in sorted(ruled, key=passes)]
-
-
-def _geometric_mean(values: Sequence[float]) -> float:
-    """Of values that may be 0 or infinite; NaN where both occur."""
-    return math.prod(values) ** (1 / len(values))
 
 
 def _line(seeds: Sequence[Grid], ratios: Sequence[float]) -> list[str]:
@@ -221,7 +217,7 @@ def _line(seeds: Sequence[Grid], ratios: Sequence[float]) -> list[str]:
     line = [one.method, f"{_short(min(chosen))} to {_short(max(chosen))}"]
     line += [_all([end(other.rule) for other in seeds], fmean)]
     raced = one.method != REFERENCE and ratios
-    line += [_all(ratios, _geometric_mean) if raced else "-"]
+    line += [_all(ratios, geometric_mean) if raced else "-"]
     if one.losses:
         line += [_among(one.best, one.losses), f"{one.least:.2f}", f"{one.regret:+.1%}"]
         line += [_among(one.best_halfway, one.losses)]

@@ -24,7 +24,7 @@ from zotheory.evidence.compared import Case, Known, Quantity, Sample, median
 from zotheory.evidence.exact import conjuncts
 from zotheory.evidence.modelled import WORDS, Modelled, on_model, once
 from zotheory.evidence.timed import Contenders, Rounds, Seconds, Timing, timed
-from zotheory.evidence.trained import RowsError, races, recorded
+from zotheory.evidence.trained import RowsError, geometric_mean, races, recorded
 from zotheory.statistics.intervals import student
 from zotheory.vocabulary import AssetMissing, Check, Claim, Kind, Setting, Statement
 
@@ -115,13 +115,8 @@ def _mean(ratios: Mapping[int, float]) -> Known:
     """
     values = np.array(list(ratios.values()))
     if len(values) > 1 and 0.0 < values.min() <= values.max() < inf:
-        return Sample(values, _geometric_mean, _student, "np.exp(np.log(values).mean())")
-    return Quantity(_geometric_mean(values), 0.0, inf)
-
-
-def _geometric_mean(values: np.ndarray) -> float:
-    with np.errstate(divide="ignore"):
-        return float(np.exp(np.log(values).mean()))
+        return Sample(values, geometric_mean, _student, "np.exp(np.log(values).mean())")
+    return Quantity(geometric_mean(values.tolist()), 0.0, inf)
 
 
 def _student(values: np.ndarray, alpha: float) -> tuple[float, float]:
