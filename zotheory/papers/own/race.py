@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from zotheory.model.language_model import LanguageModel
 
 RATIO = sp.Symbol("forward passes over the reference's, to the same loss", positive=True)
-CLOCK = sp.Symbol("time of a pass over that of the reference's", positive=True)
+CLOCK = sp.Symbol("time of one, likewise", positive=True)
 HUNDREDTH = sp.Rational(1, 100)
 RUNS = Setting(
     paper="models of 1.3 to 30 billion weights, thousands of steps, each paper's own rates",
