@@ -123,6 +123,16 @@ def student(values: np.ndarray, alpha: float) -> tuple[float, float]:
     return float(np.mean(values) - half), float(np.mean(values) + half)
 
 
+def student_of_logs(values: np.ndarray, alpha: float) -> tuple[float, float]:
+    """Student's interval for a geometric mean: the powers of e at the ends of the logarithms' one.
+
+    values: positive, shape (n,), n >= 2. Of two values an end can be infinite, or 0.
+    """
+    with np.errstate(over="ignore"):
+        low, high = np.exp(student(np.log(values), alpha))
+    return float(low), float(high)
+
+
 def jackknife(
     statistic: Callable[[np.ndarray], float], rows: np.ndarray, alpha: float
 ) -> tuple[float, float, float]:

@@ -21,11 +21,11 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from zotheory.console import console, errors, stop
-from zotheory.evidence.trained import RowsError, races
+from zotheory.evidence.trained import RowsError, geometric_mean, races
 from zotheory.files import write_atomically
 from zotheory.model.assets import AssetError
 from zotheory.model.language_model import ModelError
-from zotheory.statistics.intervals import student
+from zotheory.statistics.intervals import student_of_logs
 from zotheory.training.checkpoint import Stopped
 from zotheory.training.methods import FIRST_ORDER, UNTRAINED, ZEROTH_ORDER
 from zotheory.training.model import best_device
@@ -138,12 +138,9 @@ def against(rows: Sequence[Mapping[str, Any]]) -> list[Against]:
 def _interval(ratios: Sequence[float]) -> tuple[float, float, float]:
     if not all(0.0 < ratio < math.inf for ratio in ratios):
         return fmean(ratios), 0.0, math.inf
-    logs = np.log(ratios)
-    mean = math.exp(logs.mean())
-    if len(logs) == 1:
-        return mean, 0.0, math.inf
-    low, high = student(logs, 1 - LEVEL)
-    return mean, math.exp(low), math.exp(high)
+    if len(ratios) == 1:
+        return ratios[0], 0.0, math.inf
+    return (geometric_mean(ratios), *student_of_logs(np.array(ratios), 1 - LEVEL))
 
 
 def table(found: Sequence[Against]) -> Table:

@@ -2,11 +2,12 @@
 
 import json
 import re
-from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
+import estimators
 from zotheory.budget import BUDGETS, OWN_MODEL
 from zotheory.context import Context
 from zotheory.evidence.trained import races, recorded
@@ -138,14 +139,17 @@ def test_the_seeds_that_a_time_would_take_are_for_what_the_clock_leaves(judge_ti
     assert "one of the runs lowered no loss" in judge_time([0.5, float("inf")], 1.0).summary
 
 
-def test_the_passes_of_a_step_are_those_of_a_later_one():
-    calls = []
+@pytest.mark.parametrize(("recipe", "passes"), [("mezo", 2), ("svd0", 2), ("mezo_gv", 6)])
+def test_the_passes_of_a_step_are_those_of_a_later_one(recipe, passes):
+    module, calls = torch.nn.Linear(40, 40), []
 
-    def step(loss):
-        calls.extend([loss()] * 1 if calls else [loss() for _ in range(5)])
-        loss()
+    def loss():
+        calls.append(0)
+        return module.weight.detach().square().sum()
 
-    assert race._counted(partial(step, lambda: 0.0)) == 2
+    optimizer = getattr(estimators, recipe)(module, 0.0, seed=0)
+    assert race._of_a_step(optimizer, loss) == passes
+    assert len(calls) == 2 * passes + 2 * (recipe == "svd0")
 
 
 def test_every_race_reads_its_own_runs(tmp_path):

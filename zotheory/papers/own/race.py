@@ -6,7 +6,7 @@ as long as in steps that are timed side by side.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,13 +25,13 @@ from zotheory.evidence.exact import conjuncts
 from zotheory.evidence.modelled import WORDS, Modelled, on_model, once
 from zotheory.evidence.timed import Contenders, Rounds, Seconds, Timing, timed
 from zotheory.evidence.trained import RowsError, geometric_mean, races, recorded
-from zotheory.statistics.intervals import student
+from zotheory.statistics.intervals import student_of_logs
 from zotheory.vocabulary import AssetMissing, Check, Claim, Kind, Setting, Statement
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from zotheory.model.language_model import LanguageModel
+    from estimators import ZerothOrder
 
 RATIO = sp.Symbol("forward passes over the reference's, to the same loss", positive=True)
 CLOCK = sp.Symbol("time of one, likewise", positive=True)
@@ -63,7 +63,7 @@ PROMISED = (  # by a method, over which other one, and where
 )
 REFERENCES = {method: reference for method, reference, _ in PROMISED}
 MOST = 1000  # seeds, where it is said how many it would take
-MOST_ROUNDS = 20  # sixteen give a median's interval; what decides here is the spread of the runs
+MOST_ROUNDS = 20  # eighteen give a median's interval; what decides here is the spread of the runs
 LR = 0.0  # a step takes as long as at any other rate, and the model stays what it is
 
 
@@ -115,14 +115,8 @@ def _mean(ratios: Mapping[int, float]) -> Known:
     """
     values = np.array(list(ratios.values()))
     if len(values) > 1 and 0.0 < values.min() <= values.max() < inf:
-        return Sample(values, geometric_mean, _student, "np.exp(np.log(values).mean())")
+        return Sample(values, geometric_mean, student_of_logs, "np.exp(np.log(values).mean())")
     return Quantity(geometric_mean(values.tolist()), 0.0, inf)
-
-
-def _student(values: np.ndarray, alpha: float) -> tuple[float, float]:
-    with np.errstate(over="ignore"):  # of two seeds an end can be e^1000
-        low, high = np.exp(student(np.log(values), alpha))
-    return float(low), float(high)
 
 
 def _takes(ratios: Mapping[int, float], bound: float, spread: float, alpha: float) -> str:
@@ -174,43 +168,39 @@ def _by_passes(method: str) -> Check:
 
 
 @contextmanager
-def _steps(context: Context) -> Iterator[Contenders]:
-    """A step of every method, with the options of its run of seed 0, on review prompts."""
+def _optimizers(context: Context) -> Iterator[tuple[dict[str, ZerothOrder], Callable]]:
+    """Of every method, with the options of its run of seed 0, and the loss on review prompts."""
     from zotheory.evidence.borrowed import prompts_loss
     from zotheory.evidence.modelled import borrowed_model
 
     setups = {row["method"]: row["setup"] for row in recorded() if row["seed"] == 0}
     with borrowed_model(context) as found:
-        loss = prompts_loss(found, context, WORDS)
-        yield {
-            method: partial(_optimizer(method, setups[method], found).step, loss)
+        made = {
+            method: getattr(estimators, method)(
+                found.model, LR, seed=setups[method]["seed"], **dict(setups[method]["options"])
+            )
             for method in sorted({*REFERENCES, *REFERENCES.values()})
         }
+        yield made, prompts_loss(found, context, WORDS)
 
 
-def _optimizer(method: str, setup: Mapping, found: LanguageModel) -> estimators.ZerothOrder:
-    recipe = getattr(estimators, method)
-    return recipe(found.model, LR, seed=setup["seed"], **dict(setup["options"]))
+@contextmanager
+def _steps(context: Context) -> Iterator[Contenders]:
+    with _optimizers(context) as (made, loss):
+        yield {method: partial(optimizer.step, loss) for method, optimizer in made.items()}
 
 
 def _passes(context: Context) -> dict[str, int]:
-    """Forward passes of a step, counted where the rows count them: in the closure."""
-    with _steps(context) as contenders:
-        return {method: _counted(step) for method, step in contenders.items()}
+    """Forward passes of a step of every method."""
+    with _optimizers(context) as (made, loss):
+        return {method: _of_a_step(optimizer, loss) for method, optimizer in made.items()}
 
 
-def _counted(step: partial) -> int:
-    """Of the second step; the first may build a subspace."""
-    (loss,), calls = step.args, 0
-
-    def counting() -> Tensor:
-        nonlocal calls
-        calls += 1
-        return loss()
-
-    step()
-    step.func(counting)
-    return calls
+def _of_a_step(optimizer: ZerothOrder, loss: Callable[[], Tensor]) -> int:
+    """Losses of the second step, by the optimiser's log; the first may build a subspace."""
+    for _ in range(2):
+        optimizer.step(loss)
+    return len(optimizer.log.losses[1])
 
 
 STEPS = Rounds("race.steps", _steps, MOST_ROUNDS)
@@ -240,15 +230,21 @@ def _by_the_clock(method: str) -> Check:
     return timed(Timing(partial(_time, method), (STEPS,)))
 
 
+def _needs(what: str, method: str, reference: str) -> str:
+    return (
+        f"Fine-tuning, each at the rate that it measures itself, {NAMES[method]} needs {what} than "
+        f"{NAMES[reference]} to the lowest validation loss that both reach, in the geometric mean "
+        "over seeds (split, batches and noise)"
+    )
+
+
 def _claims(method: str, reference: str, where: str) -> tuple[Claim, Claim]:
-    names = f"{NAMES[method]} needs {{}} than {NAMES[reference]} to the lowest validation loss "
-    told = "Fine-tuning, each at the rate that it measures itself, " + names
-    told += "that both reach, in the geometric mean over seeds (split, batches and noise)"
+    fewer, less = (_needs(w, method, reference) for w in ("fewer forward passes", "less time"))
     by_passes = Claim(
         id=f"own.race.{method}",
         where=where,
         setting=RUNS,
-        statement=Statement(f"{told.format('fewer forward passes')}.", sp.Lt(RATIO, 1)),
+        statement=Statement(f"{fewer}.", sp.Lt(RATIO, 1)),
         needs=(Kind.MODEL,),
         checks=(_by_passes(method),),
         mutant=Statement("It needs at most a hundredth of them.", sp.Le(RATIO, HUNDREDTH)),
@@ -259,7 +255,7 @@ def _claims(method: str, reference: str, where: str) -> tuple[Claim, Claim]:
         where=where,
         setting=replace(RUNS, judged=f"{RUNS.judged}; on one processor in 32 bits"),
         statement=Statement(
-            f"{told.format('less time')}: the passes of the runs, each as long as in steps timed "
+            f"{less}: the passes of the runs, each as long as in steps timed "
             "side by side, those that renew a subspace left out.",
             sp.Lt(RATIO * CLOCK, 1),
         ),
